@@ -1,0 +1,208 @@
+// tcp.ts: the TCP door. Bytes of a socket become lines for a session, and what a session says goes out through an outbox;
+// also the greeting, who knocks at the wrong port, and how many may come. What a line means is session.ts's business.
+// Called by server.ts. One Connection a socket.
+
+import { Outbox } from "./outbox.ts";
+import { ERRORS, Lines } from "./protocol.ts";
+import type { Services } from "./requests.ts";
+import type { Payload } from "./rooms.ts";
+import type { Link } from "./session.ts";
+import { Session } from "./session.ts";
+
+const GREETING =
+  "* Welcome to Banter. Type: register NAME PASSWORD, or login NAME PASSWORD (help lists more, exit leaves).\n";
+const GREET_AFTER = 100; // ms a new connection may take to say something, so that a browser gets a page and not a greeting
+const LINGER = 2_000; // ms a closed connection may take to close its side
+const STUCK = 30_000; // ms a reader may take nothing at all
+const PAGE_MARK = 256 * 1024; // bytes; the next page of a replay waits until less than this waits
+const PER_NETWORK = 64; // connections; loopback is exempt
+
+/** What all connections of this door share. */
+export interface Door {
+  services: Services;
+  connections: Set<Connection>;
+  networks: Map<string, number>;
+  most: number; // connections
+  webPort: number | undefined;
+}
+
+/** Listens. Throws what Bun throws when it cannot. */
+export function listen(hostname: string, port: number, door: Door): Bun.TCPSocketListener<Connection> {
+  return Bun.listen<Connection>({
+    hostname,
+    port,
+    allowHalfOpen: true, // `printf … | nc` ends its side at once and still wants its answers
+    socket: {
+      open: (socket) => void (socket.data = handleClient(door, socket)),
+      data: (socket, chunk) => socket.data.receive(chunk),
+      drain: (socket) => socket.data.outbox.drain(),
+      end: (socket) => socket.data.finish(),
+      close: (socket, problem) => socket.data.closed(problem),
+      error: (socket, problem) => {
+        door.services.log.error("A connection met a bug", problem);
+        socket.terminate();
+      },
+    },
+  });
+}
+
+/** Accepts a connection: its outbox, its lines and its session, or one sentence and the door if there is no room. */
+export function handleClient(door: Door, socket: Bun.Socket<Connection>): Connection {
+  const connection = new Connection(door, socket);
+  const { connections, networks, most } = door;
+  const sharing = (networks.get(connection.network) ?? 0) + 1;
+  connections.add(connection);
+  networks.set(connection.network, sharing);
+  if (connections.size > most) connection.turnAway(`* ${ERRORS.server_full}\n`);
+  else if (sharing > PER_NETWORK && !isLoopback(connection.network)) connection.turnAway(`* ${ERRORS.too_many}\n`);
+  else connection.greetSoon();
+  return connection;
+}
+
+/** One TCP connection: the bytes between a socket and a session. */
+class Connection implements Link {
+  readonly socket: Bun.Socket<Connection>;
+  readonly address: string;
+  readonly network: string;
+  readonly outbox: Outbox;
+  readonly session: Session;
+  readonly #door: Door;
+  readonly #lines = new Lines();
+  #greeting: Timer | undefined;
+  #state: "new" | "open" | "ending" = "new"; // ending: nothing more is read
+  #peerEnded = false;
+
+  constructor(door: Door, socket: Bun.Socket<Connection>) {
+    this.#door = door;
+    this.socket = socket;
+    this.network = networkOf(socket.remoteAddress);
+    this.address = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.outbox = new Outbox({
+      write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
+      shutdown: () => this.#shutdown(),
+      terminate: () => socket.terminate(),
+    });
+    this.session = new Session(door.services, this);
+    door.services.log.info(`${this.address} connected`);
+  }
+
+  /** Who says nothing at first is a person and is greeted; a browser or a TLS client speaks first. */
+  greetSoon(): void {
+    this.#greeting = setTimeout(() => this.#greet(), GREET_AFTER);
+  }
+
+  turnAway(sentence: string): void {
+    this.outbox.send(Buffer.from(sentence));
+    this.end();
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (this.#state === "ending") return;
+    if (this.#greeting !== undefined) {
+      const answer = wrongDoor(chunk, this.#door.webPort);
+      if (answer !== undefined) {
+        clearTimeout(this.#greeting);
+        return this.turnAway(answer);
+      }
+      this.#greet();
+    }
+    this.session.receive(this.#lines.push(chunk));
+    if (this.#lines.overflow || this.#lines.pending > this.session.lineLimit)
+      this.session.refuse({ code: "line_too_long" });
+  }
+
+  /** The other side has ended its half: a last line without LF counts, everything is answered, then we close. */
+  finish(): void {
+    this.#peerEnded = true;
+    if (this.#state === "ending") return void this.socket.end();
+    this.#greet();
+    const last = this.#lines.end();
+    if (last !== undefined) this.session.receive([last]);
+    this.session.finish();
+  }
+
+  closed(problem: Error | undefined): void {
+    clearTimeout(this.#greeting);
+    const { connections, networks } = this.#door;
+    if (!connections.delete(this)) return;
+    const sharing = networks.get(this.network)! - 1;
+    if (sharing > 0) networks.set(this.network, sharing);
+    else networks.delete(this.network);
+    const reason = this.outbox.overrun ? "did not keep up" : problem ? "connection lost" : "left";
+    this.outbox.close();
+    this.#state = "ending";
+    this.session.closed(reason);
+  }
+
+  tick(): void {
+    if (this.outbox.stuck(STUCK)) this.outbox.cut();
+    else this.session.tick();
+  }
+
+  send(payload: Payload): void {
+    this.outbox.send(payload.bytes);
+  }
+  drained(): Promise<void> {
+    return this.outbox.below(PAGE_MARK);
+  }
+  pause(on: boolean): void {
+    if (on) this.socket.pause();
+    else this.socket.resume();
+  }
+  end(): void {
+    this.#state = "ending";
+    this.socket.resume(); // what still comes is read and dropped, or the last words would be lost to a reset
+    this.outbox.end();
+  }
+
+  #greet(): void {
+    if (this.#state !== "new") return;
+    this.#state = "open";
+    clearTimeout(this.#greeting);
+    this.#greeting = undefined;
+    this.outbox.send(GREETING_BYTES);
+  }
+
+  #shutdown(): void {
+    if (this.#peerEnded) return void this.socket.end();
+    this.socket.shutdown();
+    setTimeout(() => this.socket.terminate(), LINGER).unref();
+  }
+}
+
+const GREETING_BYTES = Buffer.from(GREETING);
+
+/** What to tell a client whose first bytes show that it knocked at the wrong port; `undefined` for one who is right. */
+function wrongDoor(chunk: Uint8Array, webPort: number | undefined): string | undefined {
+  if (chunk[0] === 0x16) return "* This is Banter's chat port, which does not speak TLS. Connect without TLS.\n"; // a TLS handshake record
+  const start = Buffer.from(chunk.subarray(0, 2048)).toString("latin1");
+  if (!/^[A-Z]{3,10} \S+ HTTP\/1/.test(start)) return undefined;
+  const host = /^host:\s*([\w.-]+|\[[\da-f:]+\])/im.exec(start)?.[1] ?? "localhost";
+  const page = webPort === undefined ? "" : ` The chat page is at http://${host}:${webPort}.`;
+  const text = `This is Banter's chat port; it speaks lines of text, not HTTP.${page} In a terminal: bun client.ts, or nc.\n`;
+  return `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`;
+}
+
+/** Whose connections and failures count together: one IPv4 address (also when it comes mapped), or one IPv6 /64. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped) return mapped[1]!;
+  if (!address.includes(":") || address === "::1") return address;
+  const [head = "", tail] = address.split("%")[0]!.split("::");
+  const groups = head.split(":").filter(Boolean);
+  if (tail !== undefined) {
+    const rest = tail.split(":").filter(Boolean);
+    while (groups.length + rest.length < 8) groups.push("0");
+    groups.push(...rest);
+  }
+  return (
+    groups
+      .slice(0, 4)
+      .map((group) => Number.parseInt(group, 16).toString(16))
+      .join(":") + "::/64"
+  );
+}
+
+function isLoopback(network: string): boolean {
+  return network === "::1" || network.startsWith("127.");
+}
