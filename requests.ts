@@ -30,8 +30,6 @@ export interface Caller extends Member {
   saying: { batch: Batch; answeredIn: string } | undefined;
   /** Answers at once where more is to follow the answer. */
   ok(fields: Omit<Ok, "type" | "id">, asked: Request): void;
-  /** An id for a `say` that came without one. */
-  nextId(): string;
 }
 
 /** What a handler answers: a refusal, the fields of an `ok`, or nothing when the answer comes another way. */
@@ -129,9 +127,13 @@ function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answe
   if (direct && !users.accounts.has(to)) return { code: "unknown_user" };
   if (!direct && !rooms.has(caller, to)) return { code: "not_in_room" };
   const { text, cut } = truncateMessage(clean);
-  const post = { to, from: caller.user, id: asked ?? caller.nextId(), text, by: caller, asked };
-  const batch = rooms.post({ ...post, ...(cut > 0 && { cut }), ...(caller.text && { note: note(caller, to, cut) }) });
-  caller.saying = { batch, answeredIn: answeredIn(post) };
+  const from = caller.user;
+  const batch = rooms.post({
+    ...{ to, from, text, by: caller, asked },
+    ...(cut > 0 && { cut }),
+    ...(caller.text && { note: note(caller, to, cut) }),
+  });
+  caller.saying = { batch, answeredIn: answeredIn({ to, from }) };
 }
 
 /** What a person who typed a message is told beside it. */

@@ -35,7 +35,7 @@ export interface Member {
   drained(): Promise<void>;
 }
 
-/** A draft on its way, who said it, the id it was asked with, and what its author is told once it is stored. */
+/** A draft on its way: who said it, the id it was asked with, if any, and what its author is told once it is stored. */
 export interface Post extends Draft {
   by: Member;
   asked?: string | undefined;
@@ -88,6 +88,8 @@ export class Rooms {
   #batch: Batch | undefined;
   #scheduled = false;
   #flushing: Promise<void> | undefined;
+  #serial = 0;
+  readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
 
   /** `report` is told of a batch that could not be stored or delivered. */
   constructor(history: History, report: (event: string, problem: unknown) => void) {
@@ -100,9 +102,9 @@ export class Rooms {
    *  2. MUST keep the order of one member's posts, also when one of them could not be stored: after `unavailable` this
    *     member's later posts are refused alike until it sends the failed one again, so no retry is overtaken.
    *  3. MUST answer each post exactly once. */
-  post(post: Post): Batch {
+  post(post: Omit<Post, "id">): Batch {
     const batch = this.#gather();
-    batch.posts.push(post);
+    batch.posts.push({ ...post, id: post.asked ?? this.#nextId() });
     return batch;
   }
 
@@ -216,6 +218,12 @@ export class Rooms {
     if (!conversation.left.delete(member.user)) conversation.joined.add(member.user);
     this.#changed.add(conversation);
     this.#schedule();
+  }
+
+  /** An id for a `say` that came without one. They ascend, so that the index of ids grows at one end: a page or two to
+   *  write in a batch instead of one a sender. */
+  #nextId(): string {
+    return `${this.#prefix}-${(++this.#serial).toString(36).padStart(7, "0")}`;
   }
 
   #gather(): Batch {

@@ -48,8 +48,6 @@ export class Session implements Caller {
   #ended = false; // the other side will send no more
   #closed = false;
   #answers = ""; // written together at the end of a turn
-  #serial = 0; // of the ids given to `say`s that came without one; a random prefix makes them unique
-  #idPrefix: string | undefined;
   #says: Bucket | undefined;
   #others: Bucket | undefined;
   readonly #start: number;
@@ -67,11 +65,6 @@ export class Session implements Caller {
   }
   get network(): string {
     return this.link.network;
-  }
-
-  nextId(): string {
-    this.#idPrefix ??= crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
-    return `${this.#idPrefix}-${++this.#serial}`;
   }
 
   /** How long an unfinished line may grow now, in bytes: little for a stranger with nothing under way. */
