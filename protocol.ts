@@ -1,4 +1,4 @@
-// protocol.ts: the wire. Limits, frames in and out, refusals, the line splitter, decode and encode, names and text.
+// protocol.ts: the wire. Limits, frames in and out, refusals, decode and encode, names and text.
 // Knows nothing of sockets, files, passwords or Bun: the browser page runs this very file. Called by everybody.
 
 /** Limits of the wire, which every client may rely on. */
@@ -146,110 +146,6 @@ export function failure(refusal: Refusal, id = refusal.id): Failure {
   };
 }
 
-// ---- lines --------------------------------------------------------------------------------------------------------
-
-const LF = 10;
-
-/** Cuts a stream of bytes into lines, however the bytes are split on the way.
- *  A line ends with LF; one CR right before it is dropped. A line that is not UTF-8 is handed on as `null`.
- *  Holds at most `limit` bytes of an unfinished line: past that `overflow` is true and nothing more comes out. */
-export class Lines {
-  readonly limit: number;
-  overflow = false;
-  #rest: Uint8Array | undefined; // the unfinished line; grows by doubling, so a byte at a time stays linear
-  #length = 0;
-
-  constructor(limit: number = LIMITS.line) {
-    this.limit = limit;
-  }
-
-  /** Bytes of the unfinished line that are held. */
-  get pending(): number {
-    return this.#length;
-  }
-
-  push(chunk: Uint8Array): (string | null)[] {
-    if (this.overflow) return [];
-    const end = chunk.lastIndexOf(LF);
-    if (end < 0) {
-      this.#hold(chunk);
-      return [];
-    }
-    if (this.#length > 0) this.#hold(chunk.subarray(0, end));
-    const block = this.#length > 0 ? this.#rest!.subarray(0, this.#length) : chunk.subarray(0, end);
-    const lines = this.overflow ? [] : this.#split(block);
-    this.#rest = undefined;
-    this.#length = 0;
-    if (!this.overflow && end + 1 < chunk.length) this.#hold(chunk.subarray(end + 1));
-    return lines;
-  }
-
-  /** The stream has ended: the last line, if it had no LF. */
-  end(): string | null | undefined {
-    if (this.#length === 0 || this.overflow) return undefined;
-    const line = this.#split(this.#rest!.subarray(0, this.#length))[0];
-    this.#length = 0;
-    return line;
-  }
-
-  #hold(bytes: Uint8Array): void {
-    const length = this.#length + bytes.length;
-    // A chunk may hold whole lines after the unfinished one, so only a first line past the limit is an overflow here.
-    const first = this.#length > 0 ? bytes.indexOf(LF) : -1;
-    if (this.#length + (first < 0 ? bytes.length : first) > this.limit) {
-      this.overflow = true;
-      return;
-    }
-    if (this.#rest === undefined || this.#rest.length < length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#length));
-      if (this.#length > 0) grown.set(this.#rest!.subarray(0, this.#length));
-      this.#rest = grown;
-    }
-    this.#rest.set(bytes, this.#length);
-    this.#length = length;
-  }
-
-  #split(block: Uint8Array): (string | null)[] {
-    const lines = splitText(block) ?? splitBytes(block);
-    for (let i = 0; i < lines.length; i++) {
-      const line = lines[i]!;
-      if (line === null) continue;
-      // A UTF-16 unit is one to three bytes: only lines near the limit need to be measured.
-      if (line.length * 3 > this.limit && new TextEncoder().encode(line).length > this.limit) {
-        this.overflow = true;
-        return lines.slice(0, i);
-      }
-      if (line.endsWith("\r")) lines[i] = line.slice(0, -1);
-    }
-    return lines;
-  }
-}
-
-/** One decode for a whole chunk: a tenth of the cost of one a line. `undefined` when some line in it is not UTF-8. */
-function splitText(block: Uint8Array): (string | null)[] | undefined {
-  const text = utf8(block);
-  return text === null ? undefined : text.split("\n");
-}
-
-function splitBytes(block: Uint8Array): (string | null)[] {
-  const lines: (string | null)[] = [];
-  for (let start = 0; start <= block.length;) {
-    const lf = block.indexOf(LF, start);
-    const end = lf < 0 ? block.length : lf;
-    lines.push(utf8(block.subarray(start, end)));
-    start = end + 1;
-  }
-  return lines;
-}
-
-function utf8(bytes: Uint8Array): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return null;
-  }
-}
-
 // ---- decode and encode --------------------------------------------------------------------------------------------
 
 const ID = /^[\x21-\x7e]{1,64}$/;
@@ -293,7 +189,7 @@ export function decode(line: string | null): Request | Refusal {
 
 function check(kind: Kind, name: string, value: unknown): string | number | Refusal {
   if (kind === "count") {
-    if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number;
+    if (isCount(value)) return value;
     return {
       code: "bad_request",
       text: `The field "${name}" must be a whole number, 0 or more. Nothing was done.`,
@@ -310,9 +206,89 @@ function check(kind: Kind, name: string, value: unknown): string | number | Refu
   return foldRoom(value) ?? { code: "bad_room" };
 }
 
-/** The only door out: one event to one line, LF included. */
-export function encode(event: Event | Request): string {
-  return JSON.stringify(event) + "\n";
+/** The only door out: one frame to one line, LF included. */
+export function encode(frame: Event | Request): string {
+  return JSON.stringify(frame) + "\n";
+}
+
+/** A client's door in: one line of a server to an event, `undefined` for whatever is not one. Trusts no server: fields
+ *  are checked, names that nobody can have are refused and every text is made safe to show. */
+export function decodeEvent(line: string | null): Event | undefined {
+  if (line === null || !line.startsWith("{")) return undefined;
+  let frame: Record<string, unknown>;
+  try {
+    frame = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { type, id, text, code, after } = frame;
+  const label = typeof id === "string" && ID.test(id) ? { id } : {};
+  switch (type) {
+    case "ping":
+      return { type };
+    case "notice":
+      return typeof text === "string" ? { type, text: sanitizeMessage(text) } : undefined;
+    case "error":
+      if (typeof code !== "string" || !Object.hasOwn(ERRORS, code) || typeof text !== "string") return undefined;
+      return failure({
+        ...label,
+        code: code as ErrorCode,
+        text: sanitizeMessage(text),
+        ...(isCount(after) && { after }),
+      });
+    case "joined":
+    case "left": {
+      const { to, users } = frame;
+      return (to === "*" || isRoom(to)) && isNames(users) ? { type, to, users } : undefined;
+    }
+    case "message":
+      return toMessage(frame);
+    case "ok":
+      return { type, ...label, ...okFields(frame) };
+    default:
+      return undefined;
+  }
+}
+
+function toMessage(frame: Record<string, unknown>): Message | undefined {
+  const { to, seq, from, id, at, text, cut } = frame;
+  if (!(isRoom(to) || isName(to)) || !isName(from) || !isCount(seq) || !isCount(at)) return undefined;
+  if (typeof id !== "string" || !ID.test(id) || typeof text !== "string") return undefined;
+  const message: Message = { type: "message", to, seq, from, id, at, text: sanitizeMessage(text) };
+  return isCount(cut) ? { ...message, cut } : message;
+}
+
+function okFields({ user, token, to, seq, users, rooms, messages, reset }: Record<string, unknown>): Omit<Ok, "type"> {
+  const isSize = (room: unknown): room is { to: string; users: number } =>
+    typeof room === "object" &&
+    room !== null &&
+    "to" in room &&
+    isRoom(room.to) &&
+    "users" in room &&
+    isCount(room.users);
+  return {
+    ...(isName(user) && { user }),
+    ...(typeof token === "string" && /^[\w.-]{1,100}$/.test(token) && { token }),
+    ...((to === "@" || isRoom(to)) && { to }),
+    ...(isCount(seq) && { seq }),
+    ...(isNames(users) && { users }),
+    ...(Array.isArray(rooms) && { rooms: rooms.filter(isSize) }),
+    ...(Array.isArray(messages) && { messages: messages.flatMap((one) => toMessage(Object(one)) ?? []) }),
+    ...(reset === true && { reset }),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+function isName(value: unknown): value is string {
+  return typeof value === "string" && foldName(value) === value;
+}
+function isRoom(value: unknown): value is string {
+  return typeof value === "string" && foldRoom(value) === value;
+}
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isName);
 }
 
 // ---- names and text -----------------------------------------------------------------------------------------------

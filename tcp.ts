@@ -2,8 +2,9 @@
 // also the greeting, who knocks at the wrong port, and how many may come. What a line means is session.ts's business.
 // Called by server.ts. One Connection a socket.
 
+import { Lines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import { ERRORS, Lines } from "./protocol.ts";
+import { ERRORS } from "./protocol.ts";
 import type { Services } from "./requests.ts";
 import type { Payload } from "./rooms.ts";
 import type { Link } from "./session.ts";

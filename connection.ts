@@ -1,0 +1,388 @@
+// connection.ts: a client's side of the promises. One account's lasting connection to a server: it comes back by itself,
+// signs in by token, resumes every room and the inbox where it stopped, sends what is unanswered again, and hands on every
+// message once and in order. Never prints and never asks a person. Called by client.ts and by bots.
+
+import type { Link, OnWire } from "./link.ts";
+import { openLink, Refused } from "./link.ts";
+import type { Event, Failure, Message, Ok, Request } from "./protocol.ts";
+import { LIMITS } from "./protocol.ts";
+
+export interface ConnectOptions {
+  host?: string; // "localhost"
+  port?: number; // 12345
+  user: string;
+  password?: string; // this or a token
+  token?: string;
+  register?: boolean; // create the account
+  rooms?: string[]; // joined at the start
+  backlog?: boolean; // whether a room's last messages come first (true); a bot that answers says false
+  onWire?: OnWire;
+}
+
+/** What a connection hands on: what others do, and what becomes of the connection itself. `missed` messages follow an
+ *  `online` that ended an `offline`; `reset` says that the server was restored from an older copy of this conversation. */
+export type Occurrence =
+  | Exclude<Event, { type: "ok" | "ping" }>
+  | { type: "online"; missed: number }
+  | { type: "offline"; reason: string; retry: number } // ms until the next try
+  | { type: "reset"; to: string };
+
+const BACKOFF = { first: 1_000, most: 30_000 }; // ms, doubled from try to try, jittered so that a class does not return at once
+const GOODBYE = 1_000; // ms a server may take to answer `exit`
+const WINDOW = 32; // requests under way; more would only wait at the server
+const MOST_UNREAD = 1_000; // events that may wait for the reader before the socket is no longer read
+const MOST_HELD = 2_000; // missed messages that are counted before they are handed on
+
+interface Pending {
+  request: Request & { id: string };
+  sent: boolean;
+  resolve: (answer: Ok | Message) => void;
+  reject: (problem: Error) => void;
+}
+
+/** Connects and signs in. Rejects with `Refused` when the first try fails: `bad_login`, `name_taken` and so on as the
+ *  server said it, or `unreachable`. After that it keeps coming back until it is closed. */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const connection = new Connection(options);
+  await connection.start();
+  return connection;
+}
+
+/** Everything that happens, each once, until the connection is closed. An inbox message counts as seen when the next
+ *  occurrence is asked for. One reader at a time. */
+export async function* receiveMessages(connection: Connection): AsyncGenerator<Occurrence> {
+  for (let next; (next = await connection.next()) !== undefined;) yield next;
+}
+
+export class Connection {
+  readonly #options: ConnectOptions;
+  readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
+  #serial = 0;
+  #token: string | undefined;
+  #rooms = new Set<string>();
+  #positions = new Map<string, number>(); // seq of the last message handed on, by room, "@" for the inbox
+  #unanswered = new Map<string, Pending>(); // by id, in the order they were asked
+  #exchanges = new Map<string, (answer: Ok | Failure) => void>(); // of the sign-in under way
+  #link: Link | undefined;
+  #online = false;
+  #failures = 0;
+  #retry: Timer | undefined;
+  #resend: Timer | undefined;
+  #closed = false;
+
+  #unread: Occurrence[] = [];
+  #held: Occurrence[] | undefined; // while resuming, so that their number can be told first
+  #reader: (() => void) | undefined;
+  #seen = 0; // inbox seq handed on
+  #confirmed = 0; // inbox seq the server was told of
+
+  constructor(options: ConnectOptions) {
+    this.#options = options;
+    this.#token = options.token;
+    for (const room of options.rooms ?? []) this.#rooms.add(room);
+  }
+
+  get user(): string {
+    return this.#options.user;
+  }
+  get online(): boolean {
+    return this.#online;
+  }
+  /** Messages that are not stored yet, in order. */
+  get waiting(): { to: string; text: string }[] {
+    return Array.from(this.#unanswered.values(), ({ request }) => request).flatMap((request) =>
+      request.type === "say" ? [{ to: request.to, text: request.text }] : [],
+    );
+  }
+
+  /** The first try; see `connect`. */
+  async start(): Promise<void> {
+    try {
+      await this.#attempt();
+    } catch (problem) {
+      await this.close();
+      throw problem;
+    }
+  }
+
+  /** Says something to a room or a person; resolves with the stored message, however often the connection is lost
+   *  before. Rejects with `Refused` when the server will never take it. */
+  say(to: string, text: string): Promise<Message> {
+    return this.ask({ type: "say", to, text }) as Promise<Message>;
+  }
+
+  /** Asks anything; the answer may come from a later connection than the one that was asked. */
+  ask(request: Request): Promise<Ok | Message> {
+    const { promise, resolve, reject } = Promise.withResolvers<Ok | Message>();
+    promise.catch(() => {}); // who does not wait for the answer must not be ended by a refusal
+    if (this.#closed) reject(new Refused({ code: "closed", text: "This connection is closed." }));
+    else {
+      const id = this.#nextId();
+      this.#unanswered.set(id, { request: { ...request, id }, sent: false, resolve, reject });
+      this.#send();
+    }
+    return promise;
+  }
+
+  /** Tries at once instead of waiting for the next try. */
+  retryNow(): void {
+    if (this.#retry === undefined) return;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    void this.#again();
+  }
+
+  /** The next occurrence, `undefined` when the connection is closed and all was read. */
+  async next(): Promise<Occurrence | undefined> {
+    this.#confirm();
+    while (this.#unread.length === 0) {
+      if (this.#closed) return undefined;
+      await new Promise<void>((resolve) => (this.#reader = resolve));
+    }
+    const next = this.#unread.shift()!;
+    if (next.type === "message" && !next.to.startsWith("#")) this.#seen = next.seq;
+    if (this.#unread.length < MOST_UNREAD / 2) this.#link?.pause(false);
+    return next;
+  }
+
+  /** Leaves; resolves when the server has let go, or after a second. What was not answered by then is rejected. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#confirm();
+    this.#closed = true;
+    this.#online = false;
+    clearTimeout(this.#retry);
+    clearTimeout(this.#resend);
+    for (const { reject } of this.#unanswered.values())
+      reject(new Refused({ code: "closed", text: "The connection was closed before this was answered." }));
+    this.#unanswered.clear();
+    this.#reader?.();
+    if (this.#link === undefined) return;
+    this.#link.send({ type: "exit" });
+    await Promise.race([this.#link.gone, Bun.sleep(GOODBYE)]);
+    this.#link?.end();
+  }
+
+  // ---- connecting ----
+
+  async #again(): Promise<void> {
+    try {
+      await this.#attempt();
+    } catch (problem) {
+      if (this.#closed) return;
+      const code = problem instanceof Refused ? problem.code : "unreachable";
+      if (code === "bad_login" && this.#token !== undefined && this.#options.password !== undefined) {
+        this.#token = undefined; // the token has ended; the password may still do
+        return this.#again();
+      }
+      if (code === "bad_login") {
+        this.#tell({ type: "error", code, text: "Your password was changed, so you are signed out." });
+        return void this.close();
+      }
+      this.#later((problem as Error).message, problem instanceof Refused ? problem.after : undefined);
+    }
+  }
+
+  /** One try: connect, sign in, resume, then send what waits. */
+  async #attempt(): Promise<void> {
+    const { host = "localhost", port = 12345, user, password, register } = this.#options;
+    const link = await openLink(host, port, this.#options.onWire);
+    if (this.#closed) return link.end();
+    this.#link = link;
+    this.#held = [];
+    link.listen(
+      (event) => this.#receive(event, link),
+      () => this.#lost(link),
+    );
+    const proof = this.#token !== undefined ? { token: this.#token } : { password: password ?? "" };
+    const since = this.#positions.get("@");
+    const signIn: Request =
+      register && this.#token === undefined
+        ? { type: "register", user, password: password ?? "" }
+        : { type: "login", user, ...proof, ...(since !== undefined && { since }) };
+    const signedIn = await this.#exchange(signIn);
+    if (signedIn.type === "error") {
+      link.end();
+      throw new Refused(signedIn);
+    }
+    this.#token = signedIn.token;
+    this.#place("@", signedIn);
+    await Promise.all(Array.from(this.#rooms, (to) => this.#enter(to)));
+    await this.#exchange({ type: "ping" }); // its answer comes after everything that was missed
+    this.#failures = 0;
+    this.#online = true;
+    this.#release();
+    this.#send();
+  }
+
+  async #enter(to: string): Promise<void> {
+    const since = this.#positions.get(to);
+    const answer = await this.#exchange({ type: "join", to, ...(since !== undefined && { since }) });
+    if (answer.type === "error") {
+      this.#rooms.delete(to);
+      this.#tell(answer);
+    }
+  }
+
+  /** Where a conversation begins for us, told by the `ok` that comes before its messages. */
+  #place(to: string, { seq = 0, reset }: Ok): void {
+    if (reset) {
+      this.#positions.delete(to);
+      this.#tell({ type: "reset", to });
+    }
+    if (this.#positions.has(to)) return;
+    if (to !== "@") this.#positions.set(to, this.#options.backlog === false ? seq : Math.max(0, seq - LIMITS.backlog));
+    else if (reset) this.#seen = this.#confirmed = 0;
+  }
+
+  /** Asks within the sign-in of this connection; rejects when the connection is lost before the answer. */
+  #exchange(request: Request): Promise<Ok | Failure> {
+    const link = this.#link;
+    const id = this.#nextId();
+    return new Promise((resolve, reject) => {
+      const lost = () => reject(new Refused({ code: "unreachable", text: "The connection was lost." }));
+      if (link === undefined) return lost();
+      this.#exchanges.set(id, (answer) => {
+        if (request.type === "join" && answer.type === "ok") this.#place(request.to, answer);
+        resolve(answer);
+      });
+      void link.gone.then(lost);
+      link.send({ ...request, id });
+    });
+  }
+
+  #lost(link: Link): void {
+    if (this.#link !== link) return;
+    this.#link = undefined;
+    this.#exchanges.clear();
+    for (const pending of this.#unanswered.values()) pending.sent = false;
+    clearTimeout(this.#resend);
+    this.#resend = undefined;
+    this.#release();
+    if (!this.#online) return; // a try that failed says so itself
+    this.#online = false;
+    if (!this.#closed) this.#later("The connection was lost.");
+  }
+
+  #later(reason: string, after?: number): void {
+    const ceiling = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
+    const retry = Math.max(Math.round(ceiling * (0.5 + Math.random() / 2)), (after ?? 0) * 1000);
+    this.#tell({ type: "offline", reason, retry });
+    this.#retry = setTimeout(() => this.retryNow(), retry);
+  }
+
+  // ---- asking ----
+
+  /** Sends what is unsent, in order, as far as the window allows. */
+  #send(): void {
+    if (!this.#online || this.#resend !== undefined) return;
+    let under = 0;
+    for (const pending of this.#unanswered.values()) {
+      if (++under > WINDOW) break;
+      if (pending.sent) continue;
+      pending.sent = true;
+      const { request } = pending;
+      const since = request.type === "join" ? this.#positions.get(request.to) : undefined;
+      this.#link?.send(request.type === "join" && since !== undefined ? { ...request, since } : request);
+    }
+  }
+
+  #settle(id: string, answer: Ok | Failure | Message): void {
+    const pending = this.#unanswered.get(id);
+    if (pending === undefined) return;
+    if (answer.type === "error" && answer.code === "unavailable") {
+      // The server cannot store now. It refuses everything after this until this comes again, so the order holds.
+      pending.sent = false;
+      this.#resend ??= setTimeout(
+        () => {
+          this.#resend = undefined;
+          this.#send();
+        },
+        (answer.after ?? 1) * 1000,
+      );
+      return;
+    }
+    this.#unanswered.delete(id);
+    const { request } = pending;
+    if (answer.type === "error") pending.reject(new Refused(answer));
+    else {
+      if (request.type === "join" && answer.type === "ok") {
+        this.#rooms.add(request.to);
+        this.#place(request.to, answer);
+      }
+      if (request.type === "leave") this.#forget(request.to);
+      pending.resolve(answer);
+    }
+    this.#send();
+  }
+
+  #forget(room: string): void {
+    this.#rooms.delete(room);
+    this.#positions.delete(room);
+  }
+
+  #nextId(): string {
+    return `${this.#prefix}-${++this.#serial}`;
+  }
+
+  // ---- receiving ----
+
+  #receive(event: Event, link: Link): void {
+    if (this.#link !== link) return;
+    switch (event.type) {
+      case "ping":
+        return link.send({ type: "ping" });
+      case "ok":
+      case "error": {
+        const exchange = this.#exchanges.get(event.id ?? "");
+        if (exchange !== undefined) {
+          this.#exchanges.delete(event.id!);
+          exchange(event);
+        } else if (event.id !== undefined) this.#settle(event.id, event);
+        else if (event.type === "error") this.#tell(event);
+        return;
+      }
+      case "message": {
+        if (event.from === this.user) this.#settle(event.id, event);
+        const conversation = event.to.startsWith("#") ? event.to : "@";
+        const last = this.#positions.get(conversation);
+        if (last !== undefined && event.seq <= last) return;
+        if (last !== undefined && event.seq > last + 1) return link.end(); // a hole: come back and resume before it
+        this.#positions.set(conversation, event.seq);
+        return this.#tell(event);
+      }
+      default:
+        return this.#tell(event);
+    }
+  }
+
+  #tell(occurrence: Occurrence): void {
+    if (this.#held !== undefined) {
+      this.#held.push(occurrence);
+      if (this.#held.length >= MOST_HELD) this.#release();
+      return;
+    }
+    this.#unread.push(occurrence);
+    if (this.#unread.length >= MOST_UNREAD) this.#link?.pause(true);
+    this.#reader?.();
+    this.#reader = undefined;
+  }
+
+  /** Hands on what was held back, its number first. */
+  #release(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (this.#online || held?.length) {
+      const missed = (held ?? []).filter(({ type }) => type === "message").length;
+      this.#tell({ type: "online", missed });
+    }
+    for (const occurrence of held ?? []) this.#tell(occurrence);
+  }
+
+  /** Tells the server how far the inbox was read. Lost on the way, it is told again with the next message. */
+  #confirm(): void {
+    if (this.#seen <= this.#confirmed || this.#link === undefined) return;
+    this.#confirmed = this.#seen;
+    this.#link.send({ type: "seen", seq: this.#seen });
+  }
+}
