@@ -292,6 +292,10 @@ export async function run(
   input = "",
 ): Promise<{ code: number; stdout: string; stderr: string }> {
   const child = Bun.spawn([...command], { cwd: REPOSITORY, stdin: Buffer.from(input), stdout: "pipe", stderr: "pipe" });
-  const [stdout, stderr, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const [stdout, stderr, code] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ]);
   return { code, stdout, stderr };
 }
