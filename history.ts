@@ -1,7 +1,7 @@
 // history.ts: what was said. One table of messages in chat.db (SQLite); a batch is appended in one transaction and is on
 // disk when `append` resolves. Never delivers anything and knows nobody's connection. Called by rooms.ts.
 
-import { Database, SQLiteError } from "bun:sqlite";
+import { Database, type SQLiteError } from "bun:sqlite";
 import { closeSync, openSync } from "node:fs";
 import type { ErrorCode, Message } from "./protocol.ts";
 import { answeredIn, inboxOf, LIMITS } from "./protocol.ts";
