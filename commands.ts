@@ -157,7 +157,7 @@ function usage(text: string): Refusal {
   return { code: "bad_request", text };
 }
 function cutWord(text: string): [word: string, rest: string] {
-  const [, word = "", rest = ""] = /^(\S*)\s*([^]*)$/.exec(text) ?? [];
+  const [, word = "", rest = ""] = /^(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
   return [word, rest];
 }
 function credentials(type: "register" | "login", rest: string): Typed {

@@ -36,7 +36,7 @@ export interface Chat extends AsyncDisposable {
   signedIn(user: string, room?: string): Promise<Wire>;
   /** A wire that speaks lines, signed in if a name is given (its greeting read). */
   typist(user?: string): Promise<Wire>;
-  /** Stops this server and starts another on the same data. */
+  /** Stops this server and starts another on the same data and port. */
   restart(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export interface Chat extends AsyncDisposable {
 export async function startChat(names: readonly string[] = [], options: ServerOptions = {}): Promise<Chat> {
   const folder = temporaryFolder();
   writeAccounts(folder.path, names);
-  const start = () => startServer({ port: 0, data: folder.path, rate: 0, ...options });
+  const start = (port = 0) => startServer({ port, data: folder.path, rate: 0, ...options });
   let server = await start();
   const wires: Wire[] = [];
   const wire = async () => {
@@ -76,7 +76,7 @@ export async function startChat(names: readonly string[] = [], options: ServerOp
     },
     async restart() {
       await server.stop();
-      server = await start();
+      server = await start(server.port);
     },
     async [Symbol.asyncDispose]() {
       for (const opened of wires) opened.close();
