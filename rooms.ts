@@ -65,6 +65,7 @@ export class Batch {
   }
   settle(): void {
     this.delivered = true;
+    this.posts.length = 0; // sessions keep their last batch, which must not keep what others said in it
     this.#resolve();
   }
 }

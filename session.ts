@@ -44,6 +44,7 @@ export class Session implements Caller {
   #dialect: "unknown" | "frames" | "lines" = "unknown";
   #waiting: (string | null)[] = []; // lines whose turn has not come
   #size = 0; // characters in them
+  #paused = false; // the link is not read because lines wait
   #busy = false; // a request is under way that later lines must wait for
   #ended = false; // the other side will send no more
   #closed = false;
@@ -164,7 +165,8 @@ export class Session implements Caller {
     if (next > 0) this.#waiting = next === this.#waiting.length ? [] : this.#waiting.slice(next);
     if (this.#ended && !this.#busy && !this.#closed) void this.#settled().then(() => this.#close());
     this.#write();
-    if (!this.#closed) this.link.pause(this.#waiting.length > 0);
+    const full = this.#waiting.length > 0;
+    if (full !== this.#paused && !this.#closed) this.link.pause((this.#paused = full));
   }
 
   #take(line: string | null): Promise<void> | undefined {
