@@ -1,12 +1,15 @@
 // harness.ts: what scenes with Alice and Bob are made of: a server of their own in a temporary folder, wires to it that
 // speak frames or lines, and the real programs as processes. Nothing here waits for a time; a `ping` … `ok` proves silence.
 
+import { setDefaultTimeout } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Event, Message, Ok, Request } from "../protocol.ts";
 import type { Server, ServerOptions } from "../server.ts";
 import { startServer } from "../server.ts";
+
+setDefaultTimeout(20_000); // ms; only a test that hangs gets there
 
 export const REPOSITORY = join(import.meta.dir, "..");
 export const PASSWORD = "pass-word-9";
@@ -117,7 +120,10 @@ export class Wire {
         open: (opened) => void (wire = new Wire(opened, ended)),
         data: (_, chunk) => wire.#take(decoder.decode(chunk, { stream: true })),
         drain: () => wire.#pump(),
-        end: () => wire.#finish(resolve),
+        end: (ended) => {
+          wire.#finish(resolve);
+          ended.end();
+        },
         close: () => wire.#finish(resolve),
         error: () => wire.#finish(resolve),
       },
