@@ -231,6 +231,6 @@ function openDatabase(file: string): Database {
       throw new Error(
         `Cannot open ${file}: ${message}. Check the folder and its owner, or choose another --data folder.`,
       );
-    throw new Error(`${file} is damaged (${message}). The server did not start and changed nothing. Restore a copy.`);
+    throw new Error(`${file} is damaged (${message}). Restore a copy.`);
   }
 }

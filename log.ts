@@ -2,8 +2,12 @@
 // Holds no message text and no secret: callers name events, never contents. Never throws and never waits: a full disk
 // or a closed pipe costs log lines, not the chat. Called by server, session and web.
 
-import { closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { basename, dirname } from "node:path";
+
+const MOST_BYTES = 10 * 1024 * 1024; // of one file; then it becomes app.log.1, and so on
+const CLOSED = -1;
+const MOST_FILES = 5; // app.log and four older ones: a full log folder is 50 MiB
 
 export const LEVELS = ["debug", "info", "warning", "error"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -14,38 +18,64 @@ export interface Log {
   warning(event: string): void;
   /** `problem` adds what was thrown and where, on the same line. */
   error(event: string, problem?: unknown): void;
+  /** Opens the file anew, after somebody has moved it away. */
+  reopen(): void;
   close(): void;
 }
 
-/** Opens the log. `file`: its path, folders are made. `console`: where each line goes as well. */
+/** Opens the log. `file`: its path, folders are made. `console`: where each line goes as well. Throws when it cannot. */
 export function openLog(options: {
   file: string;
   level?: Level;
   console?: (line: string) => void;
   now?: () => number;
+  mostBytes?: number;
 }): Log {
-  const { file, level = "info", console, now = Date.now } = options;
+  const { file, level = "info", console, now = Date.now, mostBytes = MOST_BYTES } = options;
   mkdirSync(dirname(file), { recursive: true });
-  const fd = openSync(file, "a", 0o600);
+  let fd = openSync(file, "a", 0o600);
+  let size = fstatSync(fd).size;
   const least = LEVELS.indexOf(level);
 
+  const reopen = (): void => {
+    const next = openSync(file, "a", 0o600);
+    closeSync(fd);
+    fd = next;
+    size = fstatSync(fd).size;
+  };
+  const rotate = (): void => {
+    for (let n = MOST_FILES - 2; n > 0; n--) attempt(() => renameSync(`${file}.${n}`, `${file}.${n + 1}`));
+    renameSync(file, `${file}.1`);
+    reopen();
+  };
   const write = (of: Level, event: string): void => {
     if (LEVELS.indexOf(of) < least) return;
     const line = `${stamp(now())} - ${of.toUpperCase()} - ${oneLine(event)}\n`;
     console?.(line);
-    try {
-      writeSync(fd, line);
-    } catch {
-      // A full disk must not stop the chat.
-    }
+    if (fd === CLOSED) return; // its number may be another file's by now
+    if (size >= mostBytes) attempt(rotate);
+    attempt(() => (size += writeSync(fd, line)));
   };
   return {
     debug: (event) => write("debug", event),
     info: (event) => write("info", event),
     warning: (event) => write("warning", event),
     error: (event, problem) => write("error", problem === undefined ? event : `${event}: ${describe(problem)}`),
-    close: () => closeSync(fd),
+    reopen: () => attempt(reopen),
+    close: () => {
+      closeSync(fd);
+      fd = CLOSED;
+    },
   };
+}
+
+/** A log that cannot be written, on a full disk or in a folder that is gone, must not stop the chat. */
+function attempt(work: () => unknown): void {
+  try {
+    work();
+  } catch {
+    // The lines are lost; there is nowhere to say so.
+  }
 }
 
 /** An exception as one line: what it says and the first place of its stack that is ours. */

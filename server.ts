@@ -32,6 +32,7 @@ export interface Server {
   sweep(): void;
   /** Stops accepting, tells everybody, hands over what waits for at most 10 s, closes. */
   stop(): Promise<void>;
+  readonly log: Log;
 }
 
 /** Why a server could not start: a sentence for people, and the program's exit code. */
@@ -72,7 +73,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     services = { users, rooms, log, now, rate };
   } catch (problem) {
     history?.close();
-    throw new StartError((problem as Error).message, EXIT.data);
+    throw new StartError(`${(problem as Error).message} The server did not start and changed nothing.`, EXIT.data);
   }
   const door: Door = {
     services,
@@ -93,6 +94,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   log.info(`Server listening ${host}:${listener.port}`);
 
   const sweep = () => {
+    pickUpAccounts(services);
     for (const connection of door.connections) connection.tick();
   };
   const sweeper = setInterval(sweep, SWEEP);
@@ -102,8 +104,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     clearInterval(sweeper);
     await services.rooms.settled();
     for (const { session } of door.connections) session.dismiss("The server is stopping. Come back in a moment.");
-    const deadline = now() + DRAIN;
-    while (door.connections.size > 0 && now() < deadline) await Bun.sleep(20);
+    const deadline = performance.now() + DRAIN;
+    while (door.connections.size > 0 && performance.now() < deadline) await Bun.sleep(20);
     for (const { socket } of door.connections) socket.terminate();
     await services.rooms.settled();
     history.close();
@@ -111,7 +113,16 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     log.close();
   };
   let stopped: Promise<void> | undefined;
-  return { host, port: listener.port, sweep, stop: () => (stopped ??= stop()) };
+  return { host, port: listener.port, log, sweep, stop: () => (stopped ??= stop()) };
+}
+
+/** Accounts that `bun users.ts` or a person's editor changed take effect; a damaged edit is reported and changes nothing. */
+function pickUpAccounts({ users, log }: Services): void {
+  try {
+    if (users.accounts.refresh()) log.info("users.json was changed and read again");
+  } catch (problem) {
+    log.warning(`${(problem as Error).message} Going on with the accounts as they were.`);
+  }
 }
 
 /** How many descriptors this process may have open. */
@@ -217,7 +228,10 @@ async function main(): Promise<void> {
     stopping = true;
     void server.stop().then(() => process.exit(0));
   };
-  process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
+  process
+    .on("SIGINT", onSignal)
+    .on("SIGTERM", onSignal)
+    .on("SIGHUP", () => server.log.reopen());
 }
 
 if (import.meta.main)

@@ -1,27 +1,24 @@
-// users.ts: who may come in. Accounts in users.json (only argon2id hashes, never a password), sign-in by password or by
-// token, and the queue that hashes them one after the other. Never logs and never says which half of a sign-in was wrong.
-// Called by session.ts and web.ts.
+// users.ts: who may come in. Registration, sign-in by password or by token, and how often somebody may guess. Never logs a
+// secret and never says which half of a sign-in was wrong. Called by requests.ts and web.ts.
+// Also a small program, beside a running server or without one: bun users.ts list | add NAME | passwd NAME | remove NAME
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
-import { cpus } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Writable } from "node:stream";
+import { parseArgs } from "node:util";
+import { Accounts } from "./accounts.ts";
+import { Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import type { Refusal } from "./protocol.ts";
-import { foldName, LIMITS } from "./protocol.ts";
+import { ERRORS, foldName } from "./protocol.ts";
 
-/** OWASP's floor for argon2id: 19 MiB, two passes; about 30 to 50 ms here. */
-const COST = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
-/** Costs a hash in users.json may ask for; more would let a planted hash stall the server. */
-const MOST_COST = { memory: 262_144, time: 10, lanes: 4 }; // KiB, passes, lanes
-const MOST_HASHES_WAITING = 256; // about ten seconds of work, well within the 30 s a sign-in may take
 const TOKEN_DAYS = 30;
-const MOST_FAILURES = 10; // failed sign-ins a minute and address; only failures count, so a class behind one address may come in
 const MINUTE = 60_000; // ms
+/** Failed sign-ins a minute. Only failures count, so a class behind one address may come in together; those of one account
+ *  from one address count on their own as well, so that nobody can lock somebody else out. */
+const MOST_FAILURES = { network: 10, account: 5 };
 
-interface Account {
-  password: string; // an argon2id hash in PHC form
-}
 export interface SignedIn {
   user: string;
   token: string;
@@ -30,38 +27,31 @@ export interface SignedIn {
 export type Proof = { password: string } | { token: string };
 
 export interface Users {
-  file: string;
-  accounts: Map<string, Account>;
+  accounts: Accounts;
+  gate: Gate;
   key: Buffer; // signs the tokens
   decoy: string; // a hash nobody has the password of, so that an unknown name takes the same work as a known one
-  gate: Gate;
-  save: () => Promise<void>;
-  failures: Map<string, { count: number; since: number }>;
+  failures: Map<string, { count: number; since: number }>; // by network, and by network and account
   now: () => number;
   warn: (event: string) => void;
 }
 
 /** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent).
- *  Throws an Error whose message is one sentence for people when users.json is damaged; changes nothing then. */
+ *  Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
 export async function openUsers(
   folder: string,
   options: { now?: () => number; warn?: (event: string) => void } = {},
 ): Promise<Users> {
   const { now = Date.now, warn = () => {} } = options;
-  const file = join(folder, "users.json");
-  const accounts = readAccounts(file);
-  const users: Users = {
-    file,
-    accounts,
+  return {
+    accounts: new Accounts(join(folder, "users.json")),
+    gate: new Gate(),
     key: readKey(join(folder, "secret.key")),
-    decoy: await Bun.password.hash(randomBytes(16).toString("hex"), COST),
-    gate: new Gate(Math.max(1, cpus().length - 1), MOST_HASHES_WAITING),
-    save: shared(() => writeAtomically(file, serialize(accounts))),
+    decoy: await hashPassword(randomBytes(16).toString("hex")),
     failures: new Map(),
     now,
     warn,
   };
-  return users;
 }
 
 /** Creates an account and signs it in; resolves when it is safe on disk.
@@ -69,30 +59,27 @@ export async function openUsers(
 export async function registerUser(users: Users, name: string, password: string): Promise<SignedIn | Refusal> {
   const user = foldName(name);
   if (user === undefined) return { code: "bad_name" };
-  const secret = normalize(password);
+  const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
   if (users.accounts.has(user)) return { code: "name_taken" };
-  const hash = await users.gate.run(() => Bun.password.hash(secret, COST));
+  const hash = await users.gate.run(() => hashPassword(secret));
   if (hash === undefined) return { code: "busy", after: 5 };
-  if (users.accounts.has(user)) return { code: "name_taken" };
-  users.accounts.set(user, { password: hash });
   try {
-    await users.save();
+    if (!(await users.accounts.add(user, { password: hash }))) return { code: "name_taken" };
   } catch (problem) {
-    users.accounts.delete(user);
-    users.warn(`Cannot write ${users.file}: ${problem instanceof Error ? problem.message : problem}`);
+    users.warn(`Cannot store the account ${user}: ${(problem as Error).message}`);
     return { code: "unavailable", text: "The server cannot store accounts right now. Try again in a moment." };
   }
   return signedIn(users, user, hash);
 }
 
-/** Signs an account in. `address` is whose failures are counted.
+/** Signs an account in. `network` is whose failures are counted together.
  *  Refuses with `bad_login` (unknown name or wrong proof: same answer, same work), `throttled` or `busy`. */
 export async function authenticateUser(
   users: Users,
   name: string,
   proof: Proof,
-  address: string,
+  network: string,
 ): Promise<SignedIn | Refusal> {
   const user = foldName(name);
   const account = user === undefined ? undefined : users.accounts.get(user);
@@ -100,58 +87,41 @@ export async function authenticateUser(
     const good = account !== undefined && checkToken(users, user!, account.password, proof.token);
     return good ? signedIn(users, user!, account.password) : { code: "bad_login" };
   }
-  const secret = normalize(proof.password);
-  if (secret === undefined) return { code: "bad_login" };
   const verdict = await users.gate.run(async (): Promise<SignedIn | Refusal> => {
-    const wait = throttled(users, address);
-    if (wait !== undefined) return { code: "throttled", after: wait };
-    const hash = account === undefined ? users.decoy : account.password;
-    const good = (await verify(users, name, secret, hash)) && account !== undefined;
-    if (good) return signedIn(users, user!, account.password);
-    countFailure(users, address);
+    const counted: [string, number][] = [
+      [network, MOST_FAILURES.network],
+      [`${network} ${user}`, MOST_FAILURES.account],
+    ];
+    const wait = Math.max(...counted.map(([key, most]) => secondsToWait(users, key, most)));
+    if (wait > 0) return { code: "throttled", after: wait };
+    const secret = normalizePassword(proof.password);
+    const hash = account?.password ?? users.decoy;
+    const good = secret === undefined ? false : await verifyPassword(secret, hash);
+    if (typeof good === "string") users.warn(`Cannot sign ${user} in: the hash in users.json is ${good}`);
+    if (good === true && account !== undefined) return signedIn(users, user!, account.password);
+    for (const [key] of counted) countFailure(users, key);
     return { code: "bad_login" };
   });
   return verdict ?? { code: "busy", after: 5 };
 }
 
-async function verify(users: Users, name: string, secret: string, hash: string): Promise<boolean> {
-  const [, m, t, p] = /^\$argon2id\$v=19\$m=(\d+),t=(\d+),p=(\d+)\$/.exec(hash)?.map(Number) ?? [];
-  if (m === undefined || m > MOST_COST.memory || t! > MOST_COST.time || p! > MOST_COST.lanes) {
-    users.warn(`Cannot check the password of ${name}: its hash in ${users.file} is not argon2id or costs too much`);
-    return false;
-  }
-  return Bun.password.verify(secret, hash).catch(() => {
-    users.warn(`Cannot check the password of ${name}: its hash in ${users.file} is damaged`);
-    return false;
-  });
-}
-
-/** NFC, so that one password typed on two keyboards is one password (RFC 8265); `undefined` if it cannot be one. */
-function normalize(password: string): string | undefined {
-  const secret = password.normalize("NFC");
-  const length = [...secret].length;
-  return secret.isWellFormed() && length >= LIMITS.password.min && length <= LIMITS.password.max ? secret : undefined;
-}
-
 // ---- failures -----------------------------------------------------------------------------------------------------
 
-/** Seconds this address has to wait, or `undefined` if it may try. */
-function throttled(users: Users, address: string): number | undefined {
-  const entry = users.failures.get(address);
-  if (entry === undefined || users.now() - entry.since >= MINUTE) return undefined;
-  return entry.count < MOST_FAILURES ? undefined : Math.ceil((entry.since + MINUTE - users.now()) / 1000);
+/** Seconds until one more try is allowed, 0 if it is now. */
+function secondsToWait(users: Users, key: string, most: number): number {
+  const { count, since } = users.failures.get(key) ?? { count: 0, since: 0 };
+  const left = since + MINUTE - users.now();
+  return count < most || left <= 0 ? 0 : Math.ceil(left / 1000);
 }
 
-function countFailure(users: Users, address: string): void {
-  const now = users.now();
-  const entry = users.failures.get(address);
-  if (entry !== undefined && now - entry.since < MINUTE) {
+function countFailure({ failures, now }: Users, key: string): void {
+  const entry = failures.get(key);
+  if (entry !== undefined && now() - entry.since < MINUTE) {
     entry.count++;
     return;
   }
-  if (users.failures.size >= 1000)
-    for (const [old, { since }] of users.failures) if (now - since >= MINUTE) users.failures.delete(old);
-  users.failures.set(address, { count: 1, since: now });
+  if (failures.size >= 1000) for (const [old, { since }] of failures) if (now() - since >= MINUTE) failures.delete(old);
+  failures.set(key, { count: 1, since: now() });
 }
 
 // ---- tokens -------------------------------------------------------------------------------------------------------
@@ -175,103 +145,74 @@ function sign(users: Users, user: string, expiry: number, hash: string): string 
 function readKey(file: string): Buffer {
   if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
   const key = Buffer.from(readFileSync(file, "latin1").trim(), "hex");
-  if (key.length !== 32)
-    throw new Error(
-      `${file} is damaged. The server did not start and changed nothing. Remove it to sign everybody out.`,
-    );
+  if (key.length !== 32) throw new Error(`${file} is damaged. Restore a copy, or remove it to sign everybody out.`);
   return key;
 }
 
-// ---- the file -----------------------------------------------------------------------------------------------------
+// ---- the program --------------------------------------------------------------------------------------------------
 
-function readAccounts(file: string): Map<string, Account> {
-  if (!existsSync(file)) return new Map();
-  const damaged = (why: string) =>
-    new Error(
-      `${file} is damaged (${why}). The server did not start and changed nothing. Restore a copy, or mend it by hand.`,
-    );
-  let data: unknown;
+const HELP = `Usage: bun users.ts list | add NAME | passwd NAME | remove NAME [--data DIR]
+The accounts of a Banter server, which may be running. The password is asked for, or is the first line of the input.
+A new password ends every token of the old one.
+
+  --data DIR   folder of users.json   .   BANTER_DATA
+
+Exit codes: 0 done, 1 refused (the name is taken, unknown or impossible, or the password is), 2 usage, 4 data unusable
+`;
+
+/** Reads a password without showing it: from a terminal, or the first line of whatever the input is. */
+async function askPassword(question: string): Promise<string> {
+  if (process.stdin.isTTY) process.stderr.write(question);
+  const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const reader = createInterface({ input: process.stdin, output: silent, terminal: process.stdin.isTTY === true });
+  reader.on("SIGINT", () => process.exit(130));
+  const { value } = await reader[Symbol.asyncIterator]().next();
+  reader.close();
+  if (process.stdin.isTTY) process.stderr.write("\n");
+  return value ?? "";
+}
+
+/** Runs one command; what to print and the exit code. */
+async function manage(accounts: Accounts, command: string, name: string | undefined): Promise<[string, number]> {
+  if (command === "list" && name === undefined)
+    return [
+      accounts
+        .names()
+        .map((one) => one + "\n")
+        .join(""),
+      0,
+    ];
+  if (!["add", "passwd", "remove"].includes(command) || name === undefined) return [HELP, 2];
+  const user = foldName(name);
+  if (user === undefined) return [`${ERRORS.bad_name}\n`, 1];
+  if (accounts.has(user) === (command === "add"))
+    return [command === "add" ? `${user} is taken.\n` : `There is no account called ${user}.\n`, 1];
+  if (command === "remove") {
+    await accounts.remove(user);
+    return [`${user} is removed. What ${user} said stays.\n`, 0];
+  }
+  const secret = normalizePassword(await askPassword(`Password for ${user} (typing is hidden): `));
+  if (secret === undefined) return [`${ERRORS.bad_password}\n`, 1];
+  const account = { password: await hashPassword(secret) };
+  const done = await (command === "add" ? accounts.add(user, account) : accounts.replace(user, account));
+  return done
+    ? [`${user} can sign in.\n`, 0]
+    : [`Somebody else changed ${user} at the same time. Nothing was done.\n`, 1];
+}
+
+async function main(): Promise<number> {
   try {
-    data = JSON.parse(readFileSync(file, "utf8"));
+    const options = { data: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
+    const { values, positionals } = parseArgs({ options, allowPositionals: true });
+    const [command = "", name, ...more] = values.help ? ["help"] : positionals;
+    const accounts = new Accounts(join(values.data ?? process.env.BANTER_DATA ?? ".", "users.json"));
+    const [text, code] = await manage(accounts, more.length > 0 ? "" : command, name);
+    (code === 0 ? process.stdout : process.stderr).write(text);
+    return values.help ? 0 : code;
   } catch (problem) {
-    throw damaged(problem instanceof Error ? problem.message : "not JSON");
-  }
-  if (typeof data !== "object" || data === null || Array.isArray(data)) throw damaged("not a JSON object");
-  const accounts = new Map<string, Account>();
-  for (const [name, account] of Object.entries(data)) {
-    if (foldName(name) !== name) throw damaged(`${JSON.stringify(name.slice(0, 40))} cannot be a name`);
-    if (typeof account?.password !== "string") throw damaged(`${name} has no password hash`);
-    accounts.set(name, { password: account.password });
-  }
-  return accounts;
-}
-
-function serialize(accounts: Map<string, Account>): string {
-  const lines = Array.from(accounts, ([name, account]) => `  ${JSON.stringify(name)}: ${JSON.stringify(account)}`);
-  return lines.length === 0 ? "{}\n" : `{\n${lines.join(",\n")}\n}\n`;
-}
-
-/** Replaces a file as a whole: after a crash it is the old one or the new one, and on disk when this resolves. */
-async function writeAtomically(file: string, text: string): Promise<void> {
-  const temporary = `${file}.tmp`;
-  const handle = await open(temporary, "w", 0o600);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-  const folder = await open(dirname(file), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
+    process.stderr.write(`${(problem as Error).message}\n`);
+    return (problem as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? 2 : 4;
   }
 }
 
-/** Runs `work` one at a time; all who ask while it runs share the next run, which starts after they asked. */
-function shared(work: () => Promise<void>): () => Promise<void> {
-  let running: Promise<void> = Promise.resolve();
-  let next: Promise<void> | undefined;
-  return () =>
-    (next ??= running
-      .catch(() => {})
-      .then(() => {
-        next = undefined;
-        return (running = work());
-      }));
-}
-
-/** First come, first served, at most `width` at once. Bun's own pool starts the newest hash first, which would let the
- *  first in a class wait longest. */
-class Gate {
-  readonly #width: number;
-  readonly #most: number;
-  readonly #queue: (() => void)[] = [];
-  #running = 0;
-
-  constructor(width: number, most: number) {
-    this.#width = width;
-    this.#most = most;
-  }
-
-  get waiting(): number {
-    return this.#queue.length;
-  }
-
-  /** Runs `work` in its turn; `undefined` if too many wait already. */
-  async run<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#running >= this.#width) {
-      if (this.#queue.length >= this.#most) return undefined;
-      await new Promise<void>((turn) => this.#queue.push(turn)); // whoever leaves hands its place on
-    } else this.#running++;
-    try {
-      return await work();
-    } finally {
-      const turn = this.#queue.shift();
-      if (turn === undefined) this.#running--;
-      else turn();
-    }
-  }
-}
+if (import.meta.main) process.exitCode = await main();

@@ -1,0 +1,171 @@
+// accounts.ts: users.json. Accounts by name, each with a password hash; read whole, replaced whole, and shared with whoever
+// else edits the file: `bun users.ts` beside a running server, or a person with an editor. Never sees a password.
+// Called by users.ts.
+
+import { existsSync, readFileSync, statSync } from "node:fs";
+import { open, rename, stat, unlink } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { foldName } from "./protocol.ts";
+
+export interface Account {
+  password: string; // an argon2id hash in PHC form
+}
+
+const LOCK_WAIT = 20; // ms between two tries for the lock
+const LOCK_STALE = 5_000; // ms; whoever holds it longer is dead, for a change takes a few ms
+
+/** A change of the accounts; false when it does not apply to them. */
+type Change = (accounts: Map<string, Account>) => boolean;
+
+export class Accounts {
+  readonly file: string;
+  #accounts: Map<string, Account>;
+  #version: string; // of the file as we know it
+  #waiting: { change: Change; resolve: (applied: boolean) => void; reject: (problem: unknown) => void }[] = [];
+  #writing = false;
+
+  /** Reads the file; an absent one holds no accounts. Throws an Error that says in one sentence what is wrong with it. */
+  constructor(file: string) {
+    this.file = file;
+    this.#version = versionOf(file);
+    this.#accounts = read(file);
+  }
+
+  get(name: string): Account | undefined {
+    return this.#accounts.get(name);
+  }
+  has(name: string): boolean {
+    return this.#accounts.has(name);
+  }
+  names(): string[] {
+    return [...this.#accounts.keys()];
+  }
+
+  /** Adds an account; false if the name is taken. Resolves when it is safe on disk. */
+  add(name: string, account: Account): Promise<boolean> {
+    return this.#change((accounts) => !accounts.has(name) && accounts.set(name, account).has(name));
+  }
+  /** Replaces an account; false if there is none. */
+  replace(name: string, account: Account): Promise<boolean> {
+    return this.#change((accounts) => accounts.has(name) && accounts.set(name, account).has(name));
+  }
+  /** Removes an account; false if there is none. */
+  remove(name: string): Promise<boolean> {
+    return this.#change((accounts) => accounts.delete(name));
+  }
+
+  /** Picks up what somebody else wrote. True if there was something; throws about a damaged file, once, and goes on with
+   *  the accounts as they were. */
+  refresh(): boolean {
+    if (this.#writing) return false;
+    const version = versionOf(this.file);
+    if (version === this.#version) return false;
+    this.#version = version;
+    this.#accounts = read(this.file);
+    return true;
+  }
+
+  #change(change: Change): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ change, resolve, reject });
+      if (!this.#writing) void this.#write();
+    });
+  }
+
+  /** Writes as long as changes wait; those that came while one write was under way share the next. */
+  async #write(): Promise<void> {
+    this.#writing = true;
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting;
+      this.#waiting = [];
+      try {
+        const unlock = await lock(`${this.file}.lock`);
+        try {
+          const before = versionOf(this.file) === this.#version ? this.#accounts : read(this.file);
+          const accounts = new Map(before);
+          const applied = batch.map(({ change }) => change(accounts));
+          if (applied.includes(true)) await replaceFile(this.file, serialize(accounts));
+          this.#accounts = accounts;
+          this.#version = versionOf(this.file);
+          batch.forEach(({ resolve }, i) => void resolve(applied[i]!));
+        } finally {
+          await unlock();
+        }
+      } catch (problem) {
+        for (const { reject } of batch) reject(problem);
+      }
+    }
+    this.#writing = false;
+  }
+}
+
+/** What tells one state of the file from another without reading it. */
+function versionOf(file: string): string {
+  const { ino, size, mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  return `${ino} ${size} ${mtimeMs}`;
+}
+
+function read(file: string): Map<string, Account> {
+  if (!existsSync(file)) return new Map();
+  const damaged = (why: string) => new Error(`${file} is damaged (${why}). Restore a copy, or mend it by hand.`);
+  let data: unknown;
+  try {
+    data = JSON.parse(readFileSync(file, "utf8"));
+  } catch (problem) {
+    throw damaged(problem instanceof Error ? problem.message : "not JSON");
+  }
+  if (typeof data !== "object" || data === null || Array.isArray(data)) throw damaged("not a JSON object");
+  const accounts = new Map<string, Account>();
+  for (const [name, account] of Object.entries(data)) {
+    if (foldName(name) !== name) throw damaged(`${JSON.stringify(name.slice(0, 40))} cannot be a name`);
+    if (typeof account?.password !== "string") throw damaged(`${name} has no password hash`);
+    accounts.set(name, { password: account.password });
+  }
+  return accounts;
+}
+
+/** One account a line, so that a person can read, compare and edit it. */
+function serialize(accounts: Map<string, Account>): string {
+  const lines = Array.from(accounts, ([name, account]) => `  ${JSON.stringify(name)}: ${JSON.stringify(account)}`);
+  return lines.length === 0 ? "{}\n" : `{\n${lines.join(",\n")}\n}\n`;
+}
+
+/** Replaces a file as a whole: after a crash it is the old one or the new one, and on disk when this resolves. */
+async function replaceFile(file: string, text: string): Promise<void> {
+  const temporary = `${file}.tmp`;
+  try {
+    const handle = await open(temporary, "w", 0o600);
+    try {
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+  } catch (problem) {
+    await unlink(temporary).catch(() => {});
+    throw problem;
+  }
+  const folder = await open(dirname(file), "r");
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+/** Takes the lock that all who write the file take. A stale one, of a program that was killed, is broken. */
+async function lock(path: string): Promise<() => Promise<void>> {
+  for (;;) {
+    try {
+      await (await open(path, "wx", 0o600)).close();
+      return () => unlink(path).catch(() => {});
+    } catch (problem) {
+      if ((problem as NodeJS.ErrnoException).code !== "EEXIST")
+        throw new Error(`Cannot write beside ${basename(path, ".lock")}: ${(problem as Error).message}`);
+    }
+    const held = await stat(path).catch(() => undefined);
+    if (held !== undefined && Date.now() - held.mtimeMs > LOCK_STALE) await unlink(path).catch(() => {});
+    else await Bun.sleep(LOCK_WAIT);
+  }
+}
