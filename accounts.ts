@@ -21,6 +21,7 @@ export class Accounts {
   readonly file: string;
   #accounts: Map<string, Account>;
   #version: string; // of the file as we know it
+  #damaged = ""; // the version that was reported as damaged
   #waiting: { change: Change; resolve: (applied: boolean) => void; reject: (problem: unknown) => void }[] = [];
   #writing = false;
 
@@ -54,14 +55,14 @@ export class Accounts {
     return this.#change((accounts) => accounts.delete(name));
   }
 
-  /** Picks up what somebody else wrote. True if there was something; throws about a damaged file, once, and goes on with
-   *  the accounts as they were. */
+  /** Picks up what somebody else wrote. True if there was something. Throws about a damaged file, once, and goes on with
+   *  the accounts as they were; until it is mended nothing is written over it. */
   refresh(): boolean {
-    if (this.#writing) return false;
     const version = versionOf(this.file);
-    if (version === this.#version) return false;
-    this.#version = version;
+    if (this.#writing || version === this.#version || version === this.#damaged) return false;
+    this.#damaged = version;
     this.#accounts = read(this.file);
+    this.#version = version;
     return true;
   }
 
