@@ -81,7 +81,9 @@ function attempt(work: () => unknown): void {
 /** An exception as one line: what it says and the first place of its stack that is ours. */
 function describe(problem: unknown): string {
   if (!(problem instanceof Error)) return String(problem);
-  const place = /\(?([^\s()]+:\d+):\d+\)?$/m.exec(problem.stack?.replace(problem.message, "") ?? "")?.[1];
+  const place = /[ (]((?!bun:|node:)[^\s()]+:\d+):\d+\)?$/m.exec(
+    problem.stack?.replace(problem.message, "") ?? "",
+  )?.[1];
   return `${problem.name}: ${problem.message}${place === undefined ? "" : ` at ${basename(place)}`}`;
 }
 

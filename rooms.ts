@@ -28,6 +28,7 @@ export interface Member {
   readonly user: string;
   readonly text: boolean; // reads lines instead of frames
   readonly in: Set<string>; // its conversations; kept by Rooms
+  readonly gone: boolean; // its connection has ended: it enters nothing more
   partner?: string | undefined; // who sent it the last direct message (text sessions)
   stalled?: string | undefined; // the id of a `say` that could not be stored; see `post`
   send(payload: Payload): void;
@@ -128,6 +129,7 @@ export class Rooms {
     start: (head: number) => number,
     begin: (at: { head: number; users: string[]; reset: boolean }) => void,
   ): Promise<void> {
+    if (member.gone) return; // while its password was checked, say
     const conversation = this.#open(name);
     if (!conversation.members.has(member)) this.#arrive(conversation, member);
     conversation.live.delete(member);

@@ -68,6 +68,10 @@ export class Session implements Caller {
     return this.link.network;
   }
 
+  get gone(): boolean {
+    return this.#closed;
+  }
+
   /** How long an unfinished line may grow now, in bytes: little for a stranger with nothing under way. */
   get lineLimit(): number {
     return this.user !== "" || this.#busy ? LIMITS.line : LIMITS.lineBeforeSignIn;
@@ -220,10 +224,14 @@ export class Session implements Caller {
     if (needs === "no account" && this.user !== "") return this.#reply({ code: "already_signed_in" }, request.id);
     try {
       const answer = run(this, request);
-      if (answer instanceof Promise) return answer.then((later) => this.#reply(later, request.id, request));
+      if (answer instanceof Promise)
+        return answer.then(
+          (later) => this.#reply(later, request.id, request),
+          (problem) => this.#crash(problem, request.id),
+        );
       return this.#reply(answer, request.id, request);
     } catch (problem) {
-      this.#crash(problem);
+      this.#crash(problem, request.id);
       return undefined;
     }
   }
@@ -269,9 +277,9 @@ export class Session implements Caller {
   }
 
   /** Something here is broken: say where in the log, tell the client no details, and let this connection go. */
-  #crash(problem: unknown): void {
+  #crash(problem: unknown, id?: string): void {
     this.services.log.error(`${this.#who()} met a bug`, problem);
-    this.refuse({ code: "internal" });
+    this.refuse({ code: "internal", ...(id !== undefined && { id }) });
   }
 
   #settled(): Promise<void> {

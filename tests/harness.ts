@@ -39,8 +39,8 @@ export interface Chat extends AsyncDisposable {
   signedIn(user: string, room?: string): Promise<Wire>;
   /** A wire that speaks lines, signed in if a name is given (its greeting read). */
   typist(user?: string): Promise<Wire>;
-  /** Stops this server and starts another on the same data and port. */
-  restart(): Promise<void>;
+  /** Stops this server and starts another on the same data and port; `between` may change the data. */
+  restart(between?: () => void | Promise<void>): Promise<void>;
 }
 
 /** Starts a server in this process with these accounts. */
@@ -77,8 +77,9 @@ export async function startChat(names: readonly string[] = [], options: ServerOp
       await opened.line((line) => line.startsWith("* You are in lobby"));
       return opened;
     },
-    async restart() {
+    async restart(between) {
       await server.stop();
+      await between?.();
       server = await start(server.port);
     },
     async [Symbol.asyncDispose]() {
