@@ -7,7 +7,7 @@ import type { Ask, Ok, Refusal, Request, Verb } from "./protocol.ts";
 import { answeredIn, inboxOf, isRefusal, LIMITS, LOBBY, sanitizeMessage, truncateMessage } from "./protocol.ts";
 import type { Batch, Member, Rooms } from "./rooms.ts";
 import { EVERYBODY } from "./rooms.ts";
-import type { Users } from "./users.ts";
+import type { Proof, Users } from "./users.ts";
 import { authenticateUser, registerUser } from "./users.ts";
 
 /** What all sessions of a server share. */
@@ -19,11 +19,15 @@ export interface Services {
   rate: number; // `say`s a second and connection, 0 for no limit
 }
 
-/** Whose request it is: the session, as far as handlers use it. */
-export interface Caller extends Member {
-  readonly services: Services;
-  readonly address: string; // for the log: where it comes from
+/** Where a request comes from. */
+export interface Origin {
+  readonly address: string; // for the log
   readonly network: string; // whose failed sign-ins are counted together
+}
+
+/** Whose request it is: the session, as far as handlers use it. */
+export interface Caller extends Member, Origin {
+  readonly services: Services;
   user: string; // "" before sign-in
   room: string; // where a typed line goes (text sessions)
   /** The batch of its last `say`, and the conversation that answers it. */
@@ -55,26 +59,31 @@ export const RULES: { [V in Verb]: Rule<V> } = {
 };
 
 async function onRegister(caller: Caller, ask: Ask<"register">): Promise<Answer> {
-  const { users, log } = caller.services;
-  const result = await registerUser(users, ask.user, ask.password);
-  if (isRefusal(result)) return result;
-  log.info(`${result.user} registered from ${caller.address}`);
-  return enterChat(caller, ask, result.user, result.token, 0);
+  const result = await register(caller.services, ask.user, ask.password, caller);
+  return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, 0);
 }
 
 async function onLogin(caller: Caller, ask: Ask<"login">): Promise<Answer> {
-  const { users, log } = caller.services;
   const { user, password, token, since } = ask;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
-  const proof = token === undefined ? { password: password! } : { token };
-  const result = await authenticateUser(users, user, proof, caller.network);
-  if (isRefusal(result)) {
-    log.warning(`Sign-in from ${caller.address} refused (${result.code})`);
-    return result;
-  }
-  log.info(`${result.user} signed in from ${caller.address}`);
-  return enterChat(caller, ask, result.user, result.token, since);
+  const result = await login(caller.services, user, token === undefined ? { password: password! } : { token }, caller);
+  return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, since);
+}
+
+/** Creates an account and logs it; refuses as `registerUser` does. */
+export async function register(services: Services, user: string, password: string, from: Origin) {
+  const result = await registerUser(services.users, user, password);
+  if (!isRefusal(result)) services.log.info(`${result.user} registered from ${from.address}`);
+  return result;
+}
+
+/** Checks who somebody is and logs it; refuses as `authenticateUser` does. */
+export async function login(services: Services, user: string, proof: Proof, from: Origin) {
+  const result = await authenticateUser(services.users, user, proof, from.network);
+  if (isRefusal(result)) services.log.warning(`Sign-in from ${from.address} refused (${result.code})`);
+  else services.log.info(`${result.user} signed in from ${from.address}`);
+  return result;
 }
 
 /** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */

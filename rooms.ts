@@ -90,6 +90,9 @@ export class Rooms {
   #batch: Batch | undefined;
   #scheduled = false;
   #flushing: Promise<void> | undefined;
+  /** Messages stored, and how often one was handed to a connection. */
+  stored = 0;
+  delivered = 0;
   #serial = 0;
   readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
 
@@ -289,6 +292,7 @@ export class Rooms {
       if ("refused" in outcome) refuse(post, { code: outcome.refused });
       else if ("repeated" in outcome) add(answeredIn(post), { event: outcome.repeated, only: post.by });
       else {
+        this.stored++;
         // Who types sees what was typed; frames come back to their sender as the receipt.
         for (const { conversation, message } of outcome.stored)
           add(conversation, post.by.text ? { event: message, not: post.by } : { event: message });
@@ -315,7 +319,11 @@ export class Rooms {
       if (conversation === undefined) continue; // nobody is there
       // What is not beyond the head was read by everybody when they entered, while this batch was on its way.
       const fresh = said.filter(({ event, only }) => only || event.type !== "message" || event.seq > conversation.head);
-      for (const { event, only } of fresh) if (!only && event.type === "message") conversation.head = event.seq;
+      for (const { event, only } of fresh)
+        if (!only && event.type === "message") {
+          conversation.head = event.seq;
+          this.delivered += conversation.live.size;
+        }
       broadcast(conversation.live, fresh);
       if (name.startsWith("@")) this.#shownLive(conversation, fresh);
     }

@@ -5,19 +5,22 @@ import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { Door } from "./door.ts";
 import type { History } from "./history.ts";
 import { openHistory } from "./history.ts";
 import type { Level, Log } from "./log.ts";
 import { LEVELS, openLog } from "./log.ts";
 import type { Services } from "./requests.ts";
 import { Rooms } from "./rooms.ts";
-import type { Door } from "./tcp.ts";
 import { listen } from "./tcp.ts";
 import { openUsers } from "./users.ts";
+import type { WebListener } from "./web.ts";
+import { listenWeb } from "./web.ts";
 
 export interface ServerOptions {
   host?: string; // "localhost"
   port?: number; // 12345; 0 takes a free one
+  webPort?: number | false; // of the page: 12346, or a free one if `port` is 0; false for no page
   data?: string; // folder of users.json, chat.db, secret.key and log/; "."
   rate?: number; // `say`s a second and connection; 10; 0 for no limit
   logLevel?: Level; // "info"
@@ -28,6 +31,7 @@ export interface ServerOptions {
 export interface Server {
   readonly host: string;
   readonly port: number;
+  readonly webPort: number | undefined; // undefined without a page
   /** Looks after time: who did not sign in, who is silent, who does not read. Runs by itself every two seconds. */
   sweep(): void;
   /** Stops accepting, tells everybody, hands over what waits for at most 10 s, closes. */
@@ -47,6 +51,10 @@ const EXIT = { bug: 1, usage: 2, listen: 3, data: 4 } as const;
 
 const SWEEP = 2_000; // ms
 const DRAIN = 10_000; // ms a stopping server waits for its readers
+/** Ports above 1023 that browsers do not open (https://fetch.spec.whatwg.org/#port-blocking). */
+const BLOCKED_BY_BROWSERS = new Set([
+  1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
+]);
 const RESERVED = 128; // descriptors kept for files and doors: Bun spins when `accept` meets the limit
 
 /** Starts a server. Rejects with a StartError that says what to do when it cannot listen or its data is unusable. */
@@ -54,12 +62,18 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const {
     host = "localhost",
     port = 12345,
+    webPort = port === 0 ? 0 : 12346,
     data = ".",
     rate = 10,
     logLevel = "info",
     console,
     now = Date.now,
   } = options;
+  if (webPort && BLOCKED_BY_BROWSERS.has(webPort))
+    throw new StartError(
+      `Browsers refuse to open port ${webPort}. Use another --web-port, for example 12346.`,
+      EXIT.usage,
+    );
   const folder = resolve(data);
   let log: Log | undefined;
   let history: History | undefined;
@@ -75,45 +89,47 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     history?.close();
     throw new StartError(`${(problem as Error).message} The server did not start and changed nothing.`, EXIT.data);
   }
-  const door: Door = {
-    services,
-    connections: new Set(),
-    networks: new Map(),
-    most: descriptors() - RESERVED,
-    webPort: undefined,
-  };
+  const door = new Door(services, descriptors() - RESERVED);
 
-  let listener: ReturnType<typeof listen>;
+  let listener: ReturnType<typeof listen> | undefined;
+  let web: WebListener | undefined;
   try {
     listener = listen(host, port, door);
+    if (webPort !== false) web = listenWeb(host, webPort, door, () => pageAddresses(host, web!.port));
   } catch (problem) {
+    listener?.stop(true);
     history.close();
     log.close();
-    throw new StartError(whyNotListening(problem as Error & { code?: string }, host, port), EXIT.listen);
+    const [taken, option] = listener === undefined ? [port, "--port"] : [Number(webPort), "--web-port"];
+    throw new StartError(whyNotListening(problem as Error & { code?: string }, host, taken, option), EXIT.listen);
   }
+  door.webPort = web?.port;
+  if (web !== undefined) log.info(`Page listening ${host}:${web.port}`);
   log.info(`Server listening ${host}:${listener.port}`);
 
   const sweep = () => {
     pickUpAccounts(services);
-    for (const connection of door.connections) connection.tick();
+    for (const visitor of door.visitors) visitor.tick();
   };
   const sweeper = setInterval(sweep, SWEEP);
   const stop = async () => {
     log.info("Server stopping");
     listener.stop();
+    web?.stop();
     clearInterval(sweeper);
     await services.rooms.settled();
-    for (const { session } of door.connections) session.dismiss("The server is stopping. Come back in a moment.");
+    for (const { session } of door.visitors) session.dismiss("The server is stopping. Come back in a moment.");
     const deadline = performance.now() + DRAIN;
-    while (door.connections.size > 0 && performance.now() < deadline) await Bun.sleep(20);
-    for (const { socket } of door.connections) socket.terminate();
+    while (door.visitors.size > 0 && performance.now() < deadline) await Bun.sleep(20);
+    for (const visitor of door.visitors) visitor.terminate();
+    await web?.close();
     await services.rooms.settled();
     history.close();
     log.info("Server stopped");
     log.close();
   };
   let stopped: Promise<void> | undefined;
-  return { host, port: listener.port, log, sweep, stop: () => (stopped ??= stop()) };
+  return { host, port: listener.port, webPort: web?.port, log, sweep, stop: () => (stopped ??= stop()) };
 }
 
 /** Accounts that `bun users.ts` or a person's editor changed take effect; a damaged edit is reported and changes nothing. */
@@ -135,12 +151,14 @@ function descriptors(): number {
   }
 }
 
-function whyNotListening(problem: Error & { code?: string }, host: string, port: number): string {
+function whyNotListening(problem: Error & { code?: string }, host: string, port: number, option: string): string {
   switch (problem.code) {
-    case "EADDRINUSE":
-      return `Port ${port} is already in use, perhaps by another Banter server. Stop that one, or choose a port: bun server.ts --port ${port + 10}`;
+    case "EADDRINUSE": {
+      const without = option === "--web-port" ? ", or go without the page: --no-web" : "";
+      return `Port ${port} is already in use, perhaps by another Banter server. Stop that one, or choose a port: bun server.ts ${option} ${port + 10}${without}`;
+    }
     case "EACCES":
-      return `Port ${port} needs administrator rights. Use one above 1023, for example: bun server.ts --port 12345`;
+      return `Port ${port} needs administrator rights. Use one above 1023, for example: bun server.ts ${option} ${option === "--port" ? 12345 : 12346}`;
     case "EADDRNOTAVAIL":
       return `${host} is not an address of this computer. Its addresses: localhost, ${lanAddresses().join(", ")}`;
     default:
@@ -153,6 +171,13 @@ function lanAddresses(): string[] {
   return all.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => address);
 }
 
+/** How people reach the page: by the address it listens on, or by all of this computer's. */
+function pageAddresses(host: string, port: number): string[] {
+  const everywhere = host === "0.0.0.0" || host === "::";
+  const hosts = everywhere ? lanAddresses() : [host.includes(":") ? `[${host}]` : host];
+  return hosts.map((address) => `http://${address}:${port}`);
+}
+
 // ---- the program --------------------------------------------------------------------------------------------------
 
 const HELP = `Usage: bun server.ts [options]
@@ -160,6 +185,8 @@ Starts a Banter server. People join with: bun client.ts, or nc localhost 12345
 
   --host ADDRESS    where to listen            localhost     BANTER_HOST
   --port N          port of the chat           12345         BANTER_PORT
+  --web-port N      port of the browser page   12346         BANTER_WEB_PORT
+  --no-web          no browser page                          BANTER_NO_WEB
   --lan             listen on all addresses and say how to join
   --data DIR        folder for users.json, chat.db, secret.key and log/   .   BANTER_DATA
   --rate N          messages a second and connection, 0 for no limit   10   BANTER_RATE
@@ -174,6 +201,8 @@ export function readOptions(args: string[], env: Record<string, string | undefin
   const options = {
     host: { type: "string" },
     port: { type: "string" },
+    "web-port": { type: "string" },
+    "no-web": { type: "boolean" },
     lan: { type: "boolean" },
     data: { type: "string" },
     rate: { type: "string" },
@@ -187,7 +216,7 @@ export function readOptions(args: string[], env: Record<string, string | undefin
   }
   const value = (name: keyof typeof options) =>
     (values[name] as string | undefined) ?? env[`BANTER_${name.toUpperCase().replace("-", "_")}`];
-  const number = (name: "port" | "rate", most: number): number | undefined => {
+  const number = (name: "port" | "web-port" | "rate", most: number): number | undefined => {
     const text = value(name);
     if (text === undefined) return undefined;
     if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text);
@@ -196,15 +225,18 @@ export function readOptions(args: string[], env: Record<string, string | undefin
   const level = value("log-level");
   if (level !== undefined && !(LEVELS as readonly string[]).includes(level))
     throw new StartError(`--log-level must be one of ${LEVELS.join(", ")}, not "${level}".`, EXIT.usage);
-  const lan = values.lan === true || /^(1|true|yes)$/i.test(env.BANTER_LAN ?? "");
+  const flag = (name: "lan" | "no-web") => values[name] === true || /^(1|true|yes)$/i.test(value(name) ?? "");
+  const lan = flag("lan");
   const host = value("host") ?? (lan ? "0.0.0.0" : undefined);
   const port = number("port", 65_535);
+  const webPort = flag("no-web") ? false : number("web-port", 65_535);
   const data = value("data");
   const rate = number("rate", 100_000);
   return {
     lan,
     ...(host !== undefined && { host }),
     ...(port !== undefined && { port }),
+    ...(webPort !== undefined && { webPort }),
     ...(data !== undefined && { data }),
     ...(rate !== undefined && { rate }),
     ...(level !== undefined && { logLevel: level as Level }),
@@ -220,6 +252,9 @@ async function main(): Promise<void> {
   const port = server.port === 12345 ? "" : `:${server.port}`;
   for (const host of hosts)
     process.stdout.write(`Join with: bun client.ts ${host}${port}    or: nc ${host} ${server.port}\n`);
+  if (server.webPort !== undefined)
+    for (const address of pageAddresses(server.host, server.webPort))
+      process.stdout.write(`In a browser: ${address}    (projector: ${address}/join)\n`);
   process.stdout.write("Stop: Ctrl+C\n");
 
   let stopping = false;

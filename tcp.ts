@@ -1,11 +1,12 @@
 // tcp.ts: the TCP door. Bytes of a socket become lines for a session, and what a session says goes out through an outbox;
-// also the greeting, who knocks at the wrong port, and how many may come. What a line means is session.ts's business.
+// also the greeting, and who knocks at the wrong port. What a line means is session.ts's business.
 // Called by server.ts. One Connection a socket.
 
+import type { Door, Visitor } from "./door.ts";
+import { networkOf } from "./door.ts";
 import { Lines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import { ERRORS } from "./protocol.ts";
-import type { Services } from "./requests.ts";
 import type { Payload } from "./rooms.ts";
 import type { Link } from "./session.ts";
 import { Session } from "./session.ts";
@@ -16,16 +17,6 @@ const GREET_AFTER = 100; // ms a new connection may take to say something, so th
 const LINGER = 2_000; // ms a closed connection may take to close its side
 const STUCK = 30_000; // ms a reader may take nothing at all
 const PAGE_MARK = 256 * 1024; // bytes; the next page of a replay waits until less than this waits
-const PER_NETWORK = 64; // connections; loopback is exempt
-
-/** What all connections of this door share. */
-export interface Door {
-  services: Services;
-  connections: Set<Connection>;
-  networks: Map<string, number>;
-  most: number; // connections
-  webPort: number | undefined;
-}
 
 /** Listens. Throws what Bun throws when it cannot. */
 export function listen(hostname: string, port: number, door: Door): Bun.TCPSocketListener<Connection> {
@@ -50,18 +41,14 @@ export function listen(hostname: string, port: number, door: Door): Bun.TCPSocke
 /** Accepts a connection: its outbox, its lines and its session, or one sentence and the door if there is no room. */
 export function handleClient(door: Door, socket: Bun.Socket<Connection>): Connection {
   const connection = new Connection(door, socket);
-  const { connections, networks, most } = door;
-  const sharing = (networks.get(connection.network) ?? 0) + 1;
-  connections.add(connection);
-  networks.set(connection.network, sharing);
-  if (connections.size > most) connection.turnAway(`* ${ERRORS.server_full}\n`);
-  else if (sharing > PER_NETWORK && !isLoopback(connection.network)) connection.turnAway(`* ${ERRORS.too_many}\n`);
+  const refused = door.enter(connection);
+  if (refused !== undefined) connection.turnAway(`* ${ERRORS[refused]}\n`);
   else connection.greetSoon();
   return connection;
 }
 
 /** One TCP connection: the bytes between a socket and a session. */
-class Connection implements Link {
+class Connection implements Link, Visitor {
   readonly socket: Bun.Socket<Connection>;
   readonly address: string;
   readonly network: string;
@@ -124,17 +111,20 @@ class Connection implements Link {
 
   closed(problem: Error | undefined): void {
     clearTimeout(this.#greeting);
-    const { connections, networks } = this.#door;
-    if (!connections.delete(this)) return;
-    const sharing = networks.get(this.network)! - 1;
-    if (sharing > 0) networks.set(this.network, sharing);
-    else networks.delete(this.network);
+    this.#door.leave(this);
+    if (this.outbox.overrun) this.#door.overruns++;
     const reason = this.outbox.overrun ? "did not keep up" : problem ? "connection lost" : "left";
     this.outbox.close();
     this.#state = "ending";
     this.session.closed(reason);
   }
 
+  get queued(): number {
+    return this.outbox.queued;
+  }
+  terminate(): void {
+    this.socket.terminate();
+  }
   tick(): void {
     if (this.outbox.stuck(STUCK)) this.outbox.cut();
     else this.session.tick();
@@ -182,28 +172,4 @@ function wrongDoor(chunk: Uint8Array, webPort: number | undefined): string | und
   const page = webPort === undefined ? "" : ` The chat page is at http://${host}:${webPort}.`;
   const text = `This is Banter's chat port; it speaks lines of text, not HTTP.${page} In a terminal: bun client.ts, or nc.\n`;
   return `HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${text.length}\r\nConnection: close\r\n\r\n${text}`;
-}
-
-/** Whose connections and failures count together: one IPv4 address (also when it comes mapped), or one IPv6 /64. */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped) return mapped[1]!;
-  if (!address.includes(":") || address === "::1") return address;
-  const [head = "", tail] = address.split("%")[0]!.split("::");
-  const groups = head.split(":").filter(Boolean);
-  if (tail !== undefined) {
-    const rest = tail.split(":").filter(Boolean);
-    while (groups.length + rest.length < 8) groups.push("0");
-    groups.push(...rest);
-  }
-  return (
-    groups
-      .slice(0, 4)
-      .map((group) => Number.parseInt(group, 16).toString(16))
-      .join(":") + "::/64"
-  );
-}
-
-function isLoopback(network: string): boolean {
-  return network === "::1" || network.startsWith("127.");
 }

@@ -32,6 +32,7 @@ export function writeAccounts(folder: string, names: readonly string[]): void {
 export interface Chat extends AsyncDisposable {
   server: Server;
   port: number;
+  webPort: number;
   data: string;
   /** A wire that speaks frames, not signed in. */
   wire(): Promise<Wire>;
@@ -47,7 +48,7 @@ export interface Chat extends AsyncDisposable {
 export async function startChat(names: readonly string[] = [], options: ServerOptions = {}): Promise<Chat> {
   const folder = temporaryFolder();
   writeAccounts(folder.path, names);
-  const start = (port = 0) => startServer({ port, data: folder.path, rate: 0, ...options });
+  const start = (port = 0) => startServer({ port, webPort: 0, data: folder.path, rate: 0, ...options });
   let server = await start();
   const wires: Wire[] = [];
   const wire = async () => {
@@ -61,6 +62,9 @@ export async function startChat(names: readonly string[] = [], options: ServerOp
     },
     get port() {
       return server.port;
+    },
+    get webPort() {
+      return server.webPort!;
     },
     data: folder.path,
     wire,
