@@ -173,11 +173,13 @@ function inRoom(room: string, make: (to: string) => Request): Typed {
   return to === undefined ? { code: "bad_room" } : make(to);
 }
 
-/** The command at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`. */
+/** The command at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`, also
+ *  when the nearest one is of no use after sign-in. */
 function nearest(word: string): string | undefined {
-  const all = COMMANDS.filter(({ when }) => when !== "signed out").flatMap(({ names }) => names);
-  const ranked = all.map((name) => ({ name, edits: edits(word, name) })).sort((a, b) => a.edits - b.edits);
-  return word.length > 1 && word.length < 20 && ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;
+  if (word.length < 2 || word.length > 19) return undefined;
+  const all = COMMANDS.flatMap(({ names, when }) => names.map((name) => ({ name, when, edits: edits(word, name) })));
+  const [best] = all.sort((a, b) => a.edits - b.edits);
+  return best!.edits <= 2 && best!.when !== "signed out" ? best!.name : undefined;
 }
 function edits(a: string, b: string): number {
   const row = (i: number) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));

@@ -65,10 +65,14 @@ export class Lines {
   }
 
   #split(block: Uint8Array): (string | null)[] {
-    const lines = splitText(block) ?? splitBytes(block);
+    const text = utf8(block); // one decode for a whole chunk: a tenth of the cost of one a line
+    return text === null ? this.#splitBytes(block) : this.#splitText(text);
+  }
+
+  #splitText(text: string): string[] {
+    const lines = text.split("\n");
     for (let i = 0; i < lines.length; i++) {
       const line = lines[i]!;
-      if (line === null) continue;
       // A UTF-16 unit is one to three bytes: only lines near the limit need to be measured.
       if (line.length * 3 > this.limit && new TextEncoder().encode(line).length > this.limit) {
         this.overflow = true;
@@ -78,23 +82,23 @@ export class Lines {
     }
     return lines;
   }
-}
 
-/** One decode for a whole chunk: a tenth of the cost of one a line. `undefined` when some line in it is not UTF-8. */
-function splitText(block: Uint8Array): (string | null)[] | undefined {
-  const text = utf8(block);
-  return text === null ? undefined : text.split("\n");
-}
-
-function splitBytes(block: Uint8Array): (string | null)[] {
-  const lines: (string | null)[] = [];
-  for (let start = 0; start <= block.length;) {
-    const lf = block.indexOf(LF, start);
-    const end = lf < 0 ? block.length : lf;
-    lines.push(utf8(block.subarray(start, end)));
-    start = end + 1;
+  /** The same for a chunk in which some line is not UTF-8. */
+  #splitBytes(block: Uint8Array): (string | null)[] {
+    const lines: (string | null)[] = [];
+    for (let start = 0; start <= block.length;) {
+      const lf = block.indexOf(LF, start);
+      const end = lf < 0 ? block.length : lf;
+      if (end - start > this.limit) {
+        this.overflow = true;
+        return lines;
+      }
+      const line = utf8(block.subarray(start, end));
+      lines.push(line?.endsWith("\r") ? line.slice(0, -1) : line);
+      start = end + 1;
+    }
+    return lines;
   }
-  return lines;
 }
 
 function utf8(bytes: Uint8Array): string | null {

@@ -5,7 +5,7 @@ import { openHistory } from "../history.ts";
 import type { Draft } from "../history.ts";
 import { LIMITS } from "../protocol.ts";
 import type { Ok } from "../protocol.ts";
-import { PASSWORD, startChat, Wire } from "./harness.ts";
+import { PASSWORD, startChat, type Wire } from "./harness.ts";
 
 describe("signing in", () => {
   test("register signs in, and say comes back to everyone in the room as the same message", async () => {
