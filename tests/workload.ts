@@ -35,7 +35,7 @@ const ROOMS: Record<string, readonly string[]> = {
   "#den": ["alice", "bob", "carol", "dave", "erin"],
   "#attic": ["dave", "erin", "frank", "grace", "heidi"],
 };
-const WEATHER: Weather = { life: { low: 2_000, high: 60_000 }, late: 0.5, slow: { up: 0.5, down: 0.1 }, delay: 20 };
+const WEATHER: Weather = { life: { low: 500, high: 60_000 }, late: 0.5, slow: { up: 0.5, down: 0.1 }, delay: 20 };
 const RETURN = { low: 1, high: 40 }; // ms until a client that was cut off tries again
 const MOST_OPEN = 100; // says of one process without an outcome
 const END = 20_000; // ms that everything may take to be answered and shown at the end
@@ -71,10 +71,11 @@ export async function runWorkload(plan: Plan): Promise<Report> {
       await trouble.pick(people).replace();
     }
   };
-  const pause = (1000 * NAMES.length) / plan.rate;
-  await Promise.all([killing(), replacing(), ...people.map((person) => person.talk(deadline, pause))]);
-
-  proxy.calm = true;
+  const talking = async (): Promise<void> => {
+    await Promise.all(people.map((person) => person.talk(deadline, (1000 * NAMES.length) / plan.rate)));
+    proxy.calm = true; // a client that is just coming back gets through
+  };
+  await Promise.all([killing(), replacing(), talking()]);
   server = await restart(server, folder.path, args, proxy, 0);
   const present = people.map(({ process }) => process);
   await recorder.until(() => present.every((process) => !recorder.open.get(process)), END);
