@@ -1,162 +1,171 @@
 // proxy.ts: a bad network in front of a server. Splits what passes at random bytes, delays it, and resets connections in
 // the middle of anything; after some resets the bytes that were on their way still reach the server late, as they do.
-// Keeps the order of the bytes of a connection. Never reads what passes. Called by workload.ts.
+// Keeps the order of a connection's bytes. Never reads what passes. Called by workload.ts.
 
+import { setTimeout as pass } from "node:timers/promises";
 import { Outbox } from "../outbox.ts";
 import type { Random } from "./random.ts";
 
 /** How bad the network is. */
 export interface Weather {
-  reset: { low: number; high: number }; // bytes a connection lives, both ways together
-  late: number; // probability that a reset leaves bytes on the way to the server
-  slow: number; // probability that a piece is delayed
-  delay: number; // ms at most
+  life: { low: number; high: number }; // bytes until a connection is reset, both ways together
+  late: number; // share of resets that leave bytes on their way to the server
+  slow: { up: number; down: number }; // probability that a piece is delayed, to the server and to the client
+  delay: number; // ms at most; three times that for what is late
 }
 
-interface Side {
-  outbox: Outbox | undefined; // towards this side; undefined until it is connected
-  close: () => void;
-  queue: Uint8Array[]; // pieces for this side
-}
+const SPLIT = 0.3; // probability that a piece is split once more
 
-export interface Proxy extends AsyncDisposable {
-  readonly port: number;
-  /** Where connections go. */
+export class Proxy implements AsyncDisposable {
+  /** The port of the server that connections go to. */
   target: number;
-  /** Connections that were reset on purpose. */
-  readonly resets: number;
-  /** Connections of which bytes reached the server after their client was cut off. */
-  readonly stragglers: number;
-  /** Called, at most once, when some bytes of a server have been passed on. */
+  resets = 0;
+  /** Resets after which bytes reached the server that the client had sent before. */
+  late = 0;
+  /** Called whenever bytes of a server have been passed on. */
   onPassed: (() => void) | undefined;
-  /** From now on everything passes at once and nothing is reset. */
-  calm(): void;
-}
+  /** Everything passes at once and nothing is reset. */
+  calm = false;
+  readonly weather: Weather;
+  readonly pipes = new Set<Pipe>();
+  readonly #listener: Bun.TCPSocketListener<Pipe>;
 
-export function openProxy(target: number, weather: Weather, random: Random): Proxy {
-  let calm = false;
-  const counts = { resets: 0, stragglers: 0 };
-  const pipes = new Set<Pipe>();
-
-  /** One connection through the proxy. */
-  class Pipe {
-    readonly client: Side;
-    readonly server: Side = { outbox: undefined, close: () => {}, queue: [] };
-    readonly #random = random.fork();
-    #left: number; // bytes until the reset
-    #cut = false; // its client is gone, the rest goes to the server late
-    #pumping = new Set<Side>();
-
-    constructor(socket: Bun.Socket<Pipe>) {
-      this.#left = this.#random.between(weather.reset.low, weather.reset.high);
-      this.client = { outbox: outboxOf(socket), close: () => socket.terminate(), queue: [] };
-      pipes.add(this);
-      void this.#connect();
-    }
-
-    async #connect(): Promise<void> {
-      const { server } = this;
-      try {
-        const socket = await Bun.connect({
-          hostname: "127.0.0.1",
-          port: proxy.target,
-          socket: {
-            data: (_, chunk) => this.pass(this.client, chunk),
-            drain: () => server.outbox?.drain(),
-            close: () => void this.ended(this.client),
-            error: () => {},
-          },
-        });
-        server.outbox = outboxOf(socket);
-        server.close = () => socket.terminate();
-        if (pipes.has(this)) void this.#pump(server);
-        else server.close();
-      } catch {
-        this.#end();
-      }
-    }
-
-    /** Takes bytes for one side and cuts them into pieces. */
-    pass(to: Side, chunk: Uint8Array): void {
-      for (let rest = chunk; rest.length > 0;) {
-        const split = !calm && this.#random.chance(0.3) ? this.#random.between(1, rest.length) : rest.length;
-        to.queue.push(rest.subarray(0, split));
-        rest = rest.subarray(split);
-      }
-      void this.#pump(to);
-    }
-
-    async #pump(to: Side): Promise<void> {
-      if (to.outbox === undefined || this.#pumping.has(to)) return;
-      this.#pumping.add(to);
-      while (to.queue.length > 0 && pipes.has(this)) {
-        if (!calm && this.#random.chance(weather.slow)) await pass(this.#random.between(1, weather.delay));
-        const piece = to.queue.shift();
-        if (piece === undefined) break;
-        if (!calm && !this.#cut && (this.#left -= piece.length) < 0) {
-          to.outbox.send(piece.subarray(0, piece.length + this.#left));
-          if (to === this.server) to.queue.unshift(piece.subarray(piece.length + this.#left));
-          this.#reset();
-        } else if (!this.#cut || to === this.server) to.outbox.send(piece);
-        if (to === this.client) {
-          proxy.onPassed?.();
-        }
-      }
-      this.#pumping.delete(to);
-    }
-
-    #reset(): void {
-      counts.resets++;
-      if (!this.#random.chance(weather.late) || this.server.queue.length === 0) return this.#end();
-      counts.stragglers++;
-      this.#cut = true;
-      this.client.close();
-    }
-
-    /** The other side of `to` is gone: what was on its way to `to` still gets there, late if that is the server. */
-    async ended(to: Side): Promise<void> {
-      if (!pipes.has(this)) return;
-      if (to === this.server) await pass(this.#random.between(1, 10 * weather.delay));
-      await this.#pump(to);
-      this.#end();
-    }
-
-    #end(): void {
-      if (!pipes.delete(this)) return;
-      this.client.close();
-      this.server.close();
-    }
+  constructor(target: number, weather: Weather, random: Random) {
+    this.target = target;
+    this.weather = weather;
+    this.#listener = Bun.listen<Pipe>({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: {
+        open: (socket) => void (socket.data = new Pipe(this, socket, random.fork())),
+        data: (socket, chunk) => socket.data.receive(chunk, socket.data.up),
+        drain: (socket) => socket.data.down.outbox?.drain(),
+        close: (socket) => void socket.data.ended(socket.data.up),
+      },
+    });
   }
 
-  const listener = Bun.listen<Pipe>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open: (socket) => void (socket.data = new Pipe(socket)),
-      data: (socket, chunk) => socket.data.pass(socket.data.server, chunk),
-      drain: (socket) => socket.data.client.outbox?.drain(),
-      close: (socket) => void socket.data.ended(socket.data.server),
-      error: () => {},
-    },
-  });
-  const proxy: Proxy = {
-    port: listener.port,
-    target,
-    get resets() {
-      return counts.resets;
-    },
-    get stragglers() {
-      return counts.stragglers;
-    },
-    onPassed: undefined,
-    calm: () => void (calm = true),
-    async [Symbol.asyncDispose]() {
-      listener.stop(true);
-      for (const { client, server } of pipes) {
-        client.close();
-        server.close();
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.stop(true);
+    for (const pipe of this.pipes) pipe.end();
+  }
+}
+
+/** One connection through the proxy. */
+class Pipe {
+  readonly up: Flow; // to the server
+  readonly down: Flow; // to the client
+  readonly #proxy: Proxy;
+  readonly #random: Random;
+  readonly #client: Bun.Socket<Pipe>;
+  readonly #late: boolean; // its reset will leave bytes on their way
+  #server: Bun.Socket | undefined;
+  #life: number; // bytes left until the reset
+  #cut = false; // the client is gone, and what it had sent is still on its way
+
+  constructor(proxy: Proxy, client: Bun.Socket<Pipe>, random: Random) {
+    this.#proxy = proxy;
+    this.#client = client;
+    this.#random = random;
+    this.#life = random.between(proxy.weather.life.low, proxy.weather.life.high);
+    this.#late = random.chance(proxy.weather.late);
+    this.up = new Flow((piece) => this.#carry(piece, this.up));
+    this.down = new Flow((piece) => this.#carry(piece, this.down));
+    this.down.connect(client);
+    proxy.pipes.add(this);
+    void this.#connect();
+  }
+
+  async #connect(): Promise<void> {
+    const opening = Bun.connect({
+      hostname: "127.0.0.1",
+      port: this.#proxy.target,
+      socket: {
+        data: (_, chunk) => this.receive(chunk, this.down),
+        drain: () => this.up.outbox?.drain(),
+        close: () => void this.ended(this.down),
+      },
+    });
+    this.#server = await opening.catch(() => undefined);
+    if (this.#server === undefined || !this.#proxy.pipes.has(this)) return this.end();
+    this.up.connect(this.#server);
+  }
+
+  /** Takes bytes on their way, in one piece or in two. */
+  receive(chunk: Uint8Array, flow: Flow): void {
+    const split = !this.#proxy.calm && this.#random.chance(SPLIT) ? this.#random.between(0, chunk.length) : 0;
+    flow.push(chunk.subarray(0, split), chunk.subarray(split));
+  }
+
+  /** Passes a piece on, as the weather allows. */
+  async #carry(piece: Uint8Array, flow: Flow): Promise<void> {
+    const { weather } = this.#proxy;
+    const slow = flow === this.up ? weather.slow.up : weather.slow.down;
+    if (!this.#proxy.calm && this.#random.chance(slow)) await pass(this.#random.between(1, weather.delay));
+    if (this.#cut && flow === this.down) return;
+    if (!this.#cut && !this.#proxy.calm && (this.#life -= piece.length) < 0) {
+      if (!this.#late) {
+        flow.outbox!.send(piece.subarray(0, Math.max(0, piece.length + this.#life)));
+        this.#proxy.resets++;
+        return this.end();
       }
-    },
-  };
-  return proxy;
+      if (flow === this.up) {
+        this.#proxy.resets++;
+        this.#proxy.late++;
+        this.#cut = true;
+        this.#client.terminate();
+        await pass(this.#random.between(1, 3 * weather.delay));
+      }
+    }
+    flow.outbox!.send(piece);
+    if (flow === this.down) this.#proxy.onPassed?.();
+  }
+
+  /** One side is gone: what was on its way to the other still gets there. */
+  async ended(other: Flow): Promise<void> {
+    await other.running;
+    other.outbox?.end();
+    this.#proxy.pipes.delete(this);
+  }
+
+  end(): void {
+    this.#proxy.pipes.delete(this);
+    this.#client.terminate();
+    this.#server?.terminate();
+  }
+}
+
+/** Pieces on their way to one side, one after the other. */
+class Flow {
+  outbox: Outbox | undefined; // absent until that side is connected
+  running: Promise<void> | undefined;
+  readonly #carry: (piece: Uint8Array) => Promise<void>;
+  #queue: Uint8Array[] = [];
+
+  constructor(carry: (piece: Uint8Array) => Promise<void>) {
+    this.#carry = carry;
+  }
+
+  connect(socket: Bun.Socket<any>): void {
+    this.outbox = new Outbox({
+      write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
+      shutdown: () => void socket.end(),
+      terminate: () => socket.terminate(),
+    });
+    this.push();
+  }
+
+  push(...pieces: Uint8Array[]): void {
+    this.#queue.push(...pieces.filter(({ length }) => length > 0));
+    if (this.outbox !== undefined && this.#queue.length > 0) this.running ??= this.#run();
+  }
+
+  async #run(): Promise<void> {
+    for (let piece; (piece = this.#queue.shift()) !== undefined;) await this.#carry(piece);
+    this.running = undefined;
+  }
 }
