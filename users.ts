@@ -71,10 +71,13 @@ export async function registerUser(users: Users, name: string, password: string)
   if (user === undefined) return { code: "bad_name" };
   const secret = normalize(password);
   if (secret === undefined) return { code: "bad_password" };
-  if (users.accounts.has(user)) return { code: "name_taken" };
-  const hash = await users.gate.run(() => Bun.password.hash(secret, COST));
+  const taken: Refusal = { code: "name_taken" };
+  if (users.accounts.has(user)) return taken;
+  // Asked again in its turn and after it: of many who race for a name, the losers should not cost a hash each.
+  const hash = await users.gate.run(async () => (users.accounts.has(user) ? taken : Bun.password.hash(secret, COST)));
   if (hash === undefined) return { code: "busy", after: 5 };
-  if (users.accounts.has(user)) return { code: "name_taken" };
+  if (typeof hash !== "string") return hash;
+  if (users.accounts.has(user)) return taken;
   users.accounts.set(user, { password: hash });
   try {
     await users.save();
