@@ -208,17 +208,19 @@ function openDatabase(file: string): Database {
     closeSync(openSync(file, "a", 0o600)); // private from the start, and its -wal with it
     db = new Database(file, { create: true, strict: true });
     db.run("pragma locking_mode = exclusive"); // the lock on the data folder, and 15 % faster: no shared memory file
+    const version = db.query<{ user_version: number }, []>("pragma user_version").get()!.user_version;
+    if (version > SCHEMA_VERSION) throw new Error("it was made by a newer Banter");
+    if (version === 0 && db.query("select 1 from sqlite_schema").get() !== null)
+      throw new Error("it holds no messages of Banter");
     db.run("pragma journal_mode = wal");
     db.run("pragma synchronous = full"); // a commit returns after its fdatasync
     db.run("pragma wal_autocheckpoint = 4000"); // pages, 16 MB: fewer checkpoints, p99 of an append 0.6 instead of 2 ms
     db.run("pragma cache_size = -32768"); // KiB: a hundred inboxes written at once do not fit the default of 2 MB
     db.run("begin exclusive");
-    const version = db.query<{ user_version: number }, []>("pragma user_version").get()!.user_version;
-    if (version > SCHEMA_VERSION) throw new Error("it was made by a newer Banter");
     if (version === 0) db.run(SCHEMA);
     db.run("commit");
     const verdict = db.query<{ quick_check: string }, []>("pragma quick_check(1)").get()!.quick_check;
-    if (verdict !== "ok") throw new Error(verdict);
+    if (verdict !== "ok") throw new Error(verdict.replaceAll(/\s+/g, " "));
     return db;
   } catch (problem) {
     db?.close();

@@ -15,9 +15,11 @@ import { ERRORS, foldName } from "./protocol.ts";
 
 const TOKEN_DAYS = 30;
 const MINUTE = 60_000; // ms
-/** Failed sign-ins a minute. Only failures count, so a class behind one address may come in together; those of one account
- *  from one address count on their own as well, so that nobody can lock somebody else out. */
-const MOST_FAILURES = { network: 10, account: 5 };
+/** Failed sign-ins a minute from one address, and of one account from one address. Only failures count, so a class behind
+ *  one address may come in together; and whoever has signed in from there before is stopped by their own failures only, so
+ *  that a guesser cannot lock the others out. */
+const MOST_FAILURES = 10;
+const MOST_KNOWN = 10_000; // accounts remembered to have signed in, with their address
 
 export interface SignedIn {
   user: string;
@@ -32,6 +34,7 @@ export interface Users {
   key: Buffer; // signs the tokens
   decoy: string; // a hash nobody has the password of, so that an unknown name takes the same work as a known one
   failures: Map<string, { count: number; since: number }>; // by network, and by network and account
+  known: Set<string>; // network and account of those who have signed in
   now: () => number;
   warn: (event: string) => void;
 }
@@ -49,6 +52,7 @@ export async function openUsers(
     key: readKey(join(folder, "secret.key")),
     decoy: await hashPassword(randomBytes(16).toString("hex")),
     failures: new Map(),
+    known: new Set(),
     now,
     warn,
   };
@@ -61,11 +65,14 @@ export async function registerUser(users: Users, name: string, password: string)
   if (user === undefined) return { code: "bad_name" };
   const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
-  if (users.accounts.has(user)) return { code: "name_taken" };
-  const hash = await users.gate.run(() => hashPassword(secret));
+  const taken: Refusal = { code: "name_taken" };
+  if (users.accounts.has(user)) return taken;
+  // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
+  const hash = await users.gate.run(async () => (users.accounts.has(user) ? taken : hashPassword(secret)));
   if (hash === undefined) return { code: "busy", after: 5 };
+  if (typeof hash !== "string") return hash;
   try {
-    if (!(await users.accounts.add(user, { password: hash }))) return { code: "name_taken" };
+    if (!(await users.accounts.add(user, { password: hash }))) return taken;
   } catch (problem) {
     users.warn(`Cannot store the account ${user}: ${(problem as Error).message}`);
     return { code: "unavailable", text: "The server cannot store accounts right now. Try again in a moment." };
@@ -88,18 +95,19 @@ export async function authenticateUser(
     return good ? signedIn(users, user!, account.password) : { code: "bad_login" };
   }
   const verdict = await users.gate.run(async (): Promise<SignedIn | Refusal> => {
-    const counted: [string, number][] = [
-      [network, MOST_FAILURES.network],
-      [`${network} ${user}`, MOST_FAILURES.account],
-    ];
-    const wait = Math.max(...counted.map(([key, most]) => secondsToWait(users, key, most)));
+    const pair = `${network} ${user}`;
+    const wait = Math.max(secondsToWait(users, pair), users.known.has(pair) ? 0 : secondsToWait(users, network));
     if (wait > 0) return { code: "throttled", after: wait };
     const secret = normalizePassword(proof.password);
     const hash = account?.password ?? users.decoy;
     const good = secret === undefined ? false : await verifyPassword(secret, hash);
-    if (typeof good === "string") users.warn(`Cannot sign ${user} in: the hash in users.json is ${good}`);
-    if (good === true && account !== undefined) return signedIn(users, user!, account.password);
-    for (const [key] of counted) countFailure(users, key);
+    if (typeof good === "string") users.warn(`Cannot check the password of ${user}: its hash in users.json is ${good}`);
+    if (good === true && account !== undefined) {
+      if (users.known.size < MOST_KNOWN) users.known.add(pair);
+      return signedIn(users, user!, account.password);
+    }
+    countFailure(users, pair);
+    countFailure(users, network);
     return { code: "bad_login" };
   });
   return verdict ?? { code: "busy", after: 5 };
@@ -108,10 +116,10 @@ export async function authenticateUser(
 // ---- failures -----------------------------------------------------------------------------------------------------
 
 /** Seconds until one more try is allowed, 0 if it is now. */
-function secondsToWait(users: Users, key: string, most: number): number {
+function secondsToWait(users: Users, key: string): number {
   const { count, since } = users.failures.get(key) ?? { count: 0, since: 0 };
   const left = since + MINUTE - users.now();
-  return count < most || left <= 0 ? 0 : Math.ceil(left / 1000);
+  return count < MOST_FAILURES || left <= 0 ? 0 : Math.ceil(left / 1000);
 }
 
 function countFailure({ failures, now }: Users, key: string): void {
