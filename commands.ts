@@ -20,6 +20,7 @@ interface Command {
   usage: string;
   help: string;
   when?: "signed out" | "any time"; // default: signed in
+  exact?: true; // its last argument is taken as typed, spaces at its end included
   read: (rest: string, place: Place) => Typed;
 }
 
@@ -27,6 +28,7 @@ interface Command {
 export const COMMANDS: readonly Command[] = [
   {
     names: ["register"],
+    exact: true,
     usage: "NAME PASSWORD",
     help: "create an account",
     when: "signed out",
@@ -34,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     names: ["login"],
+    exact: true,
     usage: "NAME PASSWORD",
     help: "sign in",
     when: "signed out",
@@ -41,20 +44,22 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     names: ["msg", "pm", "dm"],
+    exact: true,
     usage: "NAME TEXT",
     help: "a private message, also to someone who is away",
     read: (rest) => {
       const [name, text] = cutWord(rest);
-      return text === "" ? usage("/msg needs a name and a text: /msg bob hello.") : direct(name, text);
+      return text.trim() === "" ? usage("/msg needs a name and a text: /msg bob hello.") : direct(name, text);
     },
   },
   {
     names: ["reply", "r"],
+    exact: true,
     usage: "TEXT",
     help: "answer the last private message",
     read: (rest, { partner }) => {
       if (partner === undefined) return usage("Nobody has written to you yet. Use /msg NAME TEXT.");
-      return rest === "" ? usage("/reply needs a text: /reply hello.") : direct(partner, rest);
+      return rest.trim() === "" ? usage("/reply needs a text: /reply hello.") : direct(partner, rest);
     },
   },
   {
@@ -126,15 +131,11 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
   if (text === "!exit") return { type: "exit" };
   const signedIn = place.user !== undefined;
   if (signedIn && (!text.startsWith("/") || text.startsWith("//")))
-    return {
-      type: "say",
-      to: place.room,
-      text: text.startsWith("//") ? text.slice(1) : text,
-    };
-  const [word, rest] = cutWord(text.trimStart().replace(/^[/!]/, ""));
+    return { type: "say", to: place.room, text: text.startsWith("//") ? line.slice(1) : line };
+  const [word, rest] = cutWord(line.trimStart().replace(/^[/!]/, ""));
   const command = COMMANDS.find(({ names }) => names.includes(word.toLowerCase()));
   if (command && (command.when === "any time" || (command.when === "signed out") !== signedIn))
-    return command.read(rest, place);
+    return command.read(command.exact ? rest : rest.trimEnd(), place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
   const near = nearest(word.toLowerCase());
@@ -162,7 +163,7 @@ function cutWord(text: string): [word: string, rest: string] {
 }
 function credentials(type: "register" | "login", rest: string): Typed {
   const [user, password] = cutWord(rest);
-  return password === "" ? usage(`Type: ${type} NAME PASSWORD`) : { type, user, password };
+  return password.trim() === "" ? usage(`Type: ${type} NAME PASSWORD`) : { type, user, password };
 }
 function direct(name: string, text: string): Typed {
   const to = foldName(name.replace(/^@/, ""));

@@ -357,3 +357,14 @@ describe("text sessions", () => {
     expect(lines).toHaveLength(9);
   });
 });
+
+test("what is said and a password are taken as typed, spaces at the end included; rooms and words are not", () => {
+  const place = { user: "alice", room: "#lobby", partner: "bob" };
+  expect(parseCommand("  x = 1  ", place)).toEqual({ type: "say", to: "#lobby", text: "  x = 1  " });
+  expect(parseCommand("//me  ", place)).toEqual({ type: "say", to: "#lobby", text: "/me  " });
+  expect(parseCommand("/msg bob  tea ", place)).toEqual({ type: "say", to: "bob", text: "tea " });
+  expect(parseCommand("/r tea ", place)).toEqual({ type: "say", to: "bob", text: "tea " });
+  expect(parseCommand("login bob pass word 9 ", { room: "#lobby" })).toMatchObject({ password: "pass word 9 " });
+  expect(parseCommand("/join lab ", place)).toEqual({ type: "join", to: "#lab" });
+  expect(parseCommand("/search tea ", place)).toMatchObject({ match: "tea" });
+});
