@@ -94,7 +94,6 @@ test("what is told after the end is written nowhere, least of all into another f
   // Whatever is opened next gets the descriptor that the log had.
   const next = openLog({ file: join(folder.path, "next") });
   log.info("too late");
-  log.close();
   next.info("still open");
   next.close();
   expect(readFileSync(join(folder.path, "next"), "utf8")).toMatch(/^[^\n]* - INFO - still open\n$/);
