@@ -65,11 +65,14 @@ class Connection implements Link, Visitor {
     this.socket = socket;
     this.network = networkOf(socket.remoteAddress);
     this.address = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.outbox = new Outbox({
-      write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
-      shutdown: () => this.#shutdown(),
-      terminate: () => socket.terminate(),
-    });
+    this.outbox = new Outbox(
+      {
+        write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
+        shutdown: () => this.#shutdown(),
+        terminate: () => socket.terminate(),
+      },
+      door.services.now,
+    );
     this.session = new Session(door.services, this);
     door.services.log.info(`${this.address} connected`);
   }

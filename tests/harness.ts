@@ -159,6 +159,11 @@ export class Wire {
     }
   }
 
+  /** Bytes that the other side has not taken yet. */
+  get unsent(): number {
+    return this.#queue.reduce((sum, { length }) => sum + length, 0);
+  }
+
   /** Sends bytes as they are. */
   raw(bytes: Uint8Array | string): void {
     this.#queue.push(Buffer.from(bytes as Uint8Array));
