@@ -59,7 +59,7 @@ interface Call {
 interface View {
   user: string;
   conversation: string;
-  last: number | undefined; // seq; undefined until the first message of an inbox
+  last: number | undefined; // seq; undefined until the first message where it is not known where it begins
 }
 type Report = (rule: Rule, what: string) => void;
 
@@ -148,7 +148,11 @@ function checkViews({ steps, log }: Run, report: Report): Map<string, View> {
     if (step.step === "watch") {
       const { viewer, user, conversation, after } = step;
       views.set(`${viewer} ${conversation}`, { user, conversation, last: after });
-    } else if (step.step === "reset") report("reset", `${step.viewer} was told to start ${step.conversation} over`);
+    } else if (step.step === "reset") {
+      report("reset", `${step.viewer} was told to start ${step.conversation} over`);
+      const view = views.get(`${step.viewer} ${step.conversation}`);
+      if (view !== undefined) view.last = undefined;
+    }
     if (step.step !== "shown") continue;
 
     const { viewer, user, message, answer } = step;

@@ -52,8 +52,9 @@ export class Recorder {
     this.#happened();
   }
 
-  reset(process: string, conversation: string): void {
-    this.steps.push({ step: "reset", viewer: process, conversation });
+  /** A process was told to start a room ("#lab") or its inbox ("@") over. */
+  reset(process: string, user: string, to: string): void {
+    this.steps.push({ step: "reset", viewer: process, conversation: to === "@" ? inboxOf(user) : to });
   }
 
   /** What to give a process's connections as `onWire`. A connection begins with its sign-in. */
@@ -91,11 +92,10 @@ export class Recorder {
         this.steps.push({ step: "shown", viewer, user, message: stored(message), ...(answer && { answer }) });
       } else if (frame.type === "ok" && frame.id !== undefined) {
         const request = asked.get(frame.id);
-        if (request?.type === "login") watch(inboxOf(user), request.since);
-        if (request?.type === "join") {
-          const { seq = 0 } = frame as Event & { type: "ok" };
-          watch(request.to, request.since ?? Math.max(0, seq - LIMITS.backlog));
-        }
+        const { seq = 0, reset } = frame;
+        if (request?.type === "login") watch(inboxOf(user), reset ? undefined : request.since);
+        if (request?.type === "join")
+          watch(request.to, (reset ? undefined : request.since) ?? Math.max(0, seq - LIMITS.backlog));
       }
     };
   }

@@ -139,7 +139,7 @@ class Person {
     for await (const occurrence of receiveMessages(connection)) {
       if (connection !== this.#connection) return;
       if (occurrence.type === "message") this.#recorder.shown(process, this.name, occurrence);
-      if (occurrence.type === "reset") this.#recorder.reset(process, occurrence.to);
+      if (occurrence.type === "reset") this.#recorder.reset(process, this.name, occurrence.to);
       if (occurrence.type === "offline")
         setTimeout(() => connection.retryNow(), this.#random.between(RETURN.low, RETURN.high));
     }
