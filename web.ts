@@ -92,6 +92,7 @@ export function listenWeb(hostname: string, port: number, door: Door, addresses:
     hostname,
     port,
     development: false,
+    reusePort: false, // Bun sets it where `development` is false, and then two servers would share a port unnoticed
     maxRequestBodySize: LIMITS.lineBeforeSignIn,
     fetch: answer,
     error(problem) {
