@@ -29,9 +29,11 @@ const HEADERS = {
 const FILES: Record<string, string> = {
   "/": "web/index.html",
   "/style.css": "web/style.css",
-  "/page.ts": "web/page.ts",
-  "/timeline.ts": "web/timeline.ts",
-  "/chat.ts": "web/chat.ts",
+  ...Object.fromEntries(
+    ["banner", "chat", "composer", "dom", "memory", "page", "search", "sidebar", "threads", "timeline", "view"].map(
+      (name) => [`/${name}.ts`, `web/${name}.ts`],
+    ),
+  ),
   "/commands.ts": "commands.ts",
   "/protocol.ts": "protocol.ts",
 };
@@ -92,6 +94,7 @@ export function listenWeb(hostname: string, port: number, door: Door, addresses:
     hostname,
     port,
     development: false,
+    reusePort: false, // Bun sets it where `development` is false, and then two servers would share a port unnoticed
     maxRequestBodySize: LIMITS.lineBeforeSignIn,
     fetch: answer,
     error(problem) {

@@ -1,1 +1,196 @@
-export {};
+// timeline.ts: the list of messages on the screen: one thread at a time, days and "new" marked, what waits below. Keeps
+// the place of a reader who has scrolled up. Text becomes text nodes, never markup. Called by page.ts.
+
+import type { Message } from "../protocol.ts";
+import type { Waiting } from "./chat.ts";
+import { avatar, colour, element, timeOf } from "./dom.ts";
+import type { Entry, Note, Thread } from "./threads.ts";
+import { mentions } from "./threads.ts";
+
+const NEAR_END = 60; // px; who is this close to the end follows it
+const NEAR_START = 120; // px; who is this close to the start wants older messages
+const TOGETHER = 5 * 60_000; // ms between two messages of one person that share a heading
+
+/** Text with its http and https addresses as links, everything else as it is. */
+export function withLinks(text: string): Node[] {
+  const nodes: Node[] = [];
+  let from = 0;
+  for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"]+/gi)) {
+    const address = found.replace(/[.,;:!?)\]}'*]+$/, "");
+    let url: URL;
+    try {
+      url = new URL(address);
+    } catch {
+      continue;
+    }
+    if (url.protocol !== "http:" && url.protocol !== "https:") continue;
+    const link = element("a", "", address);
+    link.href = url.href;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer nofollow";
+    nodes.push(document.createTextNode(text.slice(from, index)), link);
+    from = index + address.length;
+  }
+  nodes.push(document.createTextNode(text.slice(from)));
+  return nodes;
+}
+
+export class Timeline {
+  readonly #box: HTMLElement; // what scrolls
+  readonly #log: HTMLElement; // role=log
+  readonly #queue: HTMLElement; // what waits
+  readonly #user: string;
+  #thread: Thread | undefined;
+  #last: Entry | undefined;
+  #following = true;
+
+  /** `wants`: the reader has come near the oldest message; `moved`: may have reached the end. */
+  constructor(box: HTMLElement, user: string, wants: () => void, moved: () => void) {
+    this.#box = box;
+    this.#user = user;
+    this.#log = box.querySelector("[role=log]")!;
+    this.#queue = box.querySelector(".queue")!;
+    box.onscroll = () => {
+      this.#following = this.#atEnd;
+      if (box.scrollTop < NEAR_START) wants();
+      moved();
+    };
+    new ResizeObserver(() => this.#follow()).observe(box); // a keyboard opens, a line of the composer grows
+  }
+
+  /** Whether the reader sees the newest message, and the next one as it comes. */
+  get following(): boolean {
+    return this.#following;
+  }
+  get #atEnd(): boolean {
+    const { scrollHeight, scrollTop, clientHeight } = this.#box;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END;
+  }
+
+  /** Shows a thread from its first unseen message on, or its end. */
+  show(thread: Thread, waiting: readonly Waiting[]): void {
+    this.#thread = thread;
+    this.#build(thread);
+    this.showWaiting(waiting);
+    const mark = this.#log.querySelector(".fresh");
+    this.toEnd();
+    if (mark !== null && mark.getBoundingClientRect().top < this.#box.getBoundingClientRect().top)
+      mark.scrollIntoView({ block: "start" });
+    this.#following = this.#atEnd;
+  }
+
+  /** Shows the same thread again, with the reader where they were. */
+  refresh(): void {
+    if (this.#thread === undefined) return;
+    const fromEnd = this.#box.scrollHeight - this.#box.scrollTop;
+    this.#build(this.#thread);
+    this.#box.scrollTop = this.#box.scrollHeight - fromEnd;
+    this.#follow();
+  }
+
+  /** Adds what the thread has got at its end. */
+  append(entry: Entry): void {
+    const thread = this.#thread!;
+    if (entry.type === "note" && this.#last === entry) this.#log.lastElementChild?.remove(); // it has got more names
+    this.#log.append(...this.#render(entry, entry === this.#last ? undefined : this.#last, thread));
+    this.#last = entry;
+    this.#follow();
+  }
+
+  showWaiting(waiting: readonly Waiting[]): void {
+    const name = this.#thread?.name;
+    const rows = waiting.filter(({ to }) => to === name);
+    this.#queue.replaceChildren(
+      ...rows.map(({ text }) =>
+        element("li", "message waiting", avatar(this.#user), this.#text(text), element("em", "", "waiting…")),
+      ),
+    );
+    this.#follow();
+  }
+
+  toEnd(): void {
+    this.#box.scrollTop = this.#box.scrollHeight;
+    this.#following = true;
+  }
+
+  #follow(): void {
+    if (this.#following) this.toEnd();
+  }
+
+  /** Silent to a screen reader: what is only shown again is no news. */
+  #build(thread: Thread): void {
+    this.#log.ariaLive = "off";
+    const items: HTMLElement[] = [];
+    this.#last = undefined;
+    for (const entry of thread.entries) {
+      items.push(...this.#render(entry, this.#last, thread));
+      this.#last = entry;
+    }
+    if (items.length === 0) items.push(element("li", "note", this.#welcome(thread)));
+    this.#log.replaceChildren(...items);
+    setTimeout(() => (this.#log.ariaLive = "polite"), 200);
+  }
+
+  #welcome({ name, complete }: Thread): string {
+    if (!complete && !name.startsWith("#")) return `Messages between you and ${name} will be here.`;
+    return name.startsWith("#")
+      ? `This is the start of ${name}. Say hello!`
+      : `Only you and ${name} read this. What you write waits for ${name} if they are away.`;
+  }
+
+  #render(entry: Entry, before: Entry | undefined, thread: Thread): HTMLElement[] {
+    const items: HTMLElement[] = [];
+    const isNewDay = before === undefined || dayOf(before.at) !== dayOf(entry.at);
+    if (isNewDay && entry.type === "message") items.push(element("li", "day", element("span", "", dayOf(entry.at))));
+    if (entry.type === "message" && entry.seq === thread.fresh)
+      items.push(element("li", "day fresh", element("span", "", `new since ${timeOf(entry.at)}`)));
+    const together = items.length === 0 && before?.type === "message" && isTogether(before, entry);
+    items.push(entry.type === "note" ? this.#note(entry) : this.#message(entry, together));
+    return items;
+  }
+
+  #note({ text, at }: Note): HTMLElement {
+    return element("li", "note", element("p", "", ...withLinks(text)), time(at));
+  }
+
+  #message({ from, text, cut, at }: Message, together: boolean): HTMLElement {
+    const name = ["message"];
+    if (together) name.push("together");
+    if (from === this.#user) name.push("mine");
+    else if (mentions(text, this.#user)) name.push("mention");
+    const rest = cut === undefined ? undefined : element("em", "", `${cut} more characters were cut off`);
+    return element(
+      "li",
+      name.join(" "),
+      ...[together ? undefined : avatar(from), element("b", `from ${colour(from)}`, from)],
+      ...[this.#text(text), rest, time(at)],
+    );
+  }
+
+  #text(text: string): HTMLElement {
+    const body = element("p", "text", ...withLinks(text));
+    body.dir = "auto"; // text of one direction cannot reorder what stands beside it
+    return body;
+  }
+}
+
+function isTogether(before: Message, { type, at, ...entry }: Entry): boolean {
+  return type === "message" && "from" in entry && before.from === entry.from && at - before.at < TOGETHER;
+}
+
+function time(at: number): HTMLElement {
+  const shown = element("time", "", timeOf(at));
+  shown.dateTime = new Date(at).toISOString();
+  return shown;
+}
+/** `Today`, or the local day with its name. */
+function dayOf(at: number): string {
+  const day = new Date(at).toDateString();
+  if (day === new Date().toDateString()) return "Today";
+  return new Date(at).toLocaleDateString(undefined, {
+    weekday: "long",
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+  });
+}

@@ -1,0 +1,42 @@
+// dom.ts: the few ways in which the page makes and finds elements. Text is always a text node.
+
+const COLOURS = 8; // classes c0 to c7 of style.css
+
+/** An element of index.html. */
+export function the<T extends HTMLElement>(id: string, kind: new () => T): T {
+  const found = document.getElementById(id);
+  if (!(found instanceof kind)) throw new Error(`index.html has no ${id}`);
+  return found;
+}
+
+type Child = Node | string | undefined;
+
+/** An element with a class and children; strings become text nodes. */
+export function element<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  name = "",
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  const made = document.createElement(tag);
+  if (name !== "") made.className = name;
+  made.append(...children.filter((child) => child !== undefined));
+  return made;
+}
+
+/** A round letter in a person's own colour, for the eyes only. */
+export function avatar(name: string): HTMLElement {
+  const round = element("span", `avatar ${colour(name)}`, name[0]!.toUpperCase());
+  round.ariaHidden = "true";
+  return round;
+}
+/** The class of a person's colour. */
+export function colour(name: string): string {
+  let hash = 7;
+  for (const letter of name) hash = (hash * 31 + letter.charCodeAt(0)) % 9973;
+  return `c${hash % COLOURS}`;
+}
+
+/** Local time, 24 hours: `14:02`. */
+export function timeOf(at: number): string {
+  return new Date(at).toTimeString().slice(0, 5);
+}

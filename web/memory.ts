@@ -1,0 +1,21 @@
+// memory.ts: what the browser remembers: on this device (`local`) or in this tab, over a reload (`session`). A browser
+// that remembers nothing, as in some private windows, only costs convenience. Called by page.ts and view.ts.
+
+/** What was kept under a name, or `undefined`. */
+export function recall<T>(where: "local" | "session", name: string): T | undefined {
+  try {
+    return JSON.parse(window[`${where}Storage`].getItem(`banter.${name}`) ?? "null") ?? undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Keeps a value under a name; `undefined` forgets it. */
+export function keep(where: "local" | "session", name: string, value: unknown): void {
+  try {
+    if (value === undefined) window[`${where}Storage`].removeItem(`banter.${name}`);
+    else window[`${where}Storage`].setItem(`banter.${name}`, JSON.stringify(value));
+  } catch {
+    // Storage is full or forbidden; nothing that is kept here is the only copy of something stored.
+  }
+}

@@ -1,0 +1,387 @@
+// view.ts: the chat on the screen. What the connection hands on becomes lines and counters, what a person types becomes
+// requests, by the same table of commands as everywhere. Called by page.ts, once somebody is signed in.
+
+import type { Local, Place } from "../commands.ts";
+import { help, parseCommand, render } from "../commands.ts";
+import type { Failure, Message, Ok, Presence, Refusal, Request } from "../protocol.ts";
+import { failure, isRefusal, LIMITS, LOBBY, MAX_MESSAGE_LENGTH, sanitizeMessage } from "../protocol.ts";
+import { Banner } from "./banner.ts";
+import type { Occurrence, Waiting } from "./chat.ts";
+import { Chat } from "./chat.ts";
+import { Composer } from "./composer.ts";
+import { the } from "./dom.ts";
+import { keep, recall } from "./memory.ts";
+import { Search } from "./search.ts";
+import { Sidebar } from "./sidebar.ts";
+import type { ReadMarks, Thread } from "./threads.ts";
+import { Threads } from "./threads.ts";
+import { Timeline } from "./timeline.ts";
+
+export interface Account {
+  user: string;
+  token: string;
+}
+
+const SETTLE = 30; // ms; what happens within is shown together
+
+export class View {
+  readonly #user: string;
+  readonly #leave: (why?: string) => void;
+  readonly #keepToken: (token: string) => void;
+  readonly #chat: Chat;
+  readonly #threads: Threads;
+  readonly #timeline: Timeline;
+  readonly #search: Search;
+  readonly #sidebar: Sidebar;
+  readonly #composer: Composer;
+  readonly #banner: Banner;
+  readonly #present = new Set<string>(); // who is signed in
+  #rooms: { to: string; users: number }[] = []; // that there are
+  #current: Thread;
+  #partner: string | undefined; // who wrote the last direct message
+  #isFirst = true; // has not been online yet
+  #confirmed = 0; // inbox seq the server was told of
+  #loading = false;
+  #refreshing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(account: Account, to: { keepToken: (token: string) => void; leave: (why?: string) => void }) {
+    const { user } = account;
+    this.#user = user;
+    this.#leave = to.leave;
+    this.#keepToken = to.keepToken;
+    the("door", HTMLElement).hidden = true;
+    the("chat", HTMLElement).hidden = false;
+    this.#threads = new Threads(user, recall<ReadMarks>("local", `read.${user}`) ?? {});
+    this.#current = this.#threads.get(recall<string>("session", `current.${user}`) ?? LOBBY);
+    const older = () => void this.#older();
+    this.#timeline = new Timeline(the("scroll", HTMLElement), user, older, () => this.#soon());
+    this.#search = new Search((words) =>
+      this.#threads.find(this.#current, words, (request) => this.#chat.ask(request)),
+    );
+    this.#composer = new Composer(user, () => this.#submit());
+    this.#sidebar = new Sidebar(
+      user,
+      (name) => this.#open(name),
+      (room) => void this.#perform(parseCommand(`/join ${room}`, this.#place)!),
+      () => this.#signOut(),
+    );
+    this.#banner = new Banner(() => this.#chat.retryNow());
+    const rooms = recall<string[]>("local", `rooms.${user}`) ?? [];
+    const waiting = recall<Waiting[]>("session", `waiting.${user}`) ?? [];
+    this.#chat = new Chat(account, rooms, waiting, (occurrence) => this.#happened(occurrence));
+    this.#wire();
+    this.#open(this.#current.name);
+  }
+
+  // ---- what happens ----
+
+  #happened(occurrence: Occurrence): void {
+    switch (occurrence.type) {
+      case "message":
+        this.#said(occurrence);
+        break;
+      case "joined":
+      case "left":
+        this.#presence(occurrence);
+        break;
+      case "notice":
+        this.#note(occurrence.text);
+        break;
+      case "settled":
+        this.#showWaiting();
+        break;
+      case "entered": {
+        const thread = this.#threads.get(occurrence.to);
+        thread.users = new Set(occurrence.users);
+        this.#threads.entered(thread, occurrence.seq);
+        break;
+      }
+      case "inbox":
+        this.#threads.inbox(occurrence.seq, this.#isFirst);
+        break;
+      case "reset":
+        this.#threads.reset(occurrence.to);
+        this.#note("The server was restored from an older copy; what was said after it is gone there.");
+        break;
+      case "online":
+        void this.#online(occurrence.missed, occurrence.token);
+        break;
+      case "offline":
+        this.#banner.offline(occurrence.reason, occurrence.retry);
+        this.#timeline.refresh();
+        this.#showWaiting();
+        break;
+      case "refused":
+        this.#refused(occurrence.failure, occurrence.waiting);
+        break;
+      case "signed out":
+        this.#leave(occurrence.text);
+        break;
+    }
+    this.#soon();
+  }
+
+  #said(message: Message): void {
+    const thread = this.#threads.of(message);
+    if (!message.to.startsWith("#")) {
+      this.#threads.handed(message);
+      if (message.from !== this.#user) this.#partner = message.from;
+    }
+    const looking = this.#chat.online && this.#isLookedAt(thread);
+    const place = this.#threads.add(message);
+    if (place === "known") return;
+    if (!looking && this.#threads.isUnread(thread, message)) thread.fresh ??= message.seq;
+    // While much is being caught up with, it is shown once at the end.
+    if (thread !== this.#current || !this.#chat.online) return;
+    if (place === "between" || (this.#timeline.following && this.#threads.trim(thread))) this.#timeline.refresh();
+    else this.#timeline.append(message);
+  }
+
+  #presence({ type, to, users }: Presence): void {
+    if (to === "*") for (const user of users) type === "joined" ? this.#present.add(user) : this.#present.delete(user);
+    const note = this.#threads.presence({ type, to, users });
+    if (note !== undefined && this.#current.entries.includes(note)) this.#timeline.append(note);
+  }
+
+  async #online(missed: number, token: string): Promise<void> {
+    this.#keepToken(token);
+    this.#confirmed = 0;
+    this.#banner.online(missed);
+    if (this.#isFirst) this.#show();
+    else this.#timeline.refresh();
+    this.#showWaiting();
+    void this.#chat.ask({ type: "rooms" }).then((answer) => this.#knowRooms(answer));
+    const here = await this.#chat.ask({ type: "who" });
+    this.#present.clear();
+    if (here.type === "ok") for (const user of here.users ?? []) this.#present.add(user);
+    this.#soon();
+    if (!this.#isFirst) return;
+    this.#isFirst = false;
+    await this.#threads.older(undefined, LIMITS.page, (request) => this.#chat.ask(request));
+    if (!this.#current.name.startsWith("#")) this.#show();
+    this.#soon();
+  }
+
+  #knowRooms(answer: Ok | Failure): void {
+    if (answer.type === "ok") this.#rooms = answer.rooms ?? [];
+    this.#soon();
+  }
+
+  /** The server did not take it: say why where it was meant to go, and give the words back. */
+  #refused(refusal: Failure, waiting: Waiting | undefined): void {
+    this.#showWaiting();
+    const said = render(refusal, { user: this.#user }).join(" ").replace(/^\* /, "");
+    if (waiting === undefined) return this.#note(said);
+    const thread = this.#threads.get(waiting.to);
+    if (refusal.code === "unknown_user" && thread.entries.length === 0) {
+      this.#threads.all.delete(waiting.to);
+      if (thread === this.#current) this.#open(LOBBY);
+      return this.#note(`${said} (to ${waiting.to}: ${waiting.text})`);
+    }
+    this.#note(`${said} (${waiting.text})`, thread);
+  }
+
+  #note(text: string, thread = this.#current): void {
+    const note = this.#threads.note(thread, text);
+    if (thread === this.#current) this.#timeline.append(note);
+  }
+
+  // ---- what a person does ----
+
+  #submit(): void {
+    const typed = parseCommand(this.#composer.value, this.#place);
+    if (typed === undefined) return;
+    if (isRefusal(typed)) return this.#note(failure(typed).text); // the words stay, to be mended
+    const length = typed.type === "say" ? [...sanitizeMessage(typed.text)].length : 0;
+    if (length > MAX_MESSAGE_LENGTH)
+      return this.#note(`That message has ${length} characters; ${MAX_MESSAGE_LENGTH} fit. Nothing was sent.`);
+    this.#composer.value = "";
+    void this.#perform(typed);
+  }
+
+  get #place(): Place {
+    return { user: this.#user, room: this.#current.name, partner: this.#partner };
+  }
+
+  async #perform(typed: Request | Refusal | Local): Promise<void> {
+    if (isRefusal(typed)) return this.#note(failure(typed).text);
+    switch (typed.type) {
+      case "say":
+        return this.#say(typed.to, typed.text);
+      case "help":
+        return this.#note(help(true).join("\n"));
+      case "exit":
+        return this.#signOut();
+      case "history":
+        if (typed.match !== undefined) return this.#search.start(typed.match);
+        return this.#older(typed.limit);
+      case "join":
+        return this.#join(typed.to);
+      case "leave":
+        return this.#leaveRoom(typed.to);
+      default: {
+        const answer = await this.#chat.ask(typed);
+        for (const line of render(answer, { user: this.#user, asked: typed })) this.#note(line.replace(/^\* /, ""));
+      }
+    }
+  }
+
+  #say(to: string, text: string): void {
+    if (this.#current.name !== to) this.#open(to);
+    if (this.#current.fresh !== undefined) {
+      this.#current.fresh = undefined;
+      this.#timeline.refresh();
+    }
+    this.#chat.say(to, text);
+    this.#showWaiting();
+    this.#timeline.toEnd();
+    this.#soon();
+  }
+
+  async #join(to: string): Promise<void> {
+    const answer = await this.#chat.ask({ type: "join", to });
+    if (answer.type === "error") this.#note(answer.text);
+    else this.#open(to);
+  }
+
+  async #leaveRoom(to: string): Promise<void> {
+    if (!to.startsWith("#")) return this.#open(LOBBY);
+    const answer = await this.#chat.ask({ type: "leave", to });
+    if (answer.type === "error") return this.#note(answer.text);
+    this.#threads.all.delete(to);
+    if (this.#current.name === to) this.#open(LOBBY);
+    this.#knowRooms(await this.#chat.ask({ type: "rooms" }));
+  }
+
+  #signOut(): void {
+    this.#chat.close();
+    this.#leave();
+  }
+
+  /** Shows a thread; a room one is not in is joined first. */
+  #open(name: string): void {
+    if (name.startsWith("#") && !this.#chat.rooms.includes(name)) return void this.#join(name);
+    if (this.#current.name !== name) this.#current.fresh = undefined;
+    this.#current = this.#threads.get(name);
+    keep("session", `current.${this.#user}`, name);
+    this.#composer.show(name);
+    this.#search.close();
+    this.#sidebar.toggle(false);
+    this.#show();
+    this.#soon();
+    if (matchMedia("(pointer: fine)").matches) this.#composer.focus(); // a phone's keyboard would cover the messages
+  }
+
+  #show(): void {
+    this.#timeline.show(this.#current, this.#chat.waiting);
+    if (this.#current.entries.length === 0) void this.#older();
+  }
+
+  /** Reads what was said before. */
+  async #older(limit = 100): Promise<void> {
+    const thread = this.#current;
+    if (this.#loading || thread.complete || !this.#chat.online) return;
+    this.#loading = true;
+    await this.#threads.older(thread, limit, (request) => this.#chat.ask(request));
+    this.#loading = false;
+    if (thread === this.#current) this.#timeline.refresh();
+    this.#soon();
+  }
+
+  // ---- what is shown ----
+
+  #isLookedAt(thread: Thread): boolean {
+    return thread === this.#current && this.#timeline.following && !document.hidden;
+  }
+
+  #showWaiting(): void {
+    keep("session", `waiting.${this.#user}`, this.#chat.waiting);
+    this.#timeline.showWaiting(this.#chat.waiting);
+  }
+
+  /** Brings counters, lists and heading up to date, once for all that happens within a moment. */
+  #soon(): void {
+    this.#refreshing ??= setTimeout(() => {
+      this.#refreshing = undefined;
+      this.#refresh();
+    }, SETTLE);
+  }
+  #refresh(): void {
+    const { name, users, complete, entries } = this.#current;
+    const isRoom = name.startsWith("#");
+    if (this.#chat.online && this.#isLookedAt(this.#current)) this.#threads.markRead(this.#current);
+    keep("local", `read.${this.#user}`, this.#threads.read);
+    keep("local", `rooms.${this.#user}`, this.#chat.rooms);
+    const { seen } = this.#threads;
+    if (seen > this.#confirmed && this.#chat.online && !this.#isFirst) this.#chat.seen((this.#confirmed = seen));
+
+    const { unread, calls } = this.#sidebar.show({
+      ...{ user: this.#user, threads: this.#threads, current: name },
+      ...{ joined: this.#chat.rooms, rooms: this.#rooms, present: this.#present },
+    });
+    const badge = unread === 0 ? "" : `(${unread}${calls ? "!" : ""}) `;
+    document.title = `${badge}${name} – Banter`;
+    the("title", HTMLElement).textContent = name;
+    const here = the("here", HTMLButtonElement);
+    here.textContent = isRoom ? `${users.size} here` : this.#present.has(name) ? "here" : "away";
+    here.title = isRoom ? [...users].sort().join(", ") : "";
+    the("leave", HTMLButtonElement).hidden = !isRoom || name === LOBBY;
+    the("older", HTMLButtonElement).hidden = complete || entries.length === 0;
+    const below = this.#threads.unread(this.#current).length;
+    const jump = the("jump", HTMLButtonElement);
+    jump.hidden = this.#timeline.following;
+    jump.textContent = below > 0 ? `↓ ${below} new` : "↓ Newest";
+  }
+
+  // ---- hands on the page ----
+
+  #wire(): void {
+    the("older", HTMLButtonElement).onclick = () => void this.#older();
+    the("jump", HTMLButtonElement).onclick = () => this.#toEnd();
+    the("here", HTMLButtonElement).onclick = () => {
+      const { name } = this.#current;
+      void this.#perform(name.startsWith("#") ? { type: "who", to: name } : { type: "who" });
+    };
+    the("leave", HTMLButtonElement).onclick = () => void this.#leaveRoom(this.#current.name);
+    document.onkeydown = (event) => this.#key(event);
+    document.onvisibilitychange = () => {
+      if (!document.hidden) this.#chat.probe();
+      this.#soon();
+    };
+    window.ononline = () => this.#chat.probe();
+    window.onoffline = () => this.#chat.unplug();
+    window.onpagehide = () => keep("session", `waiting.${this.#user}`, this.#chat.waiting);
+    // Phones that lay the keyboard over the page instead of making it smaller.
+    const { visualViewport } = window;
+    visualViewport?.addEventListener("resize", () => {
+      document.documentElement.style.setProperty("--height", `${visualViewport.height}px`);
+    });
+  }
+
+  #toEnd(): void {
+    this.#timeline.toEnd();
+    this.#composer.focus();
+    this.#soon();
+  }
+
+  #key(event: KeyboardEvent): void {
+    const { names, unread } = this.#sidebar;
+    if (event.key === "Escape") {
+      if (this.#search.isOpen) this.#search.close();
+      else if (this.#sidebar.isOpen) return this.#sidebar.toggle(false);
+      return this.#toEnd();
+    }
+    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
+      const step = event.key === "ArrowUp" ? -1 : 1;
+      const next = names.at((names.indexOf(this.#current.name) + step) % names.length);
+      event.preventDefault();
+      if (next !== undefined) this.#open(next);
+    } else if (event.altKey && event.code === "KeyA") {
+      event.preventDefault();
+      if (unread[0] !== undefined) this.#open(unread[0]);
+    } else if (!event.altKey && !event.ctrlKey && !event.metaKey && /^[^ ]$/u.test(event.key)) {
+      const { activeElement } = document;
+      if (activeElement === document.body || activeElement?.id === "scroll") this.#composer.focus();
+    }
+  }
+}
