@@ -115,8 +115,9 @@ export class Session implements Caller {
     if (this.#closed || this.#busy) return;
     const now = this.services.now();
     if (this.user === "") {
-      if (now - this.#start >= SIGN_IN)
-        this.refuse({ code: "not_signed_in", text: "Nobody signed in within 30 seconds, so this connection closes." });
+      if (now - this.#start < SIGN_IN) return;
+      this.text = this.#dialect !== "frames"; // who has said nothing at all is a person who reads
+      this.refuse({ code: "not_signed_in", text: "Nobody signed in within 30 seconds, so this connection closes." });
     } else if (!this.text) {
       if (now - this.#heard >= LIMITS.silence * 1000)
         this.dismiss("Nothing was heard from you, so this connection closes.");
