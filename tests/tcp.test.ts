@@ -219,6 +219,8 @@ describe("time", () => {
     const stranger = await chat.wire();
     await stranger.ask({ type: "ping" });
     const alice = await chat.signedIn("alice");
+    const silent = await chat.typist();
+    await silent.line((line) => line.startsWith("* Welcome"));
     const typist = await chat.typist();
     typist.type("help");
     await typist.line((line) => line.startsWith("* /exit"));
@@ -229,8 +231,9 @@ describe("time", () => {
     now += 1;
     chat.server.sweep();
     expect(await stranger.next()).toMatchObject({ code: "not_signed_in", text: expect.stringContaining("30 seconds") });
-    await Promise.all([stranger.ended, typist.ended]);
-    expect(typist.text).toEndWith("* Nobody signed in within 30 seconds, so this connection closes.\n");
+    await Promise.all([stranger.ended, typist.ended, silent.ended]);
+    for (const { text } of [typist, silent])
+      expect(text).toEndWith("\n* Nobody signed in within 30 seconds, so this connection closes.\n");
     expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
   });
 
