@@ -103,6 +103,7 @@ export class Wire {
   text = "";
   readonly ended: Promise<void>;
   #ended = false;
+  readonly #prefix = crypto.randomUUID().slice(0, 8); // an id is unique for its account for ever, and an account may have many wires
   #serial = 0;
   #rest = "";
   #wake: (() => void) | undefined;
@@ -198,7 +199,7 @@ export class Wire {
 
   /** Sends a request and returns its one answer; other frames that come first are dropped. */
   async ask(request: Request | Record<string, unknown>): Promise<any> {
-    const id = String(request.id ?? `t-${++this.#serial}`);
+    const id = String(request.id ?? `${this.#prefix}-${++this.#serial}`);
     this.send({ ...request, id });
     return this.next((frame) => "id" in frame && frame.id === id);
   }
