@@ -1,0 +1,102 @@
+import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { REPOSITORY } from "./harness.ts";
+
+/** Which of our files each role may import. A row may only name rows above it, so nothing points upwards or in a circle.
+ *  A new file is a new role: give it a row here and in the README. */
+const MAY_IMPORT: Record<string, string[]> = {
+  "protocol.ts": [],
+  "log.ts": [],
+  "outbox.ts": [],
+  "commands.ts": ["protocol.ts"],
+  "lines.ts": ["protocol.ts"],
+  "accounts.ts": ["protocol.ts"],
+  "passwords.ts": ["protocol.ts"],
+  "history.ts": ["protocol.ts"],
+  "users.ts": ["protocol.ts", "accounts.ts", "passwords.ts"],
+  "rooms.ts": ["protocol.ts", "commands.ts", "history.ts"],
+  "requests.ts": ["protocol.ts", "log.ts", "users.ts", "rooms.ts"],
+  "session.ts": ["protocol.ts", "commands.ts", "rooms.ts", "requests.ts"],
+  "door.ts": ["requests.ts", "session.ts"],
+  "tcp.ts": ["protocol.ts", "lines.ts", "outbox.ts", "rooms.ts", "session.ts", "door.ts"],
+  "websocket.ts": ["protocol.ts", "outbox.ts", "rooms.ts", "requests.ts", "session.ts", "door.ts"],
+  "web.ts": ["protocol.ts", "requests.ts", "door.ts", "websocket.ts"],
+  "server.ts": ["log.ts", "history.ts", "users.ts", "rooms.ts", "requests.ts", "door.ts", "tcp.ts", "web.ts"],
+  "link.ts": ["protocol.ts", "lines.ts", "outbox.ts"],
+  "connection.ts": ["protocol.ts", "link.ts"],
+  "client.ts": ["protocol.ts", "commands.ts", "link.ts", "connection.ts"],
+};
+const PAGE_MAY_IMPORT = ["protocol.ts", "commands.ts"]; // and each other
+
+const read = (file: string) => readFileSync(join(REPOSITORY, file), "utf8");
+const scripts = (folder: string) =>
+  readdirSync(join(REPOSITORY, folder))
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(folder, name));
+const roles = scripts(".");
+
+/** What a file imports, as it is written: types too, for what they describe is what it depends on. */
+function imports(file: string): string[] {
+  const found = read(file).matchAll(
+    /^\s*(?:import|export)\b[^"';]*?\bfrom\s*"([^"]+)"|^\s*import\s*"([^"]+)"|\bimport\(\s*"([^"]+)"/gm,
+  );
+  return Array.from(found, ([, from, bare, dynamic]) => from ?? bare ?? dynamic!);
+}
+/** Those of them that are our own files, as seen from the top folder. */
+function ours(file: string): string[] {
+  const local = imports(file).filter((name) => name.startsWith("."));
+  return local.map((name) => relative(REPOSITORY, join(REPOSITORY, dirname(file), name)));
+}
+
+test("the reader of imports misses none", () => {
+  for (const file of roles) {
+    const words = read(file).match(/^(import|export \{[^}]*\} from|export \* from)\b/gm) ?? [];
+    expect([file, imports(file).length]).toEqual([file, words.length]);
+  }
+});
+
+test("every file has a row in the table, and every row a file", () => {
+  expect(roles.toSorted()).toEqual(Object.keys(MAY_IMPORT).toSorted());
+});
+
+test("the table itself points one way", () => {
+  const above = new Set<string>();
+  for (const [file, allowed] of Object.entries(MAY_IMPORT)) {
+    for (const name of allowed) expect([file, name, above.has(name)]).toEqual([file, name, true]);
+    above.add(file);
+  }
+});
+
+test.each(roles)("%s imports what its row allows", (file) => {
+  expect(ours(file).filter((name) => !MAY_IMPORT[file]?.includes(name))).toEqual([]);
+});
+
+test("nothing is imported that does not come with Bun", () => {
+  for (const file of [...roles, ...scripts("web")])
+    for (const name of imports(file)) expect([file, name]).toEqual([file, expect.stringMatching(/^(\.|node:|bun:)/)]);
+});
+
+describe("what the browser runs", () => {
+  const page = scripts("web");
+
+  test("the page imports only itself, the wire and the commands", () => {
+    for (const file of page)
+      expect([file, ours(file).filter((name) => !page.includes(name) && !PAGE_MAY_IMPORT.includes(name))]).toEqual([
+        file,
+        [],
+      ]);
+  });
+
+  test.each([...PAGE_MAY_IMPORT, ...page])("%s needs neither Bun nor Node", (file) => {
+    const code = read(file).replace(/\/\*[^]*?\*\/|(?<!:)\/\/.*$/gm, "");
+    expect(code.match(/\bBun\.|\bnode:|\bbun:|\bBuffer\b|\bprocess\.|\bsetImmediate\b/g)).toBeNull();
+  });
+});
+
+test.each(roles)("%s opens with what it does, in at most eight lines", (file) => {
+  const lines = read(file).split("\n");
+  const length = lines.findIndex((line) => !line.startsWith("//"));
+  expect(length).toBeWithin(1, 9);
+  expect(lines[0]).toStartWith(`// ${file}: `);
+});
