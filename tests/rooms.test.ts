@@ -276,6 +276,29 @@ describe("delivery", () => {
   });
 });
 
+test("after unavailable nothing of that member is stored before the failed one is sent again; others go on", async () => {
+  using open = openRooms();
+  let full = false;
+  const { history } = open.rooms;
+  const append: typeof history.append = (...args) =>
+    full ? Promise.reject(new Error("disk full")) : history.append(...args);
+  const rooms = new Rooms({ ...history, append }, () => {});
+  const [alice, bob] = [new Person("alice"), new Person("bob")];
+  for (const person of [alice, bob]) await enter(rooms, person, "#lab");
+
+  full = true;
+  await say(rooms, alice, "one", "1");
+  full = false;
+  await say(rooms, alice, "two", "2");
+  await say(rooms, bob, "meanwhile", "b");
+  await say(rooms, alice, "one", "1");
+  await say(rooms, alice, "two", "2");
+
+  const answers = alice.events.flatMap((event) => ("id" in event && event.id ? [`${event.type} ${event.id}`] : []));
+  expect(answers).toEqual(["error 1", "error 2", "message b", "message 1", "message 2"]);
+  expect((await history.read("#lab", 0, 9)).map(({ text }) => text)).toEqual(["meanwhile", "one", "two"]);
+});
+
 describe("presence", () => {
   test("an account comes with its first connection and goes with its last", async () => {
     using open = openRooms();
