@@ -214,6 +214,8 @@ export class Connection {
     this.#place("@", signedIn);
     await Promise.all(Array.from(this.#rooms, (to) => this.#enter(to)));
     await this.#exchange({ type: "ping" }); // its answer comes after everything that was missed
+    // Nothing came, so all of the inbox was confirmed before; what comes while we are away is ours, whoever confirms it.
+    if (!this.#positions.has("@")) this.#positions.set("@", signedIn.seq ?? 0);
     this.#failures = 0;
     this.#online = true;
     this.#release();

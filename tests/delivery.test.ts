@@ -5,7 +5,11 @@ import { openHistory } from "../history.ts";
 import type { Message } from "../protocol.ts";
 import { check } from "./checker.ts";
 import { PASSWORD, startChat } from "./harness.ts";
+import { Proxy } from "./proxy.ts";
+import { Random } from "./random.ts";
 import { runWorkload } from "./workload.ts";
+
+const FAIR = { life: { low: Infinity, high: Infinity }, late: 0, slow: { up: 0, down: 0 }, delay: 0 };
 
 test("eight people lose nothing and see nothing twice while the server is killed and connections are reset", async () => {
   const { run, counts } = await runWorkload({ seed: 20, seconds: 5, kills: 4, replacements: 3, rate: 250 });
@@ -68,6 +72,31 @@ test("a client tells that it is offline when it is, and online when it is back",
 
   expect(told.filter((type) => type !== "notice")).toEqual(["online", "offline", "online"]);
   await alice.close();
+});
+
+test("a client that was cut off shows what the same account has meanwhile read elsewhere", async () => {
+  await using chat = await startChat(["alice", "bob"]);
+  await using proxy = new Proxy(chat.port, FAIR, new Random(1));
+  const laptop = await connect({ host: "127.0.0.1", port: proxy.port, user: "alice", password: PASSWORD });
+  const [phone, bob] = [await chat.signedIn("alice"), await chat.signedIn("bob")];
+
+  proxy.target = 1; // where nobody listens
+  for (const pipe of proxy.pipes) pipe.end();
+  await bob.ask({ type: "say", to: "alice", text: "read on the phone" });
+  await phone.next("message");
+  await phone.ask({ type: "seen", seq: 1 });
+  proxy.target = chat.port;
+  laptop.retryNow();
+  await bob.ask({ type: "say", to: "alice", text: "and one more" });
+
+  const shown: string[] = [];
+  while (!shown.includes("and one more")) {
+    const occurrence = await laptop.next();
+    if (occurrence?.type === "message") shown.push(occurrence.text);
+    if (occurrence?.type === "offline") laptop.retryNow();
+  }
+  expect(shown).toEqual(["read on the phone", "and one more"]);
+  await laptop.close();
 });
 
 /** Stores messages while no server runs. */
