@@ -68,6 +68,8 @@ export class Connection {
   #failures = 0;
   #retry: Timer | undefined;
   #resend: Timer | undefined;
+  #started = false; // the first try has succeeded
+  #paused = false; // the socket is not read
   #closed = false;
 
   #unread: Occurrence[] = [];
@@ -99,6 +101,7 @@ export class Connection {
   async start(): Promise<void> {
     try {
       await this.#attempt();
+      this.#started = true;
     } catch (problem) {
       await this.close();
       throw problem;
@@ -120,6 +123,7 @@ export class Connection {
       const id = this.#nextId();
       this.#unanswered.set(id, { request: { ...request, id }, sent: false, resolve, reject });
       this.#send();
+      this.#pace();
     }
     return promise;
   }
@@ -141,7 +145,7 @@ export class Connection {
     }
     const next = this.#unread.shift()!;
     if (next.type === "message" && !next.to.startsWith("#")) this.#seen = next.seq;
-    if (this.#unread.length < MOST_UNREAD / 2) this.#link?.pause(false);
+    this.#pace();
     return next;
   }
 
@@ -189,6 +193,7 @@ export class Connection {
     const link = await openLink(host, port, this.#options.onWire);
     if (this.#closed) return link.end();
     this.#link = link;
+    this.#paused = false;
     this.#held = [];
     link.listen(
       (event) => this.#receive(event, link),
@@ -209,6 +214,8 @@ export class Connection {
     this.#place("@", signedIn);
     await Promise.all(Array.from(this.#rooms, (to) => this.#enter(to)));
     await this.#exchange({ type: "ping" }); // its answer comes after everything that was missed
+    // Nothing came, so all of the inbox was confirmed before; what comes while we are away is ours, whoever confirms it.
+    if (!this.#positions.has("@")) this.#positions.set("@", signedIn.seq ?? 0);
     this.#failures = 0;
     this.#online = true;
     this.#release();
@@ -363,20 +370,29 @@ export class Connection {
       return;
     }
     this.#unread.push(occurrence);
-    if (this.#unread.length >= MOST_UNREAD) this.#link?.pause(true);
+    this.#pace();
     this.#reader?.();
     this.#reader = undefined;
   }
 
-  /** Hands on what was held back, its number first. */
+  /** Stops reading the socket while much waits for the reader; but not while somebody waits for an answer, which may be
+   *  the reader itself: it could not go on, and the answer would stay in the socket. */
+  #pace(): void {
+    const most = this.#paused ? MOST_UNREAD / 2 : MOST_UNREAD;
+    const pause = this.#started && this.#unanswered.size === 0 && this.#unread.length >= most;
+    if (pause !== this.#paused) this.#link?.pause((this.#paused = pause));
+  }
+
+  /** Hands on what was held back, its number first; nothing if that was done before. */
   #release(): void {
     const held = this.#held;
     this.#held = undefined;
-    if (this.#online || held?.length) {
-      const missed = (held ?? []).filter(({ type }) => type === "message").length;
+    if (held === undefined) return;
+    if (this.#online || held.length > 0) {
+      const missed = held.filter(({ type }) => type === "message").length;
       this.#tell({ type: "online", missed });
     }
-    for (const occurrence of held ?? []) this.#tell(occurrence);
+    for (const occurrence of held) this.#tell(occurrence);
   }
 
   /** Tells the server how far the inbox was read. Lost on the way, it is told again with the next message. */

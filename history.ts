@@ -57,7 +57,8 @@ const SCHEMA = `
   pragma user_version = ${SCHEMA_VERSION};`;
 
 const COLUMNS = "seq, sender, id, recipient, at, text, cut";
-const SEARCH_STEP = 2_000; // rows looked at between two turns of the event loop, about 2 ms
+/** What a search looks at between two turns of the event loop, in rows and in characters: about 2 ms, at most some 10. */
+const SEARCH_STEP = { rows: 2_000, size: 512 * 1024 };
 
 interface Row {
   seq: number;
@@ -159,11 +160,16 @@ export function openHistory(file: string, now: () => number = Date.now): History
       if (match === undefined) return page(conversation, one.backward.iterate(conversation, before, most)).reverse();
       const needle = match.toLowerCase();
       const found: Row[] = [];
-      for (let next = before; found.length < most;) {
-        const rows = one.backward.all(conversation, next, SEARCH_STEP);
-        found.push(...rows.filter(({ text }) => text.toLowerCase().includes(needle)));
-        if (rows.length < SEARCH_STEP) break;
-        next = rows.at(-1)!.seq;
+      for (let next = before, more = true; more && found.length < most;) {
+        more = false;
+        let size = 0;
+        for (const row of one.backward.iterate(conversation, next, SEARCH_STEP.rows)) {
+          if (row.text.toLowerCase().includes(needle)) found.push(row);
+          next = row.seq;
+          size += row.text.length;
+          more = true;
+          if (size >= SEARCH_STEP.size) break;
+        }
         await new Promise((resume) => setImmediate(resume));
       }
       return page(conversation, found.slice(0, most)).reverse();

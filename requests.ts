@@ -129,12 +129,13 @@ function onLeave(caller: Caller, { to }: Ask<"leave">): Answer {
 }
 
 function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answer {
-  const { rooms, users } = caller.services;
+  const { rooms } = caller.services;
   const clean = sanitizeMessage(said);
-  if (clean.trim() === "") return { code: "empty_text" };
-  const direct = !to.startsWith("#");
-  if (direct && !users.accounts.has(to)) return { code: "unknown_user" };
-  if (!direct && !rooms.has(caller, to)) return { code: "not_in_room" };
+  const refusal = whyNotSay(caller, to, clean);
+  if (refusal !== undefined) {
+    if (caller.stalled === asked) caller.stalled = undefined; // it is given up, so later ones need not wait for it
+    return refusal;
+  }
   const { text, cut } = truncateMessage(clean);
   const from = caller.user;
   const batch = rooms.post({
@@ -143,6 +144,13 @@ function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answe
     ...(caller.text && { note: note(caller, to, cut) }),
   });
   caller.saying = { batch, answeredIn: answeredIn({ to, from }) };
+}
+
+function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefined {
+  const { rooms, users } = caller.services;
+  if (text.trim() === "") return { code: "empty_text" };
+  if (!to.startsWith("#")) return users.accounts.has(to) ? undefined : { code: "unknown_user" };
+  return rooms.has(caller, to) ? undefined : { code: "not_in_room" };
 }
 
 /** What a person who typed a message is told beside it. */

@@ -136,6 +136,25 @@ describe.if(mounting === undefined)("on a full disk", () => {
     rmSync(data, { recursive: true });
   });
 
+  test("who has left the room before the retry is told so, and can talk elsewhere", async () => {
+    const data = join(disk, "chat");
+    writeAccounts(data, ["alice"]);
+    await using server = await spawnServer(data);
+    const alice = await Wire.open(server.port);
+    await alice.login("alice");
+    await alice.join("#lab");
+    await alice.join("#den");
+    fill();
+    const text = "x".repeat(4_000);
+    expect(await alice.ask({ type: "say", to: "#lab", text, id: "a-1" })).toMatchObject({ code: "unavailable" });
+    await alice.ask({ type: "leave", to: "#lab" });
+    rmSync(filler);
+
+    expect(await alice.ask({ type: "say", to: "#lab", text, id: "a-1" })).toMatchObject({ code: "not_in_room" });
+    expect(await alice.ask({ type: "say", to: "#den", text, id: "a-2" })).toMatchObject({ type: "message", seq: 1 });
+    rmSync(data, { recursive: true });
+  });
+
   test("a client keeps its lines and sends them again by itself, in order", async () => {
     const data = join(disk, "chat");
     writeAccounts(data, ["alice"]);

@@ -7,14 +7,13 @@ import { Outbox } from "../outbox.ts";
 import type { Random } from "./random.ts";
 
 /** How bad the network is. */
-export interface Weather {
-  life: { low: number; high: number }; // bytes until a connection is reset, both ways together
-  late: number; // share of resets that leave bytes on their way to the server
-  slow: { up: number; down: number }; // probability that a piece is delayed, to the server and to the client
-  delay: number; // ms at most; three times that for what is late
-}
-
-const SPLIT = 0.3; // probability that a piece is split once more
+const WEATHER = {
+  life: { low: 500, high: 60_000 }, // bytes until a connection is reset, both ways together
+  late: 0.5, // share of resets that leave bytes on their way to the server
+  slow: { up: 0.5, down: 0.1 }, // probability that a piece is delayed, to the server and to the client
+  delay: 20, // ms at most; three times that for what is late
+  split: 0.3, // probability that a piece is cut in two
+};
 
 export class Proxy implements AsyncDisposable {
   /** The port of the server that connections go to. */
@@ -26,13 +25,11 @@ export class Proxy implements AsyncDisposable {
   onPassed: (() => void) | undefined;
   /** Everything passes at once and nothing is reset. */
   calm = false;
-  readonly weather: Weather;
   readonly pipes = new Set<Pipe>();
   readonly #listener: Bun.TCPSocketListener<Pipe>;
 
-  constructor(target: number, weather: Weather, random: Random) {
+  constructor(target: number, random: Random) {
     this.target = target;
-    this.weather = weather;
     this.#listener = Bun.listen<Pipe>({
       hostname: "127.0.0.1",
       port: 0,
@@ -71,8 +68,8 @@ class Pipe {
     this.#proxy = proxy;
     this.#client = client;
     this.#random = random;
-    this.#life = random.between(proxy.weather.life.low, proxy.weather.life.high);
-    this.#late = random.chance(proxy.weather.late);
+    this.#life = random.between(WEATHER.life.low, WEATHER.life.high);
+    this.#late = random.chance(WEATHER.late);
     this.up = new Flow((piece) => this.#carry(piece, this.up));
     this.down = new Flow((piece) => this.#carry(piece, this.down));
     this.down.connect(client);
@@ -97,15 +94,14 @@ class Pipe {
 
   /** Takes bytes on their way, in one piece or in two. */
   receive(chunk: Uint8Array, flow: Flow): void {
-    const split = !this.#proxy.calm && this.#random.chance(SPLIT) ? this.#random.between(0, chunk.length) : 0;
+    const split = !this.#proxy.calm && this.#random.chance(WEATHER.split) ? this.#random.between(0, chunk.length) : 0;
     flow.push(chunk.subarray(0, split), chunk.subarray(split));
   }
 
   /** Passes a piece on, as the weather allows. */
   async #carry(piece: Uint8Array, flow: Flow): Promise<void> {
-    const { weather } = this.#proxy;
-    const slow = flow === this.up ? weather.slow.up : weather.slow.down;
-    if (!this.#proxy.calm && this.#random.chance(slow)) await pass(this.#random.between(1, weather.delay));
+    const slow = flow === this.up ? WEATHER.slow.up : WEATHER.slow.down;
+    if (!this.#proxy.calm && this.#random.chance(slow)) await pass(this.#random.between(1, WEATHER.delay));
     if (this.#cut && flow === this.down) return;
     if (!this.#cut && !this.#proxy.calm && (this.#life -= piece.length) < 0) {
       if (!this.#late) {
@@ -118,7 +114,7 @@ class Pipe {
         this.#proxy.late++;
         this.#cut = true;
         this.#client.terminate();
-        await pass(this.#random.between(1, 3 * weather.delay));
+        await pass(this.#random.between(1, 3 * WEATHER.delay));
       }
     }
     flow.outbox!.send(piece);

@@ -100,8 +100,8 @@ export class Recorder {
     };
   }
 
-  /** Waits until this is so; false if it is not so within `bound` ms. */
-  async until(condition: () => boolean, bound: number): Promise<boolean> {
+  /** Waits until this is so, at most `bound` ms. */
+  async until(condition: () => boolean, bound: number): Promise<void> {
     let late = false;
     const timer = setTimeout(() => {
       late = true;
@@ -109,7 +109,6 @@ export class Recorder {
     }, bound);
     while (!condition() && !late) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     clearTimeout(timer);
-    return !late;
   }
 
   #happened(): void {

@@ -10,7 +10,6 @@ import { inboxOf } from "../protocol.ts";
 import type { Run, Stored } from "./checker.ts";
 import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 import type { Process } from "./harness.ts";
-import type { Weather } from "./proxy.ts";
 import { Proxy } from "./proxy.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
@@ -21,7 +20,6 @@ export interface Plan {
   kills: number; // of the server, while they talk; once more at the end
   replacements: number; // clients that go away without waiting for their answers, and come back as new ones
   rate: number; // says a second, all together
-  weather?: Weather;
 }
 
 export interface Report {
@@ -35,7 +33,6 @@ const ROOMS: Record<string, readonly string[]> = {
   "#den": ["alice", "bob", "carol", "dave", "erin"],
   "#attic": ["dave", "erin", "frank", "grace", "heidi"],
 };
-const WEATHER: Weather = { life: { low: 500, high: 60_000 }, late: 0.5, slow: { up: 0.5, down: 0.1 }, delay: 20 };
 const RETURN = { low: 1, high: 40 }; // ms until a client that was cut off tries again
 const MOST_OPEN = 100; // says of one process without an outcome
 const END = 20_000; // ms that everything may take to be answered and shown at the end
@@ -50,7 +47,7 @@ export async function runWorkload(plan: Plan): Promise<Report> {
   writeAccounts(folder.path, NAMES);
   const args = ["--rate", random.chance(0.5) ? "0" : "60"]; // with a rate, lines wait in the session
   let server = await spawnServer(folder.path, args);
-  await using proxy = new Proxy(server.port, plan.weather ?? WEATHER, random.fork());
+  await using proxy = new Proxy(server.port, random.fork());
   const people = NAMES.map((name) => new Person(name, proxy.port, recorder, random.fork()));
   await Promise.all(people.map((person) => person.arrive()));
 
