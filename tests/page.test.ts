@@ -281,11 +281,8 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
       deviceScaleFactor: 1,
       mobile: true,
     }); // a keyboard opens
-    await alice.read("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))");
+    await alice.until("document.querySelector('#log li:last-child').getBoundingClientRect().bottom <= 330");
     expect(await alice.read("document.getElementById('draft').getBoundingClientRect().bottom <= 380")).toBe(true);
-    expect(await alice.read("document.querySelector('#log li:last-child').getBoundingClientRect().bottom <= 330")).toBe(
-      true,
-    );
     await alice.click("#side-open");
     await alice.until("document.getElementById('main').inert && document.activeElement.id === 'side-close'");
     await alice.press("Escape");

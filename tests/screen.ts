@@ -56,13 +56,18 @@ export class Screen implements Disposable {
   /** Resolves when an expression has become true; the page looks again whenever anything in it changes. */
   async until(expression: string): Promise<void> {
     const changes = "{ subtree: true, childList: true, attributes: true, characterData: true }";
-    await this.read(`new Promise((resolve) => {
+    const waiting = `new Promise((resolve) => {
       const look = () => { if (!(${expression})) return; observer.disconnect(); removeEventListener("scroll", look, true); resolve(true); };
       const observer = new MutationObserver(look);
       observer.observe(document, ${changes});
       addEventListener("scroll", look, true);
       look();
-    })`);
+    })`;
+    for (let done = false; !done;)
+      done = await this.read<boolean>(waiting).catch((problem: Error) => {
+        if (!problem.message.includes("navigated")) throw problem;
+        return false; // the page went to another one meanwhile: look there
+      });
   }
   /** Resolves when the text of something contains this. */
   see(text: string, where = "#chat"): Promise<void> {
