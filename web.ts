@@ -180,13 +180,17 @@ function text(status: number, body: string, headers?: Record<string, string>): R
 function prepare(file: string): (request: Request) => Response {
   const source = readFileSync(join(import.meta.dir, file), "utf8");
   const extension = file.slice(file.lastIndexOf(".") + 1);
-  const body = extension === "ts" ? stripper.transformSync(source) : source;
-  const tag = `"${Bun.hash(body).toString(36)}"`;
-  const headers = { ETag: tag, "Cache-Control": "no-cache" };
-  return (request) =>
-    request.headers.get("if-none-match") === tag
-      ? new Response(null, { status: 304, headers: { ...HEADERS, ...headers } })
-      : reply(200, TYPES[extension]!, body, headers);
+  const plain = Buffer.from(extension === "ts" ? stripper.transformSync(source) : source);
+  const packed = Bun.gzipSync(plain);
+  const tag = `"${Bun.hash(plain).toString(36)}"`;
+  const headers = { ...HEADERS, ETag: tag, "Cache-Control": "no-cache", Vary: "Accept-Encoding" };
+  const type = { "Content-Type": `${TYPES[extension]}; charset=utf-8` };
+  return ({ headers: asked }) => {
+    if (asked.get("if-none-match") === tag) return new Response(null, { status: 304, headers });
+    if (!asked.get("accept-encoding")?.includes("gzip"))
+      return new Response(plain, { headers: { ...headers, ...type } });
+    return new Response(packed, { headers: { ...headers, ...type, "Content-Encoding": "gzip" } });
+  };
 }
 const stripper = new Bun.Transpiler({ loader: "ts", target: "browser" });
 

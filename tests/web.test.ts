@@ -133,24 +133,35 @@ test("sign-in over HTTP answers each wrong request with its status and one sente
 test("the page is the repository's own files with their types stripped, small, and nothing else may run in it", async () => {
   await using chat = await startChat();
   const html = await (await fetch(url(chat, "/"))).text();
-  expect(html).toContain("<noscript>");
-  expect(html).not.toMatch(/https?:\/\/|<script>|style="/);
-  let total = html.length;
-  for (const path of ["/style.css", "/page.ts", "/timeline.ts", "/chat.ts", "/protocol.ts", "/commands.ts"]) {
+  expect(html).toContain("<noscript");
+  expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|<script>|style="/);
+  const modules = [...html.matchAll(/(?:href|src)="\/(\w+\.ts)"/g)].map(([, name]) => `/${name}`);
+  expect(modules).toContain("/protocol.ts");
+  let carried = 0;
+  for (const path of ["/", "/style.css", ...modules]) {
     const response = await fetch(url(chat, path));
     const source = await response.text();
-    total += source.length;
-    expect(response.headers.get("content-type")).toStartWith(path.endsWith("ts") ? "text/javascript" : "text/css");
-    expect(response.headers.get("content-security-policy")).toContain("default-src 'none'");
-    expect(response.headers.get("content-security-policy")).toContain("frame-ancestors 'none'");
+    carried += Number(response.headers.get("content-length"));
+    const type = path.endsWith("ts") ? "text/javascript" : path === "/" ? "text/html" : "text/css";
+    expect(response.headers.get("content-type")).toBe(`${type}; charset=utf-8`);
+    for (const [, imported] of source.matchAll(/^} from "\.{1,2}(\/\w+\.ts)"|^import .* from "\.{1,2}(\/\w+\.ts)"/gm))
+      if (imported !== undefined) expect(modules).toContain(imported); // all are fetched at once
+    const policy = response.headers.get("content-security-policy");
+    for (const rule of ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
+      expect(policy).toContain(rule);
     expect(response.headers.get("x-content-type-options")).toBe("nosniff");
     expect(response.headers.get("referrer-policy")).toBe("no-referrer");
+    expect(response.headers.get("x-frame-options")).toBe("DENY");
     expect(response.headers.get("set-cookie")).toBeNull();
     expect(source).not.toContain("interface ");
     const again = await fetch(url(chat, path), { headers: { "If-None-Match": response.headers.get("etag")! } });
     expect(again.status).toBe(304);
   }
-  expect(total).toBeLessThan(60_000);
+  expect(carried).toBeGreaterThan(10_000);
+  expect(carried).toBeLessThan(60_000);
+  const plain = await fetch(url(chat, "/"), { headers: { "Accept-Encoding": "identity" } });
+  expect(plain.headers.get("content-encoding")).toBeNull();
+  expect(await plain.text()).toBe(html);
 });
 
 test("a foreign page, a null origin and a name a stranger could point here get 403 and no connection", async () => {

@@ -43,6 +43,7 @@ export class Timeline {
   #thread: Thread | undefined;
   #last: Entry | undefined;
   #following = true;
+  #top = 0; // px, where the reader was
 
   /** `wants`: the reader has come near the oldest message; `moved`: may have reached the end. */
   constructor(box: HTMLElement, user: string, wants: () => void, moved: () => void) {
@@ -51,7 +52,10 @@ export class Timeline {
     this.#log = box.querySelector("[role=log]")!;
     this.#queue = box.querySelector(".queue")!;
     box.onscroll = () => {
-      this.#following = this.#atEnd;
+      // Only a reader who scrolls up stops following; the end moves away by itself when a keyboard opens.
+      if (this.#atEnd) this.#following = true;
+      else if (box.scrollTop < this.#top) this.#following = false;
+      this.#top = box.scrollTop;
       if (box.scrollTop < NEAR_START) wants();
       moved();
     };

@@ -376,7 +376,7 @@ export class View {
       const next = names.at((names.indexOf(this.#current.name) + step) % names.length);
       event.preventDefault();
       if (next !== undefined) this.#open(next);
-    } else if (event.altKey && event.code === "KeyA") {
+    } else if (event.altKey && (event.key === "a" || event.code === "KeyA")) {
       event.preventDefault();
       if (unread[0] !== undefined) this.#open(unread[0]);
     } else if (!event.altKey && !event.ctrlKey && !event.metaKey && /^[^ ]$/u.test(event.key)) {

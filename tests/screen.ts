@@ -1,0 +1,130 @@
+// screen.ts: a real, headless Chromium as a test's hands and eyes: Bun's own WebView, nothing to install but the browser.
+// Nothing here waits for a time: the page itself announces when something has become true.
+
+const path = Bun.which("chromium") ?? Bun.which("chromium-browser") ?? Bun.which("google-chrome") ?? undefined;
+
+/** Why the page cannot be tested here, or `undefined`. */
+export const NO_BROWSER =
+  path === undefined ? "there is no Chromium on this machine (apt-get install chromium)" : undefined;
+
+export interface Shape {
+  width?: number; // px
+  height?: number;
+  phone?: boolean; // touch, no mouse
+  dark?: boolean;
+}
+
+/** One tab. */
+export class Screen implements Disposable {
+  readonly #view: Bun.WebView;
+  /** What the browser complained about: exceptions, errors on the console, violations of the policy, dialogs. */
+  readonly complaints: string[] = [];
+
+  private constructor(view: Bun.WebView) {
+    this.#view = view;
+  }
+
+  static async open(url: string, shape: Shape = {}): Promise<Screen> {
+    const { width = 1200, height = 800, phone = false, dark = false } = shape;
+    const argv = ["--no-sandbox", "--disable-quic", "--disable-background-networking"];
+    argv.push("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=en-US");
+    const view = new Bun.WebView({ width, height, backend: { type: "chrome", url: false, path: path!, argv } });
+    const screen = new Screen(view);
+    await view.navigate("about:blank");
+    const watch = (type: `${string}.${string}`, describe: (data: any) => string | undefined) =>
+      view.addEventListener(type, (event: unknown) => {
+        const complaint = describe((event as { data: unknown }).data);
+        if (complaint !== undefined) screen.complaints.push(complaint);
+      });
+    watch("Runtime.exceptionThrown", ({ exceptionDetails: { exception, text } }) => exception?.description ?? text);
+    watch("Runtime.consoleAPICalled", ({ type, args }) => (type === "error" ? JSON.stringify(args) : undefined));
+    watch("Log.entryAdded", ({ entry }) => (entry.level === "error" ? entry.text : undefined));
+    watch("Page.javascriptDialogOpening", ({ message }) => `dialog: ${message}`);
+    for (const domain of ["Runtime", "Log", "Page", "Network"]) await view.cdp(`${domain}.enable`);
+    await view.cdp("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: phone });
+    await view.cdp("Emulation.setTouchEmulationEnabled", { enabled: phone });
+    const features = [{ name: "prefers-color-scheme", value: dark ? "dark" : "light" }];
+    await view.cdp("Emulation.setEmulatedMedia", { features });
+    await view.navigate(url);
+    return screen;
+  }
+
+  /** What an expression is worth in the page. */
+  read<T = unknown>(expression: string): Promise<T> {
+    return this.#view.evaluate<T>(expression);
+  }
+  /** Resolves when an expression has become true; the page looks again whenever anything in it changes. */
+  async until(expression: string): Promise<void> {
+    const changes = "{ subtree: true, childList: true, attributes: true, characterData: true }";
+    const waiting = `new Promise((resolve) => {
+      const look = () => { if (!(${expression})) return; observer.disconnect(); removeEventListener("scroll", look, true); resolve(true); };
+      const observer = new MutationObserver(look);
+      observer.observe(document, ${changes});
+      addEventListener("scroll", look, true);
+      look();
+    })`;
+    for (let done = false; !done;)
+      done = await this.read<boolean>(waiting).catch((problem: Error) => {
+        if (!problem.message.includes("navigated")) throw problem;
+        return false; // the page went to another one meanwhile: look there
+      });
+  }
+  /** Resolves when the text of something contains this. */
+  see(text: string, where = "#chat"): Promise<void> {
+    return this.until(`document.querySelector(${JSON.stringify(where)})?.innerText.includes(${JSON.stringify(text)})`);
+  }
+  /** The texts of all that match. */
+  texts(selector: string): Promise<string[]> {
+    return this.read(
+      `Array.from(document.querySelectorAll(${JSON.stringify(selector)}), (one) => one.innerText.trim())`,
+    );
+  }
+
+  click(selector: string): Promise<void> {
+    return this.#view.click(selector);
+  }
+  type(text: string): Promise<void> {
+    return this.#view.type(text);
+  }
+  press(key: string, ...modifiers: Bun.WebView.Modifier[]): Promise<void> {
+    return this.#view.press(key, { modifiers });
+  }
+  /** Writes into the composer and sends. */
+  async say(text: string): Promise<void> {
+    await this.read("document.getElementById('draft').focus()");
+    await this.type(text);
+    await this.press("Enter");
+  }
+  async signIn(user: string, password: string, button = "#sign-in .primary"): Promise<void> {
+    await this.until("document.activeElement.id === 'name'");
+    await this.type(user);
+    await this.click("#password");
+    await this.type(password);
+    await this.click(button);
+  }
+  /** Opens a room or a person from the lists. */
+  async open(name: string): Promise<void> {
+    const list = name.startsWith("#") ? "rooms" : "people";
+    const button = `Array.from(document.querySelectorAll("#${list} .name")).find((one) => one.textContent === ${JSON.stringify(name)})`;
+    await this.until(`${button} !== undefined`);
+    await this.read(`void ${button}.closest("button").click()`);
+    await this.until(`document.getElementById("title").textContent === ${JSON.stringify(name)}`);
+  }
+  cdp<T>(method: string, params: Record<string, unknown> = {}): Promise<T> {
+    return this.#view.cdp<T>(method, params);
+  }
+  async reload(): Promise<void> {
+    await this.#view.navigate(this.#view.url); // the tab's storage stays, as with the button
+  }
+  async picture(): Promise<Uint8Array> {
+    return (await this.#view.screenshot()).bytes();
+  }
+  [Symbol.dispose](): void {
+    this.#view.close();
+  }
+}
+
+/** Ends the browser; every test file that opened one calls it at its end. */
+export function closeBrowser(): void {
+  Bun.WebView.closeAll();
+}
