@@ -137,7 +137,8 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
     return command.read(rest, place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
-  const near = nearest(word.toLowerCase());
+  const usable = COMMANDS.filter(({ when }) => when !== "signed out").flatMap(({ names }) => names);
+  const near = nearest(word.toLowerCase(), usable);
   const hint = near === undefined ? "/help lists the commands." : `Did you mean /${near}?`;
   return usage(`Unknown command /${sanitizeMessage(word).slice(0, 20)}. ${hint} Nothing was sent.`);
 }
@@ -173,9 +174,8 @@ function inRoom(room: string, make: (to: string) => Request): Typed {
   return to === undefined ? { code: "bad_room" } : make(to);
 }
 
-/** The command at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`. */
-function nearest(word: string): string | undefined {
-  const all = COMMANDS.filter(({ when }) => when !== "signed out").flatMap(({ names }) => names);
+/** The one of `all` at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`. */
+export function nearest(word: string, all: readonly string[]): string | undefined {
   const ranked = all.map((name) => ({ name, edits: edits(word, name) })).sort((a, b) => a.edits - b.edits);
   return word.length > 1 && word.length < 20 && ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;
 }
