@@ -1,14 +1,17 @@
-// chat.ts: a signed-in person's seat: the rooms they are in, the one they talk in, what waits elsewhere, what is on its way,
-// and what becomes of the connection. Turns typed lines into requests and events into lines of the log.
+// chat.ts: a signed-in person's chat: typed lines become requests in their turn, events become lines of the log, and the
+// footer tells what is on its way, what waits in other rooms and what becomes of the connection.
 // Delivery is connection.ts's business, looks are display.ts's, keys are the console's. Called by client.ts.
 
 import { help, parseCommand } from "./commands.ts";
 import { complete } from "./completion.ts";
 import type { Connection, Occurrence } from "./connection.ts";
 import type { Display } from "./display.ts";
+import { mentions } from "./display.ts";
 import type { Completion } from "./editor.ts";
 import type { Message, Ok, Request } from "./protocol.ts";
 import { failure, isRefusal, LOBBY, MAX_MESSAGE_LENGTH } from "./protocol.ts";
+import type { Tab } from "./tabs.ts";
+import { Tabs } from "./tabs.ts";
 import type { Console, Reader } from "./terminal.ts";
 
 export interface ChatOptions {
@@ -20,40 +23,31 @@ export interface ChatOptions {
   now?: () => number; // ms since 1970
 }
 
-interface Room {
-  name: string;
-  head: number | undefined; // seq of the last message from before we came; not known until the server has answered
-  held: Message[]; // not shown, because another room is on the screen
-  news: number; // how many came, held or dropped
-  mentioned: boolean;
-  fresh: boolean; // old messages were shown and no new one yet
-}
-
 /** What a typed line asks for; "message" is the word of classic mode that asks for a name and a text. */
 type Read = ReturnType<typeof parseCommand> | "message";
 
 const MOST_WAITING = 64; // typed lines not stored yet
 const MOST_LINES = 50; // lines of one message
-const MOST_HELD = 100; // messages a room keeps for later; more are in its history
-const MOST_PEOPLE = 500; // names remembered for completion
-const ROWS_WAITING = 3; // waiting lines that are shown
+const MOST_NAMES = 500; // people and rooms remembered for completion, of each
 const BELL = 2_000; // ms between two bells
 const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
 const GOODBYE = 150; // ms a server may take to let go of a person; Ctrl+C has to feel like one
-const NARROW = 60; // columns below which the status is said in few words
 const KEYS = [
   "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
   "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
 ];
 
 export class Chat implements Reader {
-  readonly #options: ChatOptions;
-  readonly #user: string;
+  readonly #connection: Connection;
+  readonly #console: Console;
+  readonly #display: Display;
+  readonly #start: string;
+  readonly #classic: boolean;
   readonly #now: () => number;
-  readonly #rooms = new Map<string, Room>(); // in the order of their numbers
-  #room: string = LOBBY; // the one on the screen
-  #partner: string | undefined;
+  readonly #tabs = new Tabs();
+  #partner: string | undefined; // who wrote to us last
   #people: string[] = []; // who spoke last comes first
+  #rooms: string[] = []; // that the server told of
   readonly #asked = new Set<Promise<void>>();
   #queue: string[] = []; // typed lines behind a request whose answer decides what they mean
   #busy: string | undefined; // that request, as it was typed; "" for entering the first rooms
@@ -63,47 +57,47 @@ export class Chat implements Reader {
   #left: Promise<void> | undefined;
   readonly #over = Promise.withResolvers<void>();
 
-  constructor(options: ChatOptions) {
-    this.#options = options;
-    this.#user = options.connection.user;
-    this.#now = options.now ?? Date.now;
+  constructor({ connection, console, display, room = LOBBY, classic = false, now = Date.now }: ChatOptions) {
+    this.#connection = connection;
+    this.#console = console;
+    this.#display = display;
+    this.#start = room;
+    this.#classic = classic;
+    this.#now = now;
   }
 
   /** Runs until its person leaves, or is signed out by the server. */
   async run(): Promise<"left" | "signed out"> {
-    const { console, display, room = LOBBY } = this.#options;
-    console.print(...display.info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`));
-    this.#room = room;
-    const listening = this.#hear();
-    const entering = Array.from(new Set([LOBBY, room]), (to) => this.#ask({ type: "join", to }));
+    this.#info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`);
+    this.#tabs.current = this.#start;
+    const hearing = this.#hear();
+    const entering = Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to }));
     this.#wait("", Promise.all(entering));
-    console.listen(this);
-    await Promise.race([listening, this.#over.promise]);
+    this.#console.listen(this);
+    await Promise.race([hearing, this.#over.promise]);
     clearInterval(this.#ticker);
     return this.#left === undefined ? "signed out" : "left";
+  }
+
+  get #user(): string {
+    return this.#connection.user;
   }
 
   // ---- what is typed ----
 
   line(text: string): string | undefined {
-    if (this.#offline !== undefined) this.#options.connection.retryNow();
+    if (this.#offline !== undefined) this.#connection.retryNow();
     if (text.trim() === "") return undefined;
     const typed = this.#read(text);
     const verb = typed === undefined || typed === "message" || isRefusal(typed) ? undefined : typed.type;
-    if (!this.#options.console.plain) {
+    if (!this.#console.plain) {
       if (this.#waiting().length >= MOST_WAITING)
         return `${MOST_WAITING} lines wait already. This one stays here until some are sent.`;
       if (verb === "exit" && this.#busy !== undefined) return void this.#leave(0);
-      if (/^\/(?!\/|login|register)/.test(text)) this.#print(this.#options.display.dim(this.#prompt() + text));
+      if (/^\/(?!\/|login|register)/.test(text)) this.#console.print(this.#display.dim(this.#prompt() + text));
     }
-    if (verb === "say") {
-      const { length } = [...text.trimEnd()];
-      const lines = text.trimEnd().split("\n").length;
-      const count = (n: number) => n.toLocaleString("en");
-      if (length > MAX_MESSAGE_LENGTH)
-        return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
-      if (lines > MOST_LINES) return `That message has ${lines} lines; ${MOST_LINES} fit. Nothing was sent.`;
-    }
+    const complaint = verb === "say" ? whyTooLong(text.trimEnd()) : undefined;
+    if (complaint !== undefined) return complaint;
     this.#queue.push(text);
     this.#work();
     return undefined;
@@ -114,35 +108,27 @@ export class Chat implements Reader {
   }
 
   key(name: string): void {
-    const rooms = [...this.#rooms.values()];
-    if (name === "alt+a") {
-      const waiting = rooms.filter(({ news }) => news > 0);
-      const next = waiting.find(({ mentioned }) => mentioned) ?? waiting[0];
-      if (next !== undefined) this.#show(next);
-    } else if (/^alt\+[1-9]$/.test(name)) {
-      const room = rooms[Number(name.slice(4)) - 1];
-      if (room !== undefined && room.name !== this.#room) this.#show(room);
-    }
+    const room = name === "alt+a" ? this.#tabs.next() : this.#tabs.names[Number(/^alt\+([1-9])$/.exec(name)?.[1]) - 1];
+    if (room !== undefined && room !== this.#tabs.current) this.#show(room);
   }
 
   /** Nobody will type any more: what a pipe has brought is sent first, however long that takes. */
   end(): void {
-    void this.#leave(this.#options.console.plain ? undefined : PATIENCE);
+    void this.#leave(this.#console.plain ? undefined : PATIENCE);
   }
-
   interrupt(): void {
     void this.#leave(GOODBYE);
   }
 
   complete(before: string): Completion {
-    return complete(before, { people: this.#people, rooms: [...this.#rooms.keys()] });
+    return complete(before, { people: this.#people, rooms: [...this.#tabs.names, ...this.#rooms] });
   }
 
   #read(text: string): Read {
-    const place = { user: this.#user, room: this.#room, partner: this.#partner };
-    if (this.#options.classic) {
+    const place = { user: this.#user, room: this.#tabs.current, partner: this.#partner };
+    if (this.#classic) {
       const words = text.trim();
-      if (this.#room !== LOBBY && words !== "leave") return { type: "say", to: this.#room, text: text.trimEnd() };
+      if (place.room !== LOBBY && words !== "leave") return { type: "say", to: place.room, text: text.trimEnd() };
       if (words === "message") return "message";
       if (/^(who|leave|exit|join \S+)$/.test(words)) return parseCommand(`/${words}`, place);
     }
@@ -168,39 +154,35 @@ export class Chat implements Reader {
   }
 
   #perform(typed: Read): Promise<void> | undefined {
-    const { console, display } = this.#options;
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
-    if (isRefusal(typed)) this.#print(...display.event(failure(typed)));
-    else if (typed.type === "help") {
-      for (const line of [...help(true), ...(console.plain ? [] : KEYS)]) this.#print(...display.info(line));
-    } else if (typed.type === "exit") void this.#leave(PATIENCE);
+    if (isRefusal(typed)) this.#print(this.#display.event(failure(typed)));
+    else if (typed.type === "help")
+      for (const line of [...help(true), ...(this.#console.plain ? [] : KEYS)]) this.#info(line);
+    else if (typed.type === "exit") void this.#leave(this.#console.plain ? undefined : PATIENCE);
     else if (typed.type === "say") void this.#ask(typed);
-    else if (typed.type === "join" && this.#rooms.get(typed.to)?.head !== undefined)
-      this.#show(this.#rooms.get(typed.to)!);
+    else if (typed.type === "join" && this.#tabs.get(typed.to)?.head !== undefined) this.#show(typed.to);
     else return this.#ask(typed);
     return undefined;
   }
 
   async #askMessage(): Promise<void> {
-    const to = await this.#options.console.ask("To: ");
-    const text = to === undefined ? undefined : await this.#options.console.ask("Message: ");
+    const to = await this.#console.ask("To: ");
+    const text = to === undefined ? undefined : await this.#console.ask("Message: ");
     if (text === undefined) return;
-    const typed = parseCommand(`/msg ${to} ${text}`, { user: this.#user, room: this.#room });
-    await this.#perform(typed);
+    await this.#perform(parseCommand(`/msg ${to} ${text}`, { user: this.#user, room: this.#tabs.current }));
   }
 
   #ask(request: Request): Promise<void> {
-    const { connection, display } = this.#options;
-    if (request.type === "join" && !this.#rooms.has(request.to)) this.#rooms.set(request.to, newRoom(request.to));
-    const asked = connection
+    if (request.type === "join") this.#tabs.open(request.to);
+    const asked = this.#connection
       .ask(request)
       .then((answer) => {
         if (answer.type === "ok") this.#answered(request, answer);
       })
       .catch((problem: Error) => {
-        if (request.type === "join") this.#forget(request.to);
-        if (this.#left === undefined) this.#print(...display.info(problem.message));
+        if (request.type === "join") this.#tabs.close(request.to);
+        if (this.#left === undefined) this.#info(problem.message);
       })
       .finally(() => {
         this.#asked.delete(asked);
@@ -212,129 +194,111 @@ export class Chat implements Reader {
   }
 
   #answered(request: Request, answer: Ok): void {
-    const { display } = this.#options;
     switch (request.type) {
       case "join":
-        return this.#entered(this.#rooms.get(request.to)!, answer);
+        return this.#entered(request.to, answer);
       case "leave":
-        this.#forget(request.to);
-        return this.#show(this.#rooms.get(LOBBY)!);
+        this.#tabs.close(request.to);
+        return this.#show(this.#tabs.current);
       case "history": {
-        if (!answer.messages?.length) return this.#print(...display.event(answer, request));
+        if (!answer.messages?.length) break;
         const found = answer.messages.length;
-        this.#print(...display.rule(request.match === undefined ? `the last ${found}` : `${found} found`));
-        for (const message of answer.messages) this.#print(...display.message(message, { late: true }));
-        return this.#print(...display.rule("now"));
+        this.#print(this.#display.rule(request.match === undefined ? `the last ${found}` : `${found} found`));
+        for (const message of answer.messages) this.#print(this.#display.message(message, { late: true }));
+        return this.#print(this.#display.rule("now"));
       }
-      default:
-        return this.#print(...display.event(answer, request));
+      case "rooms":
+        this.#rooms = (answer.rooms ?? []).slice(0, MOST_NAMES).map(({ to }) => to);
     }
+    this.#print(this.#display.event(answer, request));
   }
 
   // ---- rooms ----
 
-  #entered(room: Room, { users = [], seq = 0 }: Ok): void {
-    const { display, console } = this.#options;
-    const early = room.held;
-    room.head = seq;
-    room.held = [];
-    room.news = 0;
+  #entered(name: string, { users = [], seq = 0 }: Ok): void {
+    const early = this.#tabs.enter(name, seq);
     for (const user of users) this.#meet(user, false);
-    if (this.#left !== undefined) return;
-    if (this.#busy !== "") this.#room = room.name; // at the start it is known already
-    if (room.name === this.#room || console.plain)
-      this.#print(...display.rule(`You are in ${room.name}, ${company(users.filter((user) => user !== this.#user))}`));
-    room.fresh = seq > 0;
-    for (const message of early) this.#place(room, message);
+    if (this.#busy !== "") this.#tabs.current = name; // at the start it is known already
+    const others = users.filter((user) => user !== this.#user);
+    if (this.#isShown(name)) this.#print(this.#display.rule(`You are in ${name}, ${company(others)}`));
+    for (const message of early) this.#place(this.#tabs.get(name)!, message);
   }
 
   /** Puts a room on the screen, with what came while it was not. */
-  #show(room: Room): void {
-    const { display } = this.#options;
-    const { held, news } = room;
-    this.#room = room.name;
-    room.held = [];
-    room.news = 0;
-    room.mentioned = false;
-    const more = news > held.length ? `, the last ${held.length}` : "";
-    this.#print(...display.rule(`${room.name}${news > 0 ? `, ${news} new${more}` : ""}`));
-    for (const message of held) this.#print(...display.message(message, { loud: this.#isLoud(message) }));
-    if (news > 0) room.fresh = false;
+  #show(name: string): void {
+    const { held, news } = this.#tabs.show(name);
+    const more = news > held.length ? `, here are the last ${held.length}` : "";
+    this.#print(this.#display.rule(`${name}${news > 0 ? `, ${news} new${more}` : ""}`));
+    for (const message of held) this.#print(this.#display.message(message, { loud: this.#isLoud(message) }));
     this.#refresh();
   }
 
-  #forget(name: string): void {
-    this.#rooms.delete(name);
-    if (this.#room === name) this.#room = LOBBY;
+  #isShown(room: string): boolean {
+    return room === this.#tabs.current || this.#console.plain;
   }
 
   // ---- what happens ----
 
   async #hear(): Promise<void> {
-    const { connection, console } = this.#options;
-    for (let next; (next = await connection.next()) !== undefined;) {
+    for (let next; (next = await this.#connection.next()) !== undefined;) {
       this.#take(next);
-      await console.drained();
+      await this.#console.drained();
     }
   }
 
   #take(occurrence: Occurrence): void {
-    const { display } = this.#options;
     switch (occurrence.type) {
       case "message":
         return this.#hearMessage(occurrence);
       case "joined":
-      case "left":
-        for (const user of occurrence.users) this.#meet(user, false);
-        if (occurrence.to !== "*" && occurrence.to !== this.#room && !this.#options.console.plain) return;
-        if (occurrence.to !== "*" && !this.#rooms.has(occurrence.to)) return;
-        return this.#print(...display.event(occurrence));
+      case "left": {
+        const { to, users } = occurrence;
+        for (const user of users) this.#meet(user, false);
+        if (to === "*" || (this.#tabs.get(to) !== undefined && this.#isShown(to)))
+          this.#print(this.#display.event(occurrence));
+        return;
+      }
       case "offline":
         return this.#lost(occurrence.retry);
       case "online":
         return this.#back(occurrence.missed);
-      case "reset":
-        return this.#print(
-          ...display.rule(
-            `${occurrence.to === "@" ? "your messages were" : `${occurrence.to} was`} restored from an older copy`,
-          ),
-        );
+      case "reset": {
+        const what = occurrence.to === "@" ? "your messages were" : `${occurrence.to} was`;
+        return this.#print(this.#display.rule(`${what} restored from an older copy`));
+      }
       default:
-        return this.#print(...display.event(occurrence));
+        return this.#print(this.#display.event(occurrence));
     }
   }
 
   #hearMessage(message: Message): void {
-    const { display } = this.#options;
-    if (message.to.startsWith("#")) {
-      const room = this.#rooms.get(message.to);
-      if (room !== undefined) this.#place(room, message);
+    const { to, from } = message;
+    if (from !== this.#user) this.#meet(from, true);
+    if (to.startsWith("#")) {
+      const tab = this.#tabs.get(to);
+      if (tab !== undefined) this.#place(tab, message);
       return;
     }
-    const other = message.from === this.#user ? message.to : message.from;
-    this.#meet(other, true);
-    if (message.from !== this.#user) this.#partner = message.from;
-    this.#print(...display.message(message, { loud: this.#isLoud(message) }));
-    if (this.#isLoud(message)) this.#ring();
-    this.#refresh();
+    const loud = this.#isLoud(message);
+    if (from === this.#user) this.#meet(to, true);
+    else this.#partner = from;
+    this.#print(this.#display.message(message, { loud }));
+    if (loud) this.#ring();
   }
 
   /** A message of a room, to where it belongs: the log, or what waits for the room to be shown. */
-  #place(room: Room, message: Message): void {
-    const { display, console } = this.#options;
-    if (room.head === undefined) return hold(room, message);
-    const old = message.seq <= room.head;
+  #place(tab: Tab, message: Message): void {
+    const old = tab.head !== undefined && message.seq <= tab.head;
     const loud = !old && this.#isLoud(message);
-    if (message.from !== this.#user) this.#meet(message.from, true);
     if (loud) this.#ring();
-    if (room.name === this.#room || console.plain) {
-      if (!old && room.fresh) this.#print(...display.rule("new"));
-      if (!old) room.fresh = false;
-      this.#print(...display.message(message, { loud, late: old }));
-    } else if (!old) {
-      hold(room, message);
-      room.mentioned ||= loud;
+    if (tab.head === undefined || (!old && !this.#isShown(tab.name))) {
+      this.#tabs.hold(tab, message, loud);
+      return this.#refresh();
     }
+    if (!this.#isShown(tab.name)) return;
+    if (!old && tab.fresh) this.#print(this.#display.rule("new"));
+    if (!old) tab.fresh = false;
+    this.#print(this.#display.message(message, { loud, late: old }));
     this.#refresh();
   }
 
@@ -345,35 +309,31 @@ export class Chat implements Reader {
   #ring(): void {
     if (this.#now() - this.#rang < BELL) return;
     this.#rang = this.#now();
-    this.#options.console.bell();
+    this.#console.bell();
   }
 
   #meet(user: string, spoke: boolean): void {
     if (user === this.#user) return;
-    const others = this.#people.filter((name) => name !== user);
-    if (spoke) this.#people = [user, ...others].slice(0, MOST_PEOPLE);
-    else if (others.length === this.#people.length && others.length < MOST_PEOPLE) this.#people.push(user);
+    if (spoke) this.#people = [user, ...this.#people.filter((name) => name !== user)].slice(0, MOST_NAMES);
+    else if (this.#people.length < MOST_NAMES && !this.#people.includes(user)) this.#people.push(user);
   }
 
   // ---- the connection ----
 
   #lost(retry: number): void {
-    const { display } = this.#options;
     if (this.#offline === undefined)
-      this.#print(...display.rule("connection lost; what you type now is sent when it is back", this.#now()));
+      this.#print(this.#display.rule("connection lost; what you type now is sent when it is back", this.#now()));
     this.#offline = { next: this.#now() + retry };
     this.#ticker ??= setInterval(() => this.#refresh(), 1_000);
     this.#refresh();
   }
 
   #back(missed: number): void {
-    const { display } = this.#options;
-    const messages = `${missed} ${missed === 1 ? "message" : "messages"}`;
-    if (this.#offline !== undefined)
-      this.#print(
-        ...display.rule(`back online${missed > 0 ? `, ${messages.replace(" ", " missed ")}` : ""}`, this.#now()),
-      );
-    else if (missed > 0) this.#print(...display.rule(`while you were away: ${messages} to you`));
+    const messages = missed === 1 ? "message" : "messages";
+    if (this.#offline !== undefined) {
+      const told = missed > 0 ? `back online, ${missed} missed ${messages}` : "back online";
+      this.#print(this.#display.rule(told, this.#now()));
+    } else if (missed > 0) this.#print(this.#display.rule(`while you were away: ${missed} ${messages} to you`));
     this.#offline = undefined;
     clearInterval(this.#ticker);
     this.#ticker = undefined;
@@ -386,80 +346,54 @@ export class Chat implements Reader {
   }
 
   async #depart(patience: number | undefined): Promise<void> {
-    const { connection, console, display } = this.#options;
     const answered = (async () => {
-      while (this.#asked.size > 0 || this.#busy !== undefined) {
-        await Promise.all(this.#asked);
-        await Promise.resolve();
-      }
+      while (this.#asked.size > 0 || this.#queue.length > 0) await Promise.all(this.#asked);
     })();
     if (patience === undefined) await answered;
-    else if (connection.online) await Promise.race([answered, Bun.sleep(patience)]);
+    else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
     const unsent = this.#waiting();
-    const closed = connection.close();
-    await (console.plain ? closed : Promise.race([closed, Bun.sleep(GOODBYE)]));
-    if (unsent.length > 0) this.#print(...display.info(`Not sent: ${unsent.join("\n")}`));
+    const closed = this.#connection.close();
+    await (this.#console.plain ? closed : Promise.race([closed, Bun.sleep(GOODBYE)]));
+    for (const text of unsent) this.#info(`Not sent: ${text}`);
     this.#over.resolve();
   }
 
   // ---- the screen ----
 
-  #print(...lines: string[]): void {
-    this.#options.console.print(...lines);
+  #print(lines: readonly string[]): void {
+    this.#console.print(...lines);
+  }
+  #info(text: string): void {
+    this.#print(this.#display.info(text));
   }
 
   /** Typed lines that are not stored yet, in order. */
   #waiting(): string[] {
-    const said = this.#options.connection.waiting.map(({ text }) => text);
+    const said = this.#connection.waiting.map(({ text }) => text);
     return [...said, ...(this.#busy ? [this.#busy] : []), ...this.#queue];
   }
 
   #prompt(): string {
-    const { columns } = this.#options.console;
-    const most = Math.max(6, Math.floor(columns / 2) - 2);
-    return `${this.#room.length > most ? this.#room.slice(0, most - 1) + "…" : this.#room}> `;
+    return this.#display.prompt(this.#tabs.current);
   }
 
   #refresh(): void {
-    const { console, display } = this.#options;
-    const waiting = this.#waiting();
-    const rows = waiting.slice(0, ROWS_WAITING).map((text) => `  … ${text.replaceAll("\n", " ⏎ ")}`);
-    if (waiting.length > ROWS_WAITING) rows.push(`  … and ${waiting.length - ROWS_WAITING} more`);
-    if (this.#offline !== undefined) rows.push(this.#countdown(this.#offline.next));
-    const news = [...this.#rooms.values()].flatMap(({ name, news, mentioned, head }, i) =>
-      news > 0 && head !== undefined ? [`${i + 1}:${name.slice(1)} ${news}${mentioned ? "!" : ""}`] : [],
-    );
-    if (news.length > 0) rows.push(`  ${news.join("  ")}${console.columns < NARROW ? "" : "  Alt+A to read"}`);
-    console.footer(
-      this.#prompt(),
-      rows.map((row) => display.dim(row)),
-    );
-  }
-
-  #countdown(next: number): string {
-    const seconds = Math.ceil((next - this.#now()) / 1000);
-    const narrow = this.#options.console.columns < NARROW;
-    if (seconds <= 0) return narrow ? "  Offline, trying…" : "  Not connected. Trying now…";
-    return narrow
-      ? `  Offline: ${seconds} s/Enter`
-      : `  Not connected. Trying again in ${seconds} s, or press Enter. You can keep typing.`;
+    const rows = this.#display.status({
+      waiting: this.#waiting(),
+      elsewhere: this.#tabs.waiting(),
+      retry: this.#offline && Math.ceil((this.#offline.next - this.#now()) / 1000),
+    });
+    this.#console.footer(this.#prompt(), rows);
   }
 }
 
-/** Whether a text calls somebody by name. */
-export function mentions(text: string, user: string): boolean {
-  const name = user.replace(/[.]/g, "\\.");
-  return new RegExp(`(?<![\\p{L}\\p{N}._-])${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu").test(text);
-}
-
-function newRoom(name: string): Room {
-  return { name, head: undefined, held: [], news: 0, mentioned: false, fresh: false };
-}
-
-function hold(room: Room, message: Message): void {
-  room.news++;
-  room.held.push(message);
-  if (room.held.length > MOST_HELD) room.held.shift();
+function whyTooLong(text: string): string | undefined {
+  const { length } = [...text];
+  const lines = text.split("\n").length;
+  const count = (n: number) => n.toLocaleString("en");
+  if (length > MAX_MESSAGE_LENGTH)
+    return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
+  return lines > MOST_LINES ? `That message has ${lines} lines; ${MOST_LINES} fit. Nothing was sent.` : undefined;
 }
 
 function company(others: string[]): string {

@@ -47,9 +47,11 @@ export async function startClient(
   const { host = "localhost", port = 12345, name, password, room, send, classic = false } = options;
   const onWire: OnWire = (direction, line) => console.print(...display.frame(direction, line));
   const onlyNew = pipe !== undefined && { backlog: false };
+  let signedIn = false;
   try {
     const who = { host, port, name, password, ...(options.wire && { onWire }), ...onlyNew };
     const connection = await signIn(who, console, display);
+    signedIn = true;
     display.user = connection.user;
     if (pipe !== undefined) return await runPipe(connection, pipe, send, room);
     const chat = new Chat({ connection, console, display, classic, ...(room !== undefined && { room }) });
@@ -60,7 +62,8 @@ export async function startClient(
     if (problem.code === "nobody" && !console.plain) return EXIT.interrupted;
     const wait = problem.after === undefined ? "" : ` (${problem.after} s)`;
     console.print(...display.info(problem.message + wait));
-    return problem.code === "unreachable" ? EXIT.unreachable : EXIT.refused;
+    if (problem.code === "unreachable") return EXIT.unreachable;
+    return signedIn ? EXIT.failed : EXIT.refused;
   }
 }
 

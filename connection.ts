@@ -128,11 +128,10 @@ export class Connection {
     return promise;
   }
 
-  /** Tries at once instead of waiting for the next try. */
+  /** Tries at once instead of waiting for the next try; a person asks for it, so the next one comes soon as well. */
   retryNow(): void {
     if (this.#retry === undefined) return;
-    clearTimeout(this.#retry);
-    this.#retry = undefined;
+    this.#failures = 0;
     void this.#again();
   }
 
@@ -170,6 +169,8 @@ export class Connection {
   // ---- connecting ----
 
   async #again(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     try {
       await this.#attempt();
     } catch (problem) {
@@ -273,7 +274,7 @@ export class Connection {
     const ceiling = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
     const retry = Math.max(Math.round(ceiling * (0.5 + Math.random() / 2)), (after ?? 0) * 1000);
     this.#tell({ type: "offline", reason, retry });
-    this.#retry = setTimeout(() => this.retryNow(), retry);
+    this.#retry = setTimeout(() => void this.#again(), retry);
   }
 
   // ---- asking ----

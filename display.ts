@@ -18,6 +18,7 @@ const XTERM = [160, 166, 130, 100, 64, 28, 30, 32, 62, 98, 128, 162];
 const ANSI = [31, 32, 35, 36, 34];
 const NARROW = 40; // columns below which times are left out
 const MOST_NAMES = 100; // names listed on one line
+const ROWS_WAITING = 3; // lines on their way that are shown
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
 export class Display {
@@ -65,6 +66,34 @@ export class Display {
     return [...day, `${at === undefined ? "" : this.#time(at)}${this.dim(`── ${text} ──`)}`];
   }
 
+  /** The prompt of a room; a long name must leave room to type. */
+  prompt(room: string): string {
+    const most = Math.max(6, Math.floor(this.#look.columns() / 2) - 2);
+    return `${room.length > most ? room.slice(0, most - 1) + "…" : room}> `;
+  }
+
+  /** The rows above the prompt, none when there is nothing to tell: lines on their way, `retry` seconds to the next try
+   *  to connect, and what waits in other rooms. */
+  status({
+    waiting,
+    retry,
+    elsewhere,
+  }: {
+    waiting: string[];
+    retry: number | undefined;
+    elsewhere: string[];
+  }): string[] {
+    const narrow = this.#look.columns() < 60;
+    const rows = waiting.slice(0, ROWS_WAITING).map((text) => `  … ${text.replaceAll("\n", " ⏎ ")}`);
+    if (waiting.length > ROWS_WAITING) rows.push(`  … and ${waiting.length - ROWS_WAITING} more`);
+    if (retry !== undefined && retry <= 0) rows.push(narrow ? "  Offline, trying…" : "  Not connected. Trying now…");
+    else if (retry !== undefined && narrow) rows.push(`  Offline: ${retry} s/Enter`);
+    else if (retry !== undefined)
+      rows.push(`  Not connected. Trying again in ${retry} s, or press Enter. You can keep typing.`);
+    if (elsewhere.length > 0) rows.push(`  ${elsewhere.join("  ")}${narrow ? "" : "  Alt+A to read"}`);
+    return rows.map((row) => this.dim(row));
+  }
+
   /** A frame as it went over the wire: its direction, its bytes, its text. Secrets are masked. */
   frame(direction: "in" | "out", line: string): string[] {
     const { plain } = this.#look;
@@ -107,6 +136,12 @@ export class Display {
     this.#day = day;
     return [this.dim(`── ${day} ──`)];
   }
+}
+
+/** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. */
+export function mentions(text: string, user: string): boolean {
+  const name = user.replaceAll(".", "\\.");
+  return new RegExp(`(?<![\\p{L}\\p{N}._-])${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu").test(text);
 }
 
 /** Which colours a terminal shows, by its own word and the reader's (no-color.org). */

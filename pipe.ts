@@ -4,7 +4,7 @@
 
 import type { Connection } from "./connection.ts";
 import { decode, encode, failure, isRefusal, MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol.ts";
-import type { Failure, Message, Ok, Request } from "./protocol.ts";
+import type { Failure, Ok, Request } from "./protocol.ts";
 import { Refused } from "./link.ts";
 
 /** Where lines come from and frames go. */
@@ -13,6 +13,8 @@ export interface Pipe {
   write(text: string): Promise<void>; // resolves when more may be written
   remark(text: string): void;
 }
+
+type Frame = Ok | Failure;
 
 const MOST_ASKED = 64; // requests under way; the input waits meanwhile
 const GIVE_UP = 30_000; // ms without a connection after which a script is told that the server cannot be reached
@@ -51,20 +53,12 @@ export async function sendLines(connection: Connection, to: string, pipe: Pipe):
 /** Requests come in and answers and events go out, one frame a line, until the input ends and all is answered. */
 export async function exchangeFrames(connection: Connection, pipe: Pipe): Promise<void> {
   const { asked, add } = gather();
-  const answer = async (request: Request): Promise<void> => {
-    let frame: Ok | Message | Failure;
-    try {
-      frame = await connection.ask(request);
-    } catch (problem) {
-      const { code, message, after } = problem as Refused;
-      if (code === "closed") return;
-      frame = failure(
-        { code: code as Failure["code"], text: message, ...(after !== undefined && { after }) },
-        request.id,
-      );
-    }
-    if (frame.type !== "message") await pipe.write(encode(frame)); // a message comes as the event that it is
-  };
+  let turn = Promise.resolve(); // answers come in the order of their requests
+  const answer = (coming: Promise<Frame | undefined>): Promise<void> =>
+    (turn = turn.then(async () => {
+      const frame = await coming;
+      if (frame !== undefined) await pipe.write(encode(frame));
+    }));
   const hearing = (async () => {
     for (let next; (next = await connection.next()) !== undefined;) {
       if (next.type === "offline") pipe.remark(`${next.reason} Trying again.`);
@@ -75,15 +69,27 @@ export async function exchangeFrames(connection: Connection, pipe: Pipe): Promis
     for await (const line of pipe.lines) {
       if (line === "") continue;
       const request = decode(line);
-      if (isRefusal(request)) await pipe.write(encode(failure(request)));
+      if (isRefusal(request)) await add(answer(Promise.resolve(failure(request))));
       else if (request.type === "exit") break;
-      else await add(answer(request));
+      else await add(answer(ask(connection, request)));
     }
     await Promise.all(asked);
     await connection.close();
   })();
   await Promise.race([reading, hearing]);
   await hearing;
+}
+
+/** The frame that answers a request; none for a message, which comes as the event that it is. */
+async function ask(connection: Connection, request: Request): Promise<Frame | undefined> {
+  try {
+    const answer = await connection.ask(request);
+    return answer.type === "message" ? undefined : answer;
+  } catch (problem) {
+    const { code, message, after } = problem as Refused;
+    if (code === "closed") return undefined;
+    return failure({ code: code as Failure["code"], text: message, ...(after !== undefined && { after }) }, request.id);
+  }
 }
 
 /** Promises under way; `add` waits while they are many. */

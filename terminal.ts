@@ -180,8 +180,9 @@ export class Terminal implements Console {
   #submit(confirmed: boolean): void {
     const editor = this.#line;
     if (this.#reader === undefined) return;
-    if (editor.pasted > ASK_ABOVE && !confirmed) {
-      this.#hint = `Send ${editor.text.split("\n").length} lines as one message? Enter sends, Esc edits.`;
+    const lines = editor.text.split("\n").length;
+    if (Math.min(editor.pasted, lines) > ASK_ABOVE && !confirmed) {
+      this.#hint = `Send ${lines} lines as one message? Enter sends, Esc edits.`;
       this.#confirming = true;
       return;
     }
@@ -304,7 +305,7 @@ export class Terminal implements Console {
 function wrap(line: string, columns: number): string[] {
   if (Bun.stringWidth(line) <= columns) return [line];
   const rows = Bun.wrapAnsi(line, columns - HANG.length, { trim: false }).split("\n");
-  return rows.map((row, i) => (i === 0 ? row : HANG + row.trimStart()));
+  return rows.map((row, i) => (i === 0 ? row : HANG + row.replace(/^((?:\x1b\[[\d;]*m)*) /, "$1")));
 }
 
 /** A row cut to a width. */
