@@ -41,15 +41,15 @@ export interface Link {
  *  else than a Banter server. */
 export async function knock(host: string, port: number, onWire?: OnWire): Promise<void> {
   const link = await openLink(host, port, onWire);
-  const answered = new Promise<boolean>((resolve) => {
-    link.listen(
-      ({ type }) => type === "ok" && resolve(true),
-      () => resolve(false),
-    );
-    setTimeout(() => resolve(false), KNOCK_TIMEOUT);
-  });
+  const { promise: answered, resolve } = Promise.withResolvers<boolean>();
+  const timeout = setTimeout(() => resolve(false), KNOCK_TIMEOUT);
+  link.listen(
+    ({ type }) => type === "ok" && resolve(true),
+    () => resolve(false),
+  );
   link.send({ type: "ping" });
   const known = await answered;
+  clearTimeout(timeout);
   link.cut();
   if (known) return;
   const text = `Whoever answers at ${host}:${port} is no Banter server. Is the port right? The usual one is 12345.`;
@@ -91,10 +91,13 @@ export async function openLink(host: string, port: number, onWire?: OnWire): Pro
       error: (socket) => void socket.terminate(),
     },
   });
-  const timeout = Bun.sleep(CONNECT_TIMEOUT).then(() => undefined);
-  const socket = await Promise.race([opening, timeout]).catch((problem) => {
-    throw new Refused({ code: "unreachable", text: whyUnreachable(problem, host, port) });
-  });
+  const { promise: tooLong, resolve } = Promise.withResolvers<undefined>();
+  const timeout = setTimeout(() => resolve(undefined), CONNECT_TIMEOUT);
+  const socket = await Promise.race([opening, tooLong])
+    .catch((problem) => {
+      throw new Refused({ code: "unreachable", text: whyUnreachable(problem, host, port) });
+    })
+    .finally(() => clearTimeout(timeout));
   if (socket === undefined) {
     void opening.then((late) => late.terminate()).catch(() => {});
     const text = `${host} does not answer. A firewall, or Wi-Fi that separates its guests, may be in the way.`;

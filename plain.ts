@@ -47,13 +47,17 @@ export class Plain implements Console {
   footer(): void {}
 
   async ask(question: string, hidden = false): Promise<string | undefined> {
+    const onTerminal = this.#input.isTTY;
+    const keys = hidden && onTerminal && this.#lines.length === 0;
+    if (keys) this.#input.setRawMode(true); // before the question, for who answers fast
     // A question is for a person at a terminal and no part of what goes into a pipe.
-    if (this.#input.isTTY) (this.#output.isTTY ? this.#output : process.stderr).write(question);
-    if (!hidden || !this.#input.isTTY) return this.#next();
-    this.#input.setRawMode(true);
+    const screen = this.#output.isTTY ? this.#output : process.stderr;
+    if (onTerminal) screen.write(question);
+    if (!keys) return this.#next();
+    this.#input.resume();
     const answer = await new Promise<string | undefined>((resolve) => (this.#hidden = { text: "", answer: resolve }));
     this.#input.setRawMode(false);
-    (this.#output.isTTY ? this.#output : process.stderr).write("\n");
+    screen.write("\n");
     return answer;
   }
 

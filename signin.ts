@@ -54,7 +54,8 @@ export async function signIn(options: SignInOptions, console: Console, display: 
       if (!(problem instanceof Refused) || problem.code !== "bad_login") throw problem;
       tries--;
       if (password !== undefined && console.plain) throw problem;
-      const offer = `No account matches that name and password. Create a new account called ${user}? [y/N] `;
+      say("No account matches that name and password.");
+      const offer = `Create a new account called ${user}? [y/N] `;
       if (/^y(es)?$/i.test((await ask(console, offer)).trim())) {
         const created = await register({ ...server, user, password: secret }, password !== undefined, console, say);
         if (created !== undefined) return created;

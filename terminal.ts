@@ -47,6 +47,7 @@ export interface TerminalOptions {
 }
 
 const ASK_ABOVE = 5; // pasted lines that are sent without a question
+const MOST_AHEAD = 1_000; // keys kept for the next question
 const MOST_ROWS = 12; // rows of the typed text that are shown at once
 const MOST_UNWRITTEN = 256 * 1024; // characters on their way to the screen
 const CONTINUE = 200; // ms after which a Ctrl+Z that did not stop us is over
@@ -70,6 +71,8 @@ export class Terminal implements Console {
   #reader: Reader | undefined;
   #prompt = "";
   #rows: readonly string[] = [];
+  #ahead: [typed: string | undefined, key: Key][] = []; // keys that nobody has taken yet
+  #between = false; // two questions
   #hint = ""; // a sentence above the prompt, until the next key
   #confirming = false; // the hint asks whether a pasted block shall be sent
   #log = ""; // not written yet
@@ -110,6 +113,7 @@ export class Terminal implements Console {
   ask(question: string, hidden = false): Promise<string | undefined> {
     const { promise, resolve } = Promise.withResolvers<string | undefined>();
     this.#question = { text: question, hidden, editor: new Editor({ clean: this.#clean }), answer: resolve };
+    this.#takeKeys();
     this.#schedule();
     return promise;
   }
@@ -123,6 +127,7 @@ export class Terminal implements Console {
 
   listen(reader: Reader): void {
     this.#reader = reader;
+    this.#takeKeys();
   }
 
   drained(): Promise<void> {
@@ -146,7 +151,23 @@ export class Terminal implements Console {
 
   // ---- keys ----
 
+  /** Keys that come while nobody asks and nobody listens are kept for who does next: the next question may be a hidden one. */
   readonly #onKey = (typed: string | undefined, key: Key): void => {
+    this.#ahead.push([typed, key]);
+    this.#takeKeys();
+  };
+
+  #takeKeys(): void {
+    while (this.#ahead.length > 0 && !this.#between && (this.#question || this.#reader)) {
+      const [typed, key] = this.#ahead.shift()!;
+      this.#press(typed, key);
+    }
+    if (this.#question || this.#reader) return;
+    if (this.#ahead.some(([, { ctrl, name }]) => ctrl && name === "c")) this.#interrupt();
+    this.#ahead.splice(MOST_AHEAD);
+  }
+
+  #press(typed: string | undefined, key: Key): void {
     const editor = this.#question?.editor ?? this.#line;
     const outcome = editor.press(typed, key);
     const confirmed = this.#confirming && outcome === "enter";
@@ -154,7 +175,7 @@ export class Terminal implements Console {
     this.#confirming = false;
     this.#act(outcome, editor, key, confirmed);
     this.#schedule();
-  };
+  }
 
   #act(outcome: Outcome, editor: Editor, key: Key, confirmed: boolean): void {
     switch (outcome) {
@@ -163,7 +184,7 @@ export class Terminal implements Console {
       case "cancel":
         if (editor.text !== "") return editor.clear();
         if (this.#question) return this.#answer(undefined);
-        return this.#reader ? this.#reader.interrupt() : this.#interrupt();
+        return this.#reader?.interrupt();
       case "end":
         return this.#question ? this.#answer(undefined) : this.#reader?.end();
       case "suspend":
@@ -195,6 +216,11 @@ export class Terminal implements Console {
     const { text, hidden, answer } = this.#question!;
     this.#question = undefined;
     this.print(text + (hidden ? "" : (line ?? "")));
+    this.#between = true; // whoever asked may ask again, before anything else that was typed is taken
+    setImmediate(() => {
+      this.#between = false;
+      this.#takeKeys();
+    });
     answer(line);
   }
 
