@@ -71,10 +71,10 @@ export async function registerUser(users: Users, name: string, password: string)
   if (user === undefined) return { code: "bad_name" };
   const secret = normalize(password);
   if (secret === undefined) return { code: "bad_password" };
-  if (users.accounts.has(user)) return { code: "name_taken" };
+  if (users.accounts.has(user)) return nameTaken(users, user);
   const hash = await users.gate.run(() => Bun.password.hash(secret, COST));
   if (hash === undefined) return { code: "busy", after: 5 };
-  if (users.accounts.has(user)) return { code: "name_taken" };
+  if (users.accounts.has(user)) return nameTaken(users, user);
   users.accounts.set(user, { password: hash });
   try {
     await users.save();
@@ -84,6 +84,17 @@ export async function registerUser(users: Users, name: string, password: string)
     return { code: "unavailable", text: "The server cannot store accounts right now. Try again in a moment." };
   }
   return signedIn(users, user, hash);
+}
+
+/** That a name is taken, and names near it that are not. */
+function nameTaken({ accounts }: Users, user: string): Refusal {
+  const stem = user.slice(0, LIMITS.name - 1);
+  const free = Array.from("23456789", (digit) => stem + digit).filter((name) => !accounts.has(name));
+  if (free.length === 0) return { code: "name_taken" };
+  return {
+    code: "name_taken",
+    text: `${user} is taken. Free: ${free.slice(0, 2).join(", ")}. Or sign in if it is yours.`,
+  };
 }
 
 /** Signs an account in. `address` is whose failures are counted.
