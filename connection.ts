@@ -161,9 +161,11 @@ export class Connection {
     this.#unanswered.clear();
     this.#reader?.();
     if (this.#link === undefined) return;
-    this.#link.send({ type: "exit" });
-    await Promise.race([this.#link.gone, Bun.sleep(GOODBYE)]);
-    this.#link?.end();
+    const link = this.#link;
+    link.send({ type: "exit" });
+    const timeout = setTimeout(() => link.cut(), GOODBYE);
+    await link.gone;
+    clearTimeout(timeout);
   }
 
   // ---- connecting ----

@@ -67,7 +67,7 @@ test("a wrong password counts down and never says whether the name was wrong; a 
   await visitor.until("No account matches that name and password.\nCreate a new account called bob? [y/N] n");
   await visitor.until(/4 tries left[^]*name\):$/);
   visitor.type("not-bobs-2\ry\rnot-bobs-2\r");
-  await visitor.until(/taken[^]*Name:$/);
+  await visitor.until(/bob is taken\. Free: bob2, bob3\.[^]*Name:$/);
   visitor.type("bob\r");
   await visitor.until("3 tries left");
   visitor.type(`${PASSWORD}\r`);
