@@ -1,205 +1,216 @@
-// client.ts: the terminal program. Asks who you are, then lines in and lines out: what you type goes to the room you are
-// in, what is said there is printed. Delivery is connection.ts's business, commands are commands.ts's.
+#!/usr/bin/env bun
+// client.ts: the terminal program: options, the console that fits, and the way out. Everything else is elsewhere: who
+// somebody is in signin.ts, the conversation in chat.ts, scripts in pipe.ts, delivery in connection.ts.
 // Bots import `connect` and `receiveMessages` from here.
 
 import { readFileSync } from "node:fs";
-import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { help, parseCommand, render } from "./commands.ts";
-import type { Connection, ConnectOptions, Occurrence } from "./connection.ts";
-import { connect } from "./connection.ts";
+import { Chat } from "./chat.ts";
+import { nearest } from "./commands.ts";
+import type { Connection } from "./connection.ts";
+import { connect, receiveMessages } from "./connection.ts";
+import { coloursOf, Display } from "./display.ts";
+import type { OnWire } from "./link.ts";
 import { Refused } from "./link.ts";
-import type { Request } from "./protocol.ts";
-import { ERRORS, failure, foldName, isRefusal, LOBBY } from "./protocol.ts";
+import { exchangeFrames, sendLines } from "./pipe.ts";
+import type { Pipe } from "./pipe.ts";
+import { Plain } from "./plain.ts";
+import { foldName, foldRoom, sanitizeMessage } from "./protocol.ts";
+import { signIn } from "./signin.ts";
+import type { Console } from "./terminal.ts";
+import { Terminal } from "./terminal.ts";
 
-export { connect, Refused };
+export { connect, receiveMessages, Refused };
 
-const EXIT = { done: 0, bug: 1, usage: 2, unreachable: 3, refused: 4, interrupted: 130 } as const;
-const TRIES = 5; // passwords before the program gives up
-const LINES_WAITING = 64; // typed lines not stored yet, after which reading waits
-
-/** Where a person sits: typed lines, printed lines, questions. */
-export interface Console {
-  lines: AsyncIterator<string>;
-  print(line: string): void;
-  /** Asks for a line; `hidden`: it is not shown. `undefined` when there is nobody to answer. */
-  ask(question: string, hidden?: boolean): Promise<string | undefined>;
-}
+const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, refused: 4, interrupted: 130 } as const;
+const LAST_WORDS = 150; // ms a terminal may take to show them
+const SIGNALS = { SIGHUP: 129, SIGINT: EXIT.interrupted, SIGTERM: 143 } as const;
 
 export interface ClientOptions {
-  host?: string;
-  port?: number;
-  name?: string | undefined;
+  host?: string; // "localhost"
+  port?: number; // 12345
+  name?: string | undefined; // asked for, like the password, when it is missing
   password?: string | undefined;
+  room?: string | undefined; // "#lobby"
+  send?: string | undefined; // a room or a person: lines of a pipe become messages
+  classic?: boolean; // bare words in the lobby are commands
+  wire?: boolean; // show every frame
 }
 
-/** Everything that happens on a connection, each once, until it is closed. A private message counts as seen when the next
- *  occurrence is asked for. One reader at a time. */
-export async function* receiveMessages(connection: Connection): AsyncGenerator<Occurrence> {
-  for (let next; (next = await connection.next()) !== undefined;) yield next;
-}
-
-/** Runs the client until its person leaves; resolves with the exit code. */
-export async function startClient(options: ClientOptions, console: Console): Promise<number> {
-  let connection: Connection;
+/** Runs the client until its person leaves, or with a pipe until its input ends; resolves with the exit code. */
+export async function startClient(
+  options: ClientOptions,
+  console: Console,
+  display: Display,
+  pipe?: Pipe,
+): Promise<number> {
+  const { host = "localhost", port = 12345, name, password, room, send, classic = false } = options;
+  const onWire: OnWire = (direction, line) => console.print(...display.frame(direction, line));
+  const onlyNew = pipe !== undefined && { backlog: false };
+  let signedIn = false;
   try {
-    connection = await signIn(options, console);
+    const who = { host, port, name, password, ...(options.wire && { onWire }), ...onlyNew };
+    const connection = await signIn(who, console, display);
+    signedIn = true;
+    display.user = connection.user;
+    if (pipe !== undefined) return await runPipe(connection, pipe, send, room);
+    const chat = new Chat({ connection, console, display, classic, ...(room !== undefined && { room }) });
+    console.complete = (before) => chat.complete(before);
+    return (await chat.run()) === "left" ? EXIT.done : EXIT.refused;
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
-    console.print(`* ${problem.message}`);
-    return problem.code === "unreachable" ? EXIT.unreachable : EXIT.refused;
+    if (problem.code === "nobody" && !console.plain) return EXIT.interrupted;
+    const wait = problem.after === undefined ? "" : ` (${problem.after} s)`;
+    console.print(...display.info(problem.message + wait));
+    if (problem.code === "unreachable") return EXIT.unreachable;
+    return signedIn ? EXIT.failed : EXIT.refused;
   }
-  const place = { user: connection.user, room: LOBBY, partner: undefined as string | undefined };
-  console.print(`* Welcome, ${place.user}. Type a line and press Enter; /help lists the commands, /exit leaves.`);
+}
 
-  const showing = (async () => {
-    for await (const occurrence of receiveMessages(connection)) {
-      if (occurrence.type === "message" && !occurrence.to.startsWith("#") && occurrence.from !== place.user)
-        place.partner = occurrence.from;
-      for (const line of describe(occurrence, place.user)) console.print(line);
-    }
-  })();
-
-  const waiting = new Set<Promise<void>>();
-  for (let next; !(next = await console.lines.next()).done;) {
-    const typed = parseCommand(next.value, place);
-    if (typed === undefined) continue;
-    if (isRefusal(typed)) for (const line of render(failure(typed), place)) console.print(line);
-    else if (typed.type === "help") for (const line of help(true)) console.print(`* ${line}`);
-    else if (typed.type === "exit") break;
-    else {
-      const asked = request(connection, typed, place, console).finally(() => waiting.delete(asked));
-      waiting.add(asked);
-      if (typed.type !== "say" || waiting.size >= LINES_WAITING) await asked;
-    }
+async function runPipe(connection: Connection, pipe: Pipe, send?: string, room?: string): Promise<number> {
+  if (send !== undefined) {
+    const stored = await sendLines(connection, send, pipe);
+    await connection.close();
+    return stored ? EXIT.done : EXIT.failed;
   }
-  await Promise.all(waiting);
-  await connection.close();
-  await showing;
+  if (room !== undefined) await connection.ask({ type: "join", to: room });
+  await exchangeFrames(connection, pipe);
   return EXIT.done;
-}
-
-async function request(
-  connection: Connection,
-  asked: Request,
-  place: { user: string; room: string },
-  console: Console,
-) {
-  try {
-    const answer = await connection.ask(asked);
-    if (asked.type === "join") place.room = asked.to;
-    if (asked.type === "leave" && asked.to === place.room) place.room = LOBBY;
-    if (answer.type === "ok") for (const line of render(answer, { user: place.user, asked })) console.print(line);
-  } catch (problem) {
-    console.print(`* ${(problem as Error).message}`);
-  }
-}
-
-/** Asks for what is missing until the server lets us in; a new name may become an account. */
-async function signIn({ host, port, name, password }: ClientOptions, console: Console): Promise<Connection> {
-  const where = { ...(host !== undefined && { host }), ...(port !== undefined && { port }), rooms: [LOBBY] };
-  const nobody = new Refused({ code: "bad_login", text: "There is nobody to ask for a name and a password." });
-  let user = name;
-  for (let tries = TRIES; ;) {
-    user ??= await console.ask("Name: ");
-    if (user === undefined) throw nobody;
-    const folded = foldName(user.trim());
-    if (folded === undefined) {
-      console.print(`* ${ERRORS.bad_name}`);
-      user = undefined;
-      continue;
-    }
-    const secret = password ?? (await console.ask(`Password for ${folded} (typing is hidden): `, true));
-    if (secret === undefined) throw nobody;
-    const who: ConnectOptions = { ...where, user: folded, password: secret };
-    try {
-      return await connect(who);
-    } catch (problem) {
-      if (!(problem instanceof Refused) || problem.code !== "bad_login" || password !== undefined) throw problem;
-      tries--;
-      const answer = await console.ask(`No account matches. Create a new account called ${folded}? [y/N] `);
-      if (/^y(es)?$/i.test(answer ?? "")) return await connect({ ...who, register: true });
-      if (tries === 0) throw problem;
-      console.print(`* ${tries} tries left.`);
-    }
-  }
-}
-
-function describe(occurrence: Occurrence, user: string): string[] {
-  switch (occurrence.type) {
-    case "online":
-      return [];
-    case "offline":
-      return [`* ${occurrence.reason} Trying again in ${Math.ceil(occurrence.retry / 1000)} s.`];
-    case "reset":
-      return [`* The server was restored from an older copy.`];
-    default:
-      return render(occurrence, { user });
-  }
 }
 
 // ---- the program --------------------------------------------------------------------------------------------------
 
 const HELP = `Usage: bun client.ts [HOST[:PORT]] [options]
-Joins a Banter server (localhost:12345 if none is given). Lines you type are sent, /help lists the commands.
+Joins a Banter server: localhost:12345 if none is given. Asks for a name and a password, also of new people.
 
-  --name NAME             who you are; asked if missing
-  --password-file PATH    read the password from a file, - for the first line of the input
-  --help                  this text
+  bun client.ts 192.168.1.20
+  bun client.ts --name alice --room lab
+  date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
 
-Exit codes: 0 done, 1 bug, 2 usage, 3 cannot reach the server, 4 sign-in refused, 130 interrupted
+  --name NAME            who you are
+  --password-file PATH   the password is the first line of this file, or of the input: -
+  --room ROOM            where to start, instead of the lobby
+  --send ROOM|NAME       send each line of the input as a message, then leave
+  --json                 speak the protocol's frames on input and output
+  --plain                no cursor movement, one line an event: for screen readers and old terminals
+  --classic              in the lobby the words message, who, join ROOM, leave and exit are commands
+  --wire                 show every frame that goes in and out
+  --help                 this text
+
+NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
+Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 cannot reach the server,
+4 sign-in refused, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
 `;
 
-/** A console on the process's own terminal or pipe. */
-function openConsole(): Console {
-  const onTerminal = Boolean(process.stdin.isTTY && process.stdout.isTTY);
-  let hiding = false;
-  const reader = createInterface({ input: process.stdin, output: process.stdout, terminal: onTerminal });
-  const write = (text: string) => void process.stdout.write(text);
-  if (onTerminal) {
-    const echo = (reader as unknown as { _writeToOutput(text: string): void })._writeToOutput.bind(reader);
-    Object.assign(reader, { _writeToOutput: (text: string) => void (hiding || echo(text)) });
+const FLAGS = {
+  name: { type: "string" },
+  "password-file": { type: "string" },
+  room: { type: "string" },
+  send: { type: "string" },
+  json: { type: "boolean" },
+  plain: { type: "boolean" },
+  classic: { type: "boolean" },
+  wire: { type: "boolean" },
+} as const;
+
+/** What is wrong with a command line: the program ends with EXIT.usage. */
+class Usage extends Error {}
+
+/** A command line's options. Throws `Usage` about a wrong one. */
+function readOptions(args: string[]) {
+  let parsed;
+  try {
+    parsed = parseArgs({ args, options: FLAGS, allowPositionals: true });
+  } catch (problem) {
+    const { code, message } = problem as Error & { code?: string };
+    const flag = /'(--?[\w-]+)/.exec(message)?.[1] ?? "";
+    if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") throw new Usage(`${message.split(". ")[0]}.`);
+    const near = nearest(flag.slice(2), Object.keys(FLAGS));
+    throw new Usage(`Unknown option ${flag}.${near === undefined ? "" : ` Did you mean --${near}?`}`);
   }
-  reader.on("SIGINT", () => reader.close());
-  const lines = reader[Symbol.asyncIterator]();
-  return {
-    lines,
-    print: (line) => write(onTerminal ? `\r\x1b[J${line}\n${reader.line}` : line + "\n"),
-    async ask(question, hidden = false) {
-      if (onTerminal) write(question);
-      hiding = hidden;
-      const { value, done } = await lines.next();
-      hiding = false;
-      if (hidden && onTerminal) write("\n");
-      return done ? undefined : value;
-    },
-  };
+  const { values, positionals } = parsed;
+  if (positionals.length > 1) throw new Usage("Only one HOST[:PORT] can be given.");
+  if (values.send !== undefined && values.json) throw new Usage("--send and --json exclude each other.");
+  if (values.name !== undefined && foldName(values.name) === undefined)
+    throw new Usage(`Nobody can be called "${sanitizeMessage(values.name)}". Names have 2 to 32 of a-z 0-9 . _ -`);
+  const room = values.room === undefined ? undefined : foldRoom(values.room.replace(/^#?/, "#"));
+  if (values.room !== undefined && room === undefined)
+    throw new Usage(
+      `"${sanitizeMessage(values.room)}" is no room. Rooms have 1 to 48 of a-z 0-9 . _ -, for example lab.`,
+    );
+  const send = values.send?.startsWith("#") ? foldRoom(values.send) : values.send && foldName(values.send);
+  if (values.send !== undefined && !send)
+    throw new Usage(`"${sanitizeMessage(values.send)}" is neither a room ('#lobby', in quotes) nor a name (bob).`);
+  return { ...values, ...readAddress(positionals[0] ?? ""), room, send };
+}
+
+function readAddress(address: string): { host: string; port: number } {
+  const [, bracketed, name, digits] = /^(?:\[([\da-fA-F:.%]+)\]|([^:/\s]*))(?::(\d{1,5}))?$/.exec(address) ?? [];
+  const bare = /^[\da-f:]*:[\da-f:]*:[\da-f:.]*$/i.test(address) ? address : undefined; // an IPv6 address without a port
+  const host = bare ?? bracketed ?? name;
+  const port = Number(digits ?? 12345);
+  if (host === undefined || port < 1 || port > 65_535)
+    throw new Usage(`"${sanitizeMessage(address)}" is no HOST[:PORT]. For example: localhost:12345, or [::1]:12345.`);
+  return { host: host || "localhost", port };
+}
+
+/** The password in a file's first line; "-" is the input's. Throws `Usage` when there is none. */
+async function readPassword(path: string, console: Console): Promise<string> {
+  let text: string | undefined;
+  try {
+    text = path === "-" ? await console.ask("Password: ", true) : readFileSync(path, "utf8");
+  } catch (problem) {
+    throw new Usage(`Cannot read the password in ${path}: ${(problem as Error & { code?: string }).code}.`);
+  }
+  const password = text?.replace(/^\ufeff/, "").split(/\r?\n/)[0];
+  if (!password) throw new Usage(`There is no password in the first line of ${path === "-" ? "the input" : path}.`);
+  return password;
 }
 
 async function main(): Promise<number> {
-  const options = {
-    name: { type: "string" },
-    "password-file": { type: "string" },
-    help: { type: "boolean", short: "h" },
-  } as const;
-  let parsed;
-  try {
-    parsed = parseArgs({ args: process.argv.slice(2), options, allowPositionals: true });
-    if (parsed.positionals.length > 1) throw new Error("Only one HOST[:PORT] can be given. ");
-  } catch (problem) {
-    process.stderr.write(`${(problem as Error).message.split(". ")[0]}. See bun client.ts --help\n`);
-    return EXIT.usage;
-  }
-  const { name, help: wanted, "password-file": file } = parsed.values;
-  if (wanted) {
+  const args = process.argv.slice(2);
+  if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) {
     process.stdout.write(HELP);
     return EXIT.done;
   }
-  const [, host = "localhost", port] = /^(.*?)(?::(\d+))?$/.exec(parsed.positionals[0] ?? "") ?? [];
-  const console = openConsole();
-  const password =
-    file === "-" ? await console.ask("Password: ", true) : file && readFileSync(file, "utf8").split(/\r?\n/)[0];
-  return startClient({ host: host || "localhost", port: Number(port ?? 12345), name, password }, console);
+  const { "password-file": file, json = false, plain = false, ...options } = readOptions(args);
+  const { stdin, stdout, stderr, env } = process;
+  const scripted = json || options.send !== undefined;
+  if (scripted && !stdin.isTTY && (options.name === undefined || file === undefined))
+    throw new Usage(`${json ? "--json" : "--send"} needs --name and --password-file.`);
+  for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => process.exit(code));
+  stdout.on("error", () => process.exit(EXIT.failed)); // nobody reads any more
+
+  const onTerminal = Boolean(stdin.isTTY && stdout.isTTY) && env.TERM !== "dumb" && !plain && !scripted;
+  const interrupt = () => process.exit(EXIT.interrupted);
+  const console = onTerminal
+    ? new Terminal({ interrupt, clean: sanitizeMessage })
+    : new Plain({ interrupt, output: scripted ? stderr : stdout });
+  const display = new Display({
+    colours: coloursOf(env, onTerminal),
+    plain: !onTerminal,
+    columns: () => console.columns,
+    now: Date.now,
+  });
+  const password = file === undefined ? undefined : await readPassword(file, console);
+  const write = (text: string) =>
+    new Promise<void>((resolve) => (stdout.write(text) ? resolve() : stdout.once("drain", resolve)));
+  const remark = (text: string) => console.print(`* ${text}`);
+  const pipe = scripted && console instanceof Plain ? { lines: console.lines(), write, remark } : undefined;
+  try {
+    return await startClient({ ...options, password }, console, display, pipe);
+  } finally {
+    console.close();
+    const written = new Promise<void>((resolve) => stdout.write("", () => resolve()));
+    await (onTerminal ? Promise.race([written, Bun.sleep(LAST_WORDS)]) : written);
+  }
 }
 
-if (import.meta.main) process.exit(await main());
+if (import.meta.main)
+  process.exit(
+    await main().catch((problem: Error) => {
+      if (problem instanceof Usage) process.stderr.write(`${problem.message} See bun client.ts --help\n`);
+      else process.stderr.write(`Something went wrong in the client itself: ${problem.stack}\n`);
+      return problem instanceof Usage ? EXIT.usage : EXIT.failed;
+    }),
+  );

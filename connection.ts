@@ -5,7 +5,7 @@
 import type { Link, OnWire } from "./link.ts";
 import { openLink, Refused } from "./link.ts";
 import type { Event, Failure, Message, Ok, Request } from "./protocol.ts";
-import { LIMITS } from "./protocol.ts";
+import { failure, LIMITS, MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol.ts";
 
 export interface ConnectOptions {
   host?: string; // "localhost"
@@ -31,6 +31,7 @@ const BACKOFF = { first: 1_000, most: 30_000 }; // ms, doubled from try to try, 
 const GOODBYE = 1_000; // ms a server may take to answer `exit`
 const WINDOW = 32; // requests under way; more would only wait at the server
 const MOST_UNREAD = 1_000; // events that may wait for the reader before the socket is no longer read
+const MOST_NAMES = 1_000; // of one `joined` or `left`
 const MOST_HELD = 2_000; // missed messages that are counted before they are handed on
 
 interface Pending {
@@ -59,6 +60,7 @@ export class Connection {
   readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
   #serial = 0;
   #token: string | undefined;
+  #registered = false; // the account exists, so that a token that has ended is followed by a login
   #rooms = new Set<string>();
   #positions = new Map<string, number>(); // seq of the last message handed on, by room, "@" for the inbox
   #unanswered = new Map<string, Pending>(); // by id, in the order they were asked
@@ -114,25 +116,26 @@ export class Connection {
     return this.ask({ type: "say", to, text }) as Promise<Message>;
   }
 
-  /** Asks anything; the answer may come from a later connection than the one that was asked. */
+  /** Asks anything, with the request's own `id` if it has one; the answer may come from a later connection than the one
+   *  that was asked. */
   ask(request: Request): Promise<Ok | Message> {
     const { promise, resolve, reject } = Promise.withResolvers<Ok | Message>();
     promise.catch(() => {}); // who does not wait for the answer must not be ended by a refusal
     if (this.#closed) reject(new Refused({ code: "closed", text: "This connection is closed." }));
     else {
-      const id = this.#nextId();
-      this.#unanswered.set(id, { request: { ...request, id }, sent: false, resolve, reject });
+      const id = request.id ?? this.#nextId();
+      if (this.#unanswered.has(id)) reject(new Refused(failure({ code: "id_reused" })));
+      else this.#unanswered.set(id, { request: { ...request, id }, sent: false, resolve, reject });
       this.#send();
       this.#pace();
     }
     return promise;
   }
 
-  /** Tries at once instead of waiting for the next try. */
+  /** Tries at once instead of waiting for the next try; a person asks for it, so the next one comes soon as well. */
   retryNow(): void {
     if (this.#retry === undefined) return;
-    clearTimeout(this.#retry);
-    this.#retry = undefined;
+    this.#failures = 0;
     void this.#again();
   }
 
@@ -162,14 +165,18 @@ export class Connection {
     this.#unanswered.clear();
     this.#reader?.();
     if (this.#link === undefined) return;
-    this.#link.send({ type: "exit" });
-    await Promise.race([this.#link.gone, Bun.sleep(GOODBYE)]);
-    this.#link?.end();
+    const link = this.#link;
+    link.send({ type: "exit" });
+    const timeout = setTimeout(() => link.cut(), GOODBYE);
+    await link.gone;
+    clearTimeout(timeout);
   }
 
   // ---- connecting ----
 
   async #again(): Promise<void> {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
     try {
       await this.#attempt();
     } catch (problem) {
@@ -202,7 +209,7 @@ export class Connection {
     const proof = this.#token !== undefined ? { token: this.#token } : { password: password ?? "" };
     const since = this.#positions.get("@");
     const signIn: Request =
-      register && this.#token === undefined
+      register && !this.#registered
         ? { type: "register", user, password: password ?? "" }
         : { type: "login", user, ...proof, ...(since !== undefined && { since }) };
     const signedIn = await this.#exchange(signIn);
@@ -211,6 +218,7 @@ export class Connection {
       throw new Refused(signedIn);
     }
     this.#token = signedIn.token;
+    this.#registered = true;
     this.#place("@", signedIn);
     await Promise.all(Array.from(this.#rooms, (to) => this.#enter(to)));
     await this.#exchange({ type: "ping" }); // its answer comes after everything that was missed
@@ -275,7 +283,7 @@ export class Connection {
     const ceiling = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
     const retry = Math.max(Math.round(ceiling * (0.5 + Math.random() / 2)), (after ?? 0) * 1000);
     this.#tell({ type: "offline", reason, retry });
-    this.#retry = setTimeout(() => this.retryNow(), retry);
+    this.#retry = setTimeout(() => void this.#again(), retry);
   }
 
   // ---- asking ----
@@ -294,9 +302,10 @@ export class Connection {
     }
   }
 
-  #settle(id: string, answer: Ok | Failure | Message): void {
+  /** Hands an answer to whoever asked; whether somebody did. */
+  #settle(id: string, answer: Ok | Failure | Message): boolean {
     const pending = this.#unanswered.get(id);
-    if (pending === undefined) return;
+    if (pending === undefined) return false;
     if (answer.type === "error" && answer.code === "unavailable") {
       // The server cannot store now. It refuses everything after this until this comes again, so the order holds.
       pending.sent = false;
@@ -307,7 +316,7 @@ export class Connection {
         },
         (answer.after ?? 1) * 1000,
       );
-      return;
+      return true;
     }
     this.#unanswered.delete(id);
     const { request } = pending;
@@ -321,6 +330,7 @@ export class Connection {
       pending.resolve(answer);
     }
     this.#send();
+    return true;
   }
 
   #forget(room: string): void {
@@ -345,21 +355,22 @@ export class Connection {
         if (exchange !== undefined) {
           this.#exchanges.delete(event.id!);
           exchange(event);
-        } else if (event.id !== undefined) this.#settle(event.id, event);
+        } else if (event.id !== undefined) void this.#settle(event.id, event);
         else if (event.type === "error") this.#tell(event);
         return;
       }
       case "message": {
-        if (event.from === this.user) this.#settle(event.id, event);
         const conversation = event.to.startsWith("#") ? event.to : "@";
         const last = this.#positions.get(conversation);
-        if (last !== undefined && event.seq <= last) return;
-        if (last !== undefined && event.seq > last + 1) return link.end(); // a hole: come back and resume before it
+        if (last !== undefined && event.seq > last + 1) return link.cut(); // a hole: come back and resume before it
+        const answers = event.from === this.user && this.#settle(event.id, event);
+        // A retry from an earlier life of this program is answered by a message from before: told, for it was asked for.
+        if (last !== undefined && event.seq <= last) return answers ? this.#tell(bounded(event)) : undefined;
         this.#positions.set(conversation, event.seq);
-        return this.#tell(event);
+        return this.#tell(bounded(event));
       }
       default:
-        return this.#tell(event);
+        return this.#tell(bounded(event));
     }
   }
 
@@ -401,4 +412,12 @@ export class Connection {
     this.#confirmed = this.#seen;
     this.#link.send({ type: "seen", seq: this.#seen });
   }
+}
+
+/** An event no larger than an honest server sends it, so that what waits for the reader stays bounded. */
+function bounded<E extends Exclude<Event, Ok | { type: "ping" }>>(event: E): E {
+  if ("users" in event && event.users.length > MOST_NAMES) return { ...event, users: event.users.slice(0, MOST_NAMES) };
+  return "text" in event && event.text.length > MAX_MESSAGE_LENGTH
+    ? { ...event, text: truncateMessage(event.text).text }
+    : event;
 }

@@ -7,6 +7,7 @@ import type { Event, Failure, Request } from "./protocol.ts";
 import { decodeEvent, encode, LIMITS } from "./protocol.ts";
 
 const CONNECT_TIMEOUT = 10_000; // ms
+const KNOCK_TIMEOUT = 5_000; // ms a server may take to answer its first ping
 const QUIET = 30_000; // ms without a word from the server after which it is asked whether it is there
 const MOST_LINE = 1024 * 1024; // bytes of one line a server may send
 
@@ -31,7 +32,28 @@ export interface Link {
   pause(on: boolean): void;
   /** Sends what waits, then closes. */
   end(): void;
+  /** Closes at once, whatever waits on either side. */
+  cut(): void;
   readonly gone: Promise<void>;
+}
+
+/** Knocks at a server's door before anybody is asked for a name. Rejects with `Refused` when nobody is there, or somebody
+ *  else than a Banter server. */
+export async function knock(host: string, port: number, onWire?: OnWire): Promise<void> {
+  const link = await openLink(host, port, onWire);
+  const { promise: answered, resolve } = Promise.withResolvers<boolean>();
+  const timeout = setTimeout(() => resolve(false), KNOCK_TIMEOUT);
+  link.listen(
+    ({ type }) => type === "ok" && resolve(true),
+    () => resolve(false),
+  );
+  link.send({ type: "ping" });
+  const known = await answered;
+  clearTimeout(timeout);
+  link.cut();
+  if (known) return;
+  const text = `Whoever answers at ${host}:${port} is no Banter server. Is the port right? The usual one is 12345.`;
+  throw new Refused({ code: "unreachable", text });
 }
 
 /** Opens a socket to a server. Rejects with `Refused` and a sentence that says what to look for. */
@@ -69,10 +91,13 @@ export async function openLink(host: string, port: number, onWire?: OnWire): Pro
       error: (socket) => void socket.terminate(),
     },
   });
-  const timeout = Bun.sleep(CONNECT_TIMEOUT).then(() => undefined);
-  const socket = await Promise.race([opening, timeout]).catch((problem) => {
-    throw new Refused({ code: "unreachable", text: whyUnreachable(problem, host, port) });
-  });
+  const { promise: tooLong, resolve } = Promise.withResolvers<undefined>();
+  const timeout = setTimeout(() => resolve(undefined), CONNECT_TIMEOUT);
+  const socket = await Promise.race([opening, tooLong])
+    .catch((problem) => {
+      throw new Refused({ code: "unreachable", text: whyUnreachable(problem, host, port) });
+    })
+    .finally(() => clearTimeout(timeout));
   if (socket === undefined) {
     void opening.then((late) => late.terminate()).catch(() => {});
     const text = `${host} does not answer. A firewall, or Wi-Fi that separates its guests, may be in the way.`;
@@ -101,6 +126,7 @@ export async function openLink(host: string, port: number, onWire?: OnWire): Pro
     },
     pause: (on) => void (on ? socket.pause() : socket.resume()),
     end: () => outbox.end(),
+    cut: () => socket.terminate(),
     gone,
   };
 }

@@ -11,7 +11,7 @@ import { parseArgs } from "node:util";
 import { Accounts } from "./accounts.ts";
 import { Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import type { Refusal } from "./protocol.ts";
-import { ERRORS, foldName } from "./protocol.ts";
+import { ERRORS, foldName, LIMITS } from "./protocol.ts";
 
 const TOKEN_DAYS = 30;
 const MINUTE = 60_000; // ms
@@ -65,19 +65,31 @@ export async function registerUser(users: Users, name: string, password: string)
   if (user === undefined) return { code: "bad_name" };
   const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
-  const taken: Refusal = { code: "name_taken" };
-  if (users.accounts.has(user)) return taken;
+  if (users.accounts.has(user)) return nameTaken(users, user);
   // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
-  const hash = await users.gate.run(async () => (users.accounts.has(user) ? taken : hashPassword(secret)));
+  const hash = await users.gate.run(async () =>
+    users.accounts.has(user) ? nameTaken(users, user) : hashPassword(secret),
+  );
   if (hash === undefined) return { code: "busy", after: 5 };
   if (typeof hash !== "string") return hash;
   try {
-    if (!(await users.accounts.add(user, { password: hash }))) return taken;
+    if (!(await users.accounts.add(user, { password: hash }))) return nameTaken(users, user);
   } catch (problem) {
     users.warn(`Cannot store the account ${user}: ${(problem as Error).message}`);
     return { code: "unavailable", text: "The server cannot store accounts right now. Try again in a moment." };
   }
   return signedIn(users, user, hash);
+}
+
+/** That a name is taken, and names near it that are not. */
+function nameTaken({ accounts }: Users, user: string): Refusal {
+  const stem = user.slice(0, LIMITS.name - 1);
+  const free = Array.from("23456789", (digit) => stem + digit).filter((name) => !accounts.has(name));
+  if (free.length === 0) return { code: "name_taken" };
+  return {
+    code: "name_taken",
+    text: `${user} is taken. Free: ${free.slice(0, 2).join(", ")}. Or sign in if it is yours.`,
+  };
 }
 
 /** Signs an account in. `network` is whose failures are counted together.

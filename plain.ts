@@ -1,0 +1,138 @@
+// plain.ts: a console without cursor movement: lines in, lines out, for pipes, screen readers and old terminals. Writes no
+// escape byte. A hidden answer is read key by key, so that the terminal does not show it. Called by client.ts.
+
+import type { Console, Reader } from "./terminal.ts";
+
+const MOST_UNWRITTEN = 256 * 1024; // bytes on their way out
+const MOST_UNREAD = 256; // lines that may wait before the input is no longer read
+const MOST_LINE = 1024 * 1024; // characters of a line that does not end; the rest is dropped
+
+export interface PlainOptions {
+  input?: NodeJS.ReadStream;
+  output?: NodeJS.WriteStream;
+  /** Ctrl+C during a hidden answer. */
+  interrupt: () => void;
+}
+
+export class Plain implements Console {
+  readonly plain = true;
+  readonly #input: NodeJS.ReadStream;
+  readonly #output: NodeJS.WriteStream;
+  readonly #interrupt: () => void;
+  readonly #decoder = new TextDecoder();
+  #lines: string[] = [];
+  #rest = "";
+  #ended = false;
+  #hidden: { text: string; answer: (line: string | undefined) => void } | undefined;
+  #wake: (() => void) | undefined;
+
+  constructor({ input, output, interrupt }: PlainOptions) {
+    this.#input = input ?? process.stdin;
+    this.#output = output ?? process.stdout;
+    this.#interrupt = interrupt;
+    this.#input.on("data", (chunk: Uint8Array) => this.#take(this.#decoder.decode(chunk, { stream: true })));
+    this.#input.on("end", () => this.#finish()).on("error", () => this.#finish());
+  }
+
+  get columns(): number {
+    return this.#output.columns || 80;
+  }
+
+  print(...lines: string[]): void {
+    if (lines.length > 0) this.#output.write(lines.join("\n") + "\n");
+  }
+  bell(): void {
+    if (this.#output.isTTY) this.#output.write("\x07");
+  }
+  footer(): void {}
+
+  async ask(question: string, hidden = false): Promise<string | undefined> {
+    const onTerminal = this.#input.isTTY;
+    const keys = hidden && onTerminal && this.#lines.length === 0;
+    if (keys) this.#input.setRawMode(true); // before the question, for who answers fast
+    // A question is for a person at a terminal and no part of what goes into a pipe.
+    const screen = this.#output.isTTY ? this.#output : process.stderr;
+    if (onTerminal) screen.write(question);
+    if (!keys) return this.#next();
+    this.#input.resume();
+    const answer = await new Promise<string | undefined>((resolve) => (this.#hidden = { text: "", answer: resolve }));
+    this.#input.setRawMode(false);
+    screen.write("\n");
+    return answer;
+  }
+
+  /** Hands line after line to the reader, then the end. */
+  listen(reader: Reader): void {
+    void (async () => {
+      for await (const line of this.lines()) {
+        const complaint = reader.line(line);
+        if (complaint !== undefined) this.print(`* ${complaint}`);
+        await reader.ready();
+      }
+      reader.end();
+    })();
+  }
+
+  /** Every line that comes in, until the input ends. */
+  async *lines(): AsyncGenerator<string> {
+    for (let line; (line = await this.#next()) !== undefined;) yield line;
+  }
+
+  drained(): Promise<void> {
+    if (this.#output.writableLength < MOST_UNWRITTEN) return Promise.resolve();
+    return new Promise((resolve) => this.#output.once("drain", resolve));
+  }
+
+  close(): void {
+    this.#input.pause();
+  }
+
+  async #next(): Promise<string | undefined> {
+    this.#input.resume();
+    while (this.#lines.length === 0 && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve));
+    return this.#lines.shift();
+  }
+
+  #take(text: string): void {
+    let from = 0;
+    while (this.#hidden !== undefined && from < text.length) this.#takeHidden(text[from++]!);
+    const lines = (this.#rest + text.slice(from)).split("\n");
+    this.#rest = lines.pop()!.slice(0, MOST_LINE);
+    this.#lines.push(...lines.map((line) => line.replace(/\r$/, "")));
+    if (this.#lines.length > MOST_UNREAD) this.#input.pause();
+    this.#wake?.();
+  }
+
+  #takeHidden(character: string): void {
+    const hidden = this.#hidden!;
+    switch (character) {
+      case "\r":
+      case "\n":
+      case "\x04":
+        this.#hidden = undefined;
+        return hidden.answer(character === "\x04" && hidden.text === "" ? undefined : hidden.text);
+      case "\x03":
+        this.#input.setRawMode(false);
+        return this.#interrupt();
+      case "\x7f":
+      case "\b":
+        hidden.text = hidden.text.slice(0, -1);
+        return;
+      case "\x15": // Ctrl+U
+        hidden.text = "";
+        return;
+      default:
+        hidden.text += character;
+    }
+  }
+
+  /** The input has ended; a last line without its line end counts. */
+  #finish(): void {
+    if (this.#ended) return;
+    if (this.#rest !== "") this.#lines.push(this.#rest.replace(/\r$/, ""));
+    this.#rest = "";
+    this.#ended = true;
+    this.#hidden?.answer(undefined);
+    this.#wake?.();
+  }
+}
