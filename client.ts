@@ -1,4 +1,3 @@
-#!/usr/bin/env bun
 // client.ts: the terminal program: options, the console that fits, and the way out. Everything else is elsewhere: who
 // somebody is in signin.ts, the conversation in chat.ts, scripts in pipe.ts, delivery in connection.ts.
 // Bots import `connect` and `receiveMessages` from here.

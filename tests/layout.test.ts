@@ -25,7 +25,22 @@ const MAY_IMPORT: Record<string, string[]> = {
   "server.ts": ["log.ts", "history.ts", "users.ts", "rooms.ts", "requests.ts", "door.ts", "tcp.ts", "web.ts"],
   "link.ts": ["protocol.ts", "lines.ts", "outbox.ts"],
   "connection.ts": ["protocol.ts", "link.ts"],
-  "client.ts": ["protocol.ts", "commands.ts", "link.ts", "connection.ts"],
+  "editor.ts": [],
+  "terminal.ts": ["editor.ts"],
+  "plain.ts": ["terminal.ts"],
+  "display.ts": ["protocol.ts", "commands.ts"],
+  "completion.ts": ["commands.ts"],
+  "tabs.ts": ["protocol.ts"],
+  "pipe.ts": ["protocol.ts", "link.ts", "connection.ts"],
+  "signin.ts": ["protocol.ts", "link.ts", "connection.ts", "terminal.ts", "display.ts"],
+  "chat.ts": [
+    ...["protocol.ts", "commands.ts", "connection.ts"],
+    ...["editor.ts", "terminal.ts", "display.ts", "completion.ts", "tabs.ts"],
+  ],
+  "client.ts": [
+    ...["protocol.ts", "commands.ts", "link.ts", "connection.ts", "terminal.ts"],
+    ...["plain.ts", "display.ts", "pipe.ts", "signin.ts", "chat.ts"],
+  ],
 };
 const PAGE_MAY_IMPORT = ["protocol.ts", "commands.ts"]; // and each other
 
