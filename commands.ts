@@ -138,8 +138,10 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
     return command.read(command.exact ? rest : rest.trimEnd(), place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
-  const near = nearest(word.toLowerCase());
-  const hint = near === undefined ? "/help lists the commands." : `Did you mean /${near}?`;
+  const every = COMMANDS.flatMap(({ names }) => names);
+  const near = nearest(word.toLowerCase(), every);
+  const useless = COMMANDS.some(({ names, when }) => when === "signed out" && names.includes(near ?? ""));
+  const hint = near === undefined || useless ? "/help lists the commands." : `Did you mean /${near}?`;
   return usage(`Unknown command /${sanitizeMessage(word).slice(0, 20)}. ${hint} Nothing was sent.`);
 }
 
@@ -174,13 +176,10 @@ function inRoom(room: string, make: (to: string) => Request): Typed {
   return to === undefined ? { code: "bad_room" } : make(to);
 }
 
-/** The command at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`, also
- *  when the nearest one is of no use after sign-in. */
-function nearest(word: string): string | undefined {
-  if (word.length < 2 || word.length > 19) return undefined;
-  const all = COMMANDS.flatMap(({ names, when }) => names.map((name) => ({ name, when, edits: edits(word, name) })));
-  const [best] = all.sort((a, b) => a.edits - b.edits);
-  return best!.edits <= 2 && best!.when !== "signed out" ? best!.name : undefined;
+/** The one of `all` at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`. */
+export function nearest(word: string, all: readonly string[]): string | undefined {
+  const ranked = all.map((name) => ({ name, edits: edits(word, name) })).sort((a, b) => a.edits - b.edits);
+  return word.length > 1 && word.length < 20 && ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;
 }
 function edits(a: string, b: string): number {
   const row = (i: number) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));
