@@ -21,7 +21,7 @@ export class Door {
   readonly services: Services;
   readonly visitors = new Set<Visitor>();
   /** Where the page is, once it is served. */
-  webPort: number | undefined;
+  page: { port: number; encrypted: boolean } | undefined;
   /** Readers that were cut off because they did not keep up. */
   overruns = 0;
   readonly #most: number; // connections
