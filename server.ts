@@ -15,7 +15,7 @@ import type { Services } from "./requests.ts";
 import { Rooms } from "./rooms.ts";
 import { listen } from "./tcp.ts";
 import type { Certificate } from "./tls.ts";
-import { ownCertificate, readCertificate } from "./tls.ts";
+import { checkOwnCertificate, ownCertificate, readCertificate } from "./tls.ts";
 import { checkUsers, openUsers } from "./users.ts";
 import type { WebListener } from "./web.ts";
 import { listenWeb } from "./web.ts";
@@ -77,7 +77,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   let certificate: Certificate | undefined;
   try {
     checkUsers(folder);
-    if (tls !== "own") certificate = certify();
+    if (tls === "own") checkOwnCertificate(folder);
+    else certificate = certify();
     mkdirSync(folder, { recursive: true });
     history = openHistory(join(folder, "chat.db"), now); // it locks the folder
     certificate ??= certify();

@@ -35,9 +35,23 @@ export function readCertificate({ cert: certFile, key: keyFile }: CertificateFil
 /** The server's own certificate: `tls-cert.pem` and `tls-key.pem` (0600) in `folder`, made the first time for localhost and
  *  these addresses. Throws an Error with one sentence when they cannot be used, or cannot be made. */
 export function ownCertificate(folder: string, addresses: readonly string[]): Certificate {
-  const files = { cert: join(folder, "tls-cert.pem"), key: join(folder, "tls-key.pem") };
+  const files = ownFiles(folder);
   if (!existsSync(files.cert)) make(files, addresses);
   return readCertificate(files);
+}
+
+/** Throws what `ownCertificate` would throw; makes nothing. */
+export function checkOwnCertificate(folder: string): void {
+  const files = ownFiles(folder);
+  if (existsSync(files.cert)) readCertificate(files);
+  else if (Bun.which("openssl") === null)
+    throw new Error(
+      "A certificate of its own needs the openssl program, which is not installed here. Install it, or bring a certificate: --tls-cert FILE --tls-key FILE.",
+    );
+}
+
+function ownFiles(folder: string): CertificateFiles {
+  return { cert: join(folder, "tls-cert.pem"), key: join(folder, "tls-key.pem") };
 }
 
 /** Both PEMs come by openssl's output and nothing but finished files is left behind; the key comes first, so that a
@@ -47,10 +61,7 @@ function make(files: CertificateFiles, addresses: readonly string[]): void {
   const command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
   command.push("-days", String(DAYS), "-subj", "/CN=Banter", "-addext", `subjectAltName=${names.join(",")}`);
   command.push("-keyout", "-", "-out", "-");
-  const { stdout, stderr, exitCode } = attempt(
-    () => Bun.spawnSync(command),
-    "A certificate of its own needs the openssl program, which is not installed here. Install it, or bring a certificate: --tls-cert FILE --tls-key FILE.",
-  );
+  const { stdout, stderr, exitCode } = Bun.spawnSync(command);
   const [key] = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----\n/.exec(stdout.toString()) ?? [];
   const [cert] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/.exec(stdout.toString()) ?? [];
   if (exitCode !== 0 || key === undefined || cert === undefined)
