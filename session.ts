@@ -71,6 +71,11 @@ export class Session implements Caller {
     return this.#closed;
   }
 
+  /** Whether nothing is under way, and nothing was for this long (ms). */
+  isIdleFor(ms: number): boolean {
+    return !this.#busy && this.services.now() - this.#heard >= ms;
+  }
+
   /** How long an unfinished line may grow now, in bytes: little for a stranger with nothing under way. */
   get lineLimit(): number {
     return this.user !== "" || this.#busy ? LIMITS.line : LIMITS.lineBeforeSignIn;

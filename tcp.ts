@@ -6,6 +6,7 @@ import type { Door, Visitor } from "./door.ts";
 import { networkOf } from "./door.ts";
 import { Lines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
+import type { ErrorCode } from "./protocol.ts";
 import { ERRORS } from "./protocol.ts";
 import type { Payload } from "./rooms.ts";
 import type { Link } from "./session.ts";
@@ -51,7 +52,7 @@ export function listen(
 function handleClient(door: Door, socket: Bun.Socket<Connection>, encrypted: boolean): Connection {
   const connection = new Connection(door, socket, encrypted);
   const refused = door.enter(connection);
-  if (refused !== undefined) connection.turnAway(`* ${ERRORS[refused]}\n`);
+  if (refused !== undefined) connection.turnAway(refused);
   else if (!encrypted) connection.greetSoon();
   return connection;
 }
@@ -81,6 +82,7 @@ class Connection implements Link, Visitor {
         write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
         shutdown: () => this.#shutdown(),
         terminate: () => socket.terminate(),
+        waits: (change) => door.waits(change),
       },
       door.services.now,
     );
@@ -99,9 +101,8 @@ class Connection implements Link, Visitor {
     this.#greeting = setTimeout(() => this.#greet(), GREET_AFTER);
   }
 
-  turnAway(sentence: string): void {
-    this.outbox.send(Buffer.from(sentence));
-    this.end();
+  turnAway(code: ErrorCode): void {
+    this.#leaveWith(`* ${ERRORS[code]}\n`);
   }
 
   receive(chunk: Uint8Array): void {
@@ -109,8 +110,7 @@ class Connection implements Link, Visitor {
     if (this.#greeting !== undefined) {
       const answer = wrongDoor(chunk, this.#door.page);
       if (answer !== undefined) {
-        clearTimeout(this.#greeting);
-        return this.turnAway(answer);
+        return this.#leaveWith(answer);
       }
       this.#greet();
     }
@@ -143,6 +143,9 @@ class Connection implements Link, Visitor {
   get queued(): number {
     return this.outbox.queued;
   }
+  cut(): void {
+    this.outbox.cut();
+  }
   terminate(): void {
     this.socket.terminate();
   }
@@ -167,6 +170,12 @@ class Connection implements Link, Visitor {
     this.#state = "ending";
     this.socket.resume(); // what still comes is read and dropped, or the last words would be lost to a reset
     this.outbox.end();
+  }
+
+  #leaveWith(sentence: string): void {
+    clearTimeout(this.#greeting);
+    this.outbox.send(Buffer.from(sentence));
+    this.end();
   }
 
   #greet(): void {

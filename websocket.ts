@@ -3,6 +3,7 @@
 
 import type { Door, Visitor } from "./door.ts";
 import { OUTBOX_LIMIT } from "./outbox.ts";
+import type { ErrorCode } from "./protocol.ts";
 import { LIMITS } from "./protocol.ts";
 import type { Origin } from "./requests.ts";
 import type { Payload } from "./rooms.ts";
@@ -36,7 +37,7 @@ export function handlers(door: Door): Bun.WebSocketHandler<Guest> {
 function handleVisit(door: Door, socket: Bun.ServerWebSocket<Guest>): Visit {
   const visit = new Visit(door, socket);
   const refused = door.enter(visit);
-  if (refused !== undefined) visit.session.refuse({ code: refused });
+  if (refused !== undefined) visit.turnAway(refused);
   return visit;
 }
 
@@ -52,6 +53,7 @@ class Visit implements Link, Visitor {
   #ended: number | undefined; // ms, when our side was closed
   #progress: number; // ms, when the reader last took something
   #lower: (() => void) | undefined; // waits until little is queued
+  #counted = 0; // bytes that wait, as the door knows it
 
   constructor(door: Door, socket: Bun.ServerWebSocket<Guest>) {
     this.#door = door;
@@ -62,6 +64,10 @@ class Visit implements Link, Visitor {
     this.network = socket.data.network;
     this.session = new Session(door.services, this);
     door.services.log.info(`${this.address} connected (page)`);
+  }
+
+  turnAway(code: ErrorCode): void {
+    this.session.refuse({ code });
   }
 
   /** One message holds one or more lines; the last LF may be missing. */
@@ -81,10 +87,12 @@ class Visit implements Link, Visitor {
   send(payload: Payload): void {
     if (this.#ended !== undefined) return;
     if (this.queued === 0) this.#progress = this.#now();
-    if (this.#socket.sendText(payload.text) === 0) this.#cut();
+    if (this.#socket.sendText(payload.text) === 0) this.cut();
+    else this.#count();
   }
   drain(): void {
     this.#progress = this.#now();
+    this.#count();
     if (this.#lower === undefined || this.queued > PAGE_MARK) return;
     this.#lower();
     this.#lower = undefined;
@@ -106,7 +114,7 @@ class Visit implements Link, Visitor {
 
   tick(): void {
     const now = this.#now();
-    if (this.queued > 0 && now - this.#progress >= STUCK) this.#cut();
+    if (this.queued > 0 && now - this.#progress >= STUCK) this.cut();
     else if (this.#ended !== undefined && this.queued === 0 && now - this.#ended >= LINGER) this.terminate();
     else this.session.tick();
   }
@@ -114,14 +122,21 @@ class Visit implements Link, Visitor {
   closed(code: number): void {
     this.#ended ??= this.#now();
     this.#lower?.();
+    this.#count(0);
     this.#door.leave(this);
     this.session.closed(this.#overrun ? "did not keep up" : code === 1006 ? "connection lost" : "left");
   }
 
-  #cut(): void {
+  cut(): void {
     if (this.#overrun) return;
     this.#overrun = true;
     this.#door.overruns++;
     this.terminate();
+  }
+
+  #count(waiting = this.queued): void {
+    const change = waiting - this.#counted;
+    this.#counted = waiting;
+    if (change !== 0) this.#door.waits(change);
   }
 }
