@@ -4,6 +4,7 @@
 
 import type { Door, Visitor } from "./door.ts";
 import { networkOf } from "./door.ts";
+import { boundUnacknowledged, probeWhenIdle } from "./keepalive.ts";
 import { Lines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import type { ErrorCode } from "./protocol.ts";
@@ -28,7 +29,7 @@ export function listen(
   door: Door,
   certificate?: Certificate,
 ): Bun.TCPSocketListener<Connection> {
-  return Bun.listen<Connection>({
+  const listener = Bun.listen<Connection>({
     hostname,
     port,
     ...(certificate && { tls: { cert: certificate.cert, key: certificate.key } }),
@@ -46,10 +47,13 @@ export function listen(
       },
     },
   });
+  boundUnacknowledged(listener);
+  return listener;
 }
 
 /** Accepts a connection: its outbox, its lines and its session, or one sentence and the door if there is no room. */
 function handleClient(door: Door, socket: Bun.Socket<Connection>, encrypted: boolean): Connection {
+  probeWhenIdle(socket);
   const connection = new Connection(door, socket, encrypted);
   const refused = door.enter(connection);
   if (refused !== undefined) connection.turnAway(refused);

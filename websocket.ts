@@ -12,6 +12,7 @@ import { Session } from "./session.ts";
 
 const PAGE_MARK = 256 * 1024; // bytes; the next page of a replay waits until less than this waits
 const STUCK = 30_000; // ms a reader may take nothing at all
+const SILENCE = 60; // seconds without any sign of life; Bun looks every few seconds
 const LINGER = 2_000; // ms a closed connection may take to close its side
 
 /** Where a WebSocket comes from, and its connection once it is open. */
@@ -22,6 +23,7 @@ export function handlers(door: Door): Bun.WebSocketHandler<Guest> {
   return {
     maxPayloadLength: LIMITS.line + 2, // a whole line with CR and LF
     backpressureLimit: OUTBOX_LIMIT,
+    idleTimeout: SILENCE, // Bun pings before, and a browser answers by itself
     open: (socket) => void (socket.data.visit = handleVisit(door, socket)),
     message: (socket, message) => socket.data.visit!.receive(message),
     drain: (socket) => socket.data.visit!.drain(),
