@@ -138,13 +138,11 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
     return command.read(command.exact ? rest : rest.trimEnd(), place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
-  const near = nearest(
-    word.toLowerCase(),
-    COMMANDS.flatMap(({ names }) => [...names]),
-  );
   // A mistyped /login is near /join as well, and of no use by now.
-  const useful = COMMANDS.some(({ names, when }) => when !== "signed out" && names.includes(near ?? ""));
-  const hint = useful ? `Did you mean /${near}?` : "/help lists the commands.";
+  const every = COMMANDS.flatMap(({ names }) => names);
+  const near = nearest(word.toLowerCase(), every);
+  const useless = COMMANDS.some(({ names, when }) => when === "signed out" && names.includes(near ?? ""));
+  const hint = near === undefined || useless ? "/help lists the commands." : `Did you mean /${near}?`;
   return usage(`Unknown command /${sanitizeMessage(word).slice(0, 20)}. ${hint} Nothing was sent.`);
 }
 

@@ -2,7 +2,7 @@
 // signs in by token, resumes every room and the inbox where it stopped, sends what is unanswered again, and hands on every
 // message once and in order. Never prints and never asks a person. Called by client.ts and by bots.
 
-import type { Link, OnWire } from "./link.ts";
+import type { Encryption, Link, OnWire } from "./link.ts";
 import { openLink, Refused } from "./link.ts";
 import type { Event, Failure, Message, Ok, Request } from "./protocol.ts";
 import { failure, LIMITS, MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol.ts";
@@ -10,6 +10,7 @@ import { failure, LIMITS, MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol
 export interface ConnectOptions {
   host?: string; // "localhost"
   port?: number; // 12345
+  encryption?: Encryption; // absent: none
   user: string;
   password?: string; // this or a token
   token?: string;
@@ -196,8 +197,8 @@ export class Connection {
 
   /** One try: connect, sign in, resume, then send what waits. */
   async #attempt(): Promise<void> {
-    const { host = "localhost", port = 12345, user, password, register } = this.#options;
-    const link = await openLink(host, port, this.#options.onWire);
+    const { host = "localhost", port = 12345, user, password, register, onWire, encryption } = this.#options;
+    const link = await openLink(host, port, onWire, encryption);
     if (this.#closed) return link.end();
     this.#link = link;
     this.#paused = false;
@@ -255,7 +256,7 @@ export class Connection {
     const link = this.#link;
     const id = this.#nextId();
     return new Promise((resolve, reject) => {
-      const lost = () => reject(new Refused({ code: "unreachable", text: "The connection was lost." }));
+      const lost = (why = "The connection was lost.") => reject(new Refused({ code: "unreachable", text: why }));
       if (link === undefined) return lost();
       this.#exchanges.set(id, (answer) => {
         if (request.type === "join" && answer.type === "ok") this.#place(request.to, answer);

@@ -9,6 +9,8 @@ export interface Sink {
   shutdown(): void;
   /** Closes at once, whatever waits. */
   terminate(): void;
+  /** So many bytes more wait now, or fewer. */
+  waits?(change: number): void;
 }
 
 /** Bytes that may wait for one reader: some seconds of a very busy room, and 1,000 such readers still fit in memory. */
@@ -47,7 +49,7 @@ export class Outbox {
       this.#progress = this.#now();
     }
     this.#queue.push(bytes);
-    this.queued += bytes.length - taken;
+    this.#count(bytes.length - taken);
     if (this.queued > OUTBOX_LIMIT) this.cut();
   }
 
@@ -58,7 +60,7 @@ export class Outbox {
       const taken = this.#sink.write(bytes, this.#offset);
       if (taken < 0) return this.close();
       if (taken > 0) this.#progress = this.#now();
-      this.queued -= taken;
+      this.#count(-taken);
       this.#offset += taken;
       if (this.#offset < bytes.length) break;
       this.#queue.shift();
@@ -98,8 +100,13 @@ export class Outbox {
   close(): void {
     this.#ending = true;
     this.#queue = undefined;
-    this.queued = 0;
+    this.#count(-this.queued);
     this.#release();
+  }
+
+  #count(change: number): void {
+    this.queued += change;
+    this.#sink.waits?.(change);
   }
 
   #release(): void {

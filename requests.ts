@@ -112,6 +112,8 @@ async function onJoin(caller: Caller, ask: Ask<"join">): Promise<Answer> {
   const { rooms } = caller.services;
   const { to, since } = ask;
   if (!rooms.has(caller, to) && caller.in.size >= LIMITS.rooms + 2) return { code: "too_many" }; // + everybody, inbox
+  if (to !== LOBBY && rooms.isFull(to))
+    return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
   caller.room = to;
   // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
   const start = (head: number) => (caller.text ? head : head - LIMITS.backlog);

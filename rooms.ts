@@ -9,6 +9,7 @@ import { answeredIn, encode, failure, inboxOf } from "./protocol.ts";
 
 /** The conversation everybody signed in is in: nothing is said in it, it only carries presence. */
 export const EVERYBODY = "*";
+const MOST_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
 
 const BUSY = 8; // messages in a batch above which many are talking
 const GATHER = 3; // turns of the event loop the next batch then gathers longer; a turn without news takes some µs
@@ -89,6 +90,7 @@ export class Rooms {
   readonly history: History;
   readonly #report: (event: string, problem: unknown) => void;
   readonly #conversations = new Map<string, Conversation>();
+  #rooms = 0; // of the conversations
   readonly #changed = new Set<Conversation>(); // whose presence is to be told
   #batch: Batch | undefined;
   #scheduled = false;
@@ -180,6 +182,11 @@ export class Rooms {
     return this.#conversations.get(name)?.members.has(member) ?? false;
   }
 
+  /** Whether one more room would be more than the server allows. */
+  isFull(name: string): boolean {
+    return this.#rooms >= MOST_ROOMS && !this.#conversations.has(name);
+  }
+
   /** The accounts in a room, or everybody online. */
   who(name: string = EVERYBODY): string[] {
     return [...(this.#conversations.get(name)?.accounts.keys() ?? [])];
@@ -216,6 +223,7 @@ export class Rooms {
       left: new Set(),
     };
     this.#conversations.set(name, conversation);
+    if (name.startsWith("#")) this.#rooms++;
     return conversation;
   }
 
@@ -336,7 +344,8 @@ export class Rooms {
       broadcast(conversation.live, fresh);
       if (name.startsWith("@")) this.#shownLive(conversation, fresh);
     }
-    for (const { name, members } of changed) if (members.size === 0) this.#conversations.delete(name);
+    for (const { name, members } of changed)
+      if (members.size === 0 && this.#conversations.delete(name) && name.startsWith("#")) this.#rooms--;
   }
 
   #shownLive(conversation: Conversation, entries: Entry[]): void {

@@ -1,32 +1,27 @@
 // server.ts: the program. Options, the parts wired together, signals and the way to stop. Everything else is elsewhere:
 // bytes in tcp.ts, conversations in session.ts, delivery in rooms.ts. `startServer` is all there is to embed or test it.
 
+import { mkdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
-import { mkdirSync } from "node:fs";
-import { parseArgs } from "node:util";
 import { Door } from "./door.ts";
 import type { History } from "./history.ts";
 import { openHistory } from "./history.ts";
-import type { Level, Log } from "./log.ts";
-import { LEVELS, openLog } from "./log.ts";
+import type { Log } from "./log.ts";
+import { openLog } from "./log.ts";
+import type { ServerOptions } from "./options.ts";
+import { EXIT, HELP, readOptions, requireBun, StartError } from "./options.ts";
 import type { Services } from "./requests.ts";
 import { Rooms } from "./rooms.ts";
 import { listen } from "./tcp.ts";
-import { openUsers } from "./users.ts";
+import type { Certificate } from "./tls.ts";
+import { checkOwnCertificate, ownCertificate, readCertificate } from "./tls.ts";
+import { checkUsers, openUsers } from "./users.ts";
 import type { WebListener } from "./web.ts";
 import { listenWeb } from "./web.ts";
 
-export interface ServerOptions {
-  host?: string; // "localhost"
-  port?: number; // 12345; 0 takes a free one
-  webPort?: number | false; // of the page: 12346, or a free one if `port` is 0; false for no page
-  data?: string; // folder of users.json, chat.db, secret.key and log/; "."
-  rate?: number; // `say`s a second and connection; 10; 0 for no limit
-  logLevel?: Level; // "info"
-  console?: (line: string) => void; // where log lines go besides log/app.log
-  now?: () => number; // ms since 1970
-}
+export type { ServerOptions };
+export { StartError };
 
 export interface Server {
   readonly host: string;
@@ -34,20 +29,12 @@ export interface Server {
   readonly webPort: number | undefined; // undefined without a page
   /** Looks after time: who did not sign in, who is silent, who does not read. Runs by itself every two seconds. */
   sweep(): void;
+  /** Opens the log anew, and goes on with the certificate as it is on disk now; open connections keep theirs. */
+  reload(): void;
   /** Stops accepting, tells everybody, hands over what waits for at most 10 s, closes. */
   stop(): Promise<void>;
-  readonly log: Log;
+  readonly fingerprint: string | undefined; // of the certificate, SHA-256; undefined without TLS
 }
-
-/** Why a server could not start: a sentence for people, and the program's exit code. */
-export class StartError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-const EXIT = { bug: 1, usage: 2, listen: 3, data: 4 } as const;
 
 const SWEEP = 2_000; // ms
 const DRAIN = 10_000; // ms a stopping server waits for its readers
@@ -57,13 +44,15 @@ const BLOCKED_BY_BROWSERS = new Set([
 ]);
 const RESERVED = 128; // descriptors kept for files and doors: Bun spins when `accept` meets the limit
 
-/** Starts a server. Rejects with a StartError that says what to do when it cannot listen or its data is unusable. */
+/** Starts a server. Rejects with a StartError that says what to do when it cannot listen or its data is unusable; then
+ *  nothing was made and nothing was changed. */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const {
     host = "localhost",
     port = 12345,
     webPort = port === 0 ? 0 : 12346,
     data = ".",
+    tls,
     rate = 10,
     logLevel = "info",
     console,
@@ -75,12 +64,24 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
       EXIT.usage,
     );
   const folder = resolve(data);
+  const certify = (): Certificate | undefined =>
+    tls === "own" ? ownCertificate(folder, lanAddresses()) : tls && readCertificate(tls);
+  // Looked at first, in this order, because looking makes nothing.
+  {
+    using _chat = probe(host, port, "--port");
+    using _page = webPort === false ? undefined : probe(host, webPort, "--web-port");
+  }
   let log: Log | undefined;
   let history: History | undefined;
   let services: Services;
+  let certificate: Certificate | undefined;
   try {
+    checkUsers(folder);
+    if (tls === "own") checkOwnCertificate(folder);
+    else certificate = certify();
     mkdirSync(folder, { recursive: true });
-    history = openHistory(join(folder, "chat.db"), now); // first: it locks the folder
+    history = openHistory(join(folder, "chat.db"), now); // it locks the folder
+    certificate ??= certify();
     const users = await openUsers(folder, { now, warn: (event) => log?.warning(event) });
     log = openLog({ file: join(folder, "log", "app.log"), level: logLevel, now, ...(console && { console }) });
     const rooms = new Rooms(history, (event, problem) => log!.error(event, problem));
@@ -91,20 +92,22 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   }
   const door = new Door(services, descriptors() - RESERVED);
 
-  let listener: ReturnType<typeof listen> | undefined;
+  let listener: ReturnType<typeof listen>;
   let web: WebListener | undefined;
   try {
-    listener = listen(host, port, door);
-    if (webPort !== false) web = listenWeb(host, webPort, door, () => pageAddresses(host, web!.port));
+    listener = listen(host, port, door, certificate);
+    if (webPort !== false) web = listenWeb(host, webPort, door, () => pageAddresses(server), certificate);
   } catch (problem) {
-    listener?.stop(true);
+    listener!?.stop(true);
     history.close();
     log.close();
-    const [taken, option] = listener === undefined ? [port, "--port"] : [Number(webPort), "--web-port"];
-    throw new StartError(whyNotListening(problem as Error & { code?: string }, host, taken, option), EXIT.listen);
+    throw listener! === undefined
+      ? cannotListen(problem, host, port, "--port")
+      : cannotListen(problem, host, Number(webPort), "--web-port");
   }
-  door.webPort = web?.port;
+  if (web !== undefined) door.page = { port: web.port, encrypted: certificate !== undefined };
   if (web !== undefined) log.info(`Page listening ${host}:${web.port}`);
+  if (certificate !== undefined) warnOfAge(certificate, services);
   log.info(`Server listening ${host}:${listener.port}`);
 
   const sweep = () => {
@@ -112,6 +115,21 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     for (const visitor of door.visitors) visitor.tick();
   };
   const sweeper = setInterval(sweep, SWEEP);
+  const reload = () => {
+    log.reopen();
+    if (certificate === undefined) return;
+    try {
+      certificate = certify()!;
+      const { port: same } = listener;
+      listener.stop(); // its connections live on
+      listener = listen(host, same, door, certificate);
+      web?.renew(certificate);
+      warnOfAge(certificate, services);
+      log.info(`Certificate read again, fingerprint ${certificate.fingerprint}`);
+    } catch (problem) {
+      log.warning(`${(problem as Error).message} Going on with the certificate as it was.`);
+    }
+  };
   const stop = async () => {
     log.info("Server stopping");
     listener.stop();
@@ -129,7 +147,33 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     log.close();
   };
   let stopped: Promise<void> | undefined;
-  return { host, port: listener.port, webPort: web?.port, log, sweep, stop: () => (stopped ??= stop()) };
+  const server: Server = {
+    host,
+    port: listener.port,
+    webPort: web?.port,
+    get fingerprint() {
+      return certificate?.fingerprint;
+    },
+    sweep,
+    reload,
+    stop: () => (stopped ??= stop()),
+  };
+  return server;
+}
+
+/** Holds a port. Throws a StartError when nobody can listen there now. */
+function probe(hostname: string, port: number, option: string): Disposable {
+  try {
+    const held = Bun.listen({ hostname, port, socket: { data() {} } });
+    return { [Symbol.dispose]: () => held.stop(true) };
+  } catch (problem) {
+    throw cannotListen(problem, hostname, port, option);
+  }
+}
+
+function warnOfAge({ until }: Certificate, { log, now }: Services): void {
+  if (until.getTime() < now())
+    log.warning(`The certificate ended on ${until.toISOString().slice(0, 10)}; clients will refuse it`);
 }
 
 /** Accounts that `bun users.ts` or a person's editor changed take effect; a damaged edit is reported and changes nothing. */
@@ -151,8 +195,12 @@ function descriptors(): number {
   }
 }
 
-function whyNotListening(problem: Error & { code?: string }, host: string, port: number, option: string): string {
-  switch (problem.code) {
+function cannotListen(problem: unknown, host: string, port: number, option: string): StartError {
+  return new StartError(whyNotListening((problem as { code?: string }).code, host, port, option), EXIT.listen);
+}
+
+function whyNotListening(code: string | undefined, host: string, port: number, option: string): string {
+  switch (code) {
     case "EADDRINUSE": {
       const without = option === "--web-port" ? ", or go without the page: --no-web" : "";
       return `Port ${port} is already in use, perhaps by another Banter server. Stop that one, or choose a port: bun server.ts ${option} ${port + 10}${without}`;
@@ -172,88 +220,34 @@ function lanAddresses(): string[] {
 }
 
 /** How people reach the page: by the address it listens on, or by all of this computer's. */
-function pageAddresses(host: string, port: number): string[] {
+function pageAddresses({ host, webPort, fingerprint }: Server): string[] {
   const everywhere = host === "0.0.0.0" || host === "::";
   const hosts = everywhere ? lanAddresses() : [host.includes(":") ? `[${host}]` : host];
-  return hosts.map((address) => `http://${address}:${port}`);
+  return hosts.map((address) => `http${fingerprint === undefined ? "" : "s"}://${address}:${webPort}`);
 }
 
 // ---- the program --------------------------------------------------------------------------------------------------
 
-const HELP = `Usage: bun server.ts [options]
-Starts a Banter server. People join with: bun client.ts, or nc localhost 12345
-
-  --host ADDRESS    where to listen            localhost     BANTER_HOST
-  --port N          port of the chat           12345         BANTER_PORT
-  --web-port N      port of the browser page   12346         BANTER_WEB_PORT
-  --no-web          no browser page                          BANTER_NO_WEB
-  --lan             listen on all addresses and say how to join
-  --data DIR        folder for users.json, chat.db, secret.key and log/   .   BANTER_DATA
-  --rate N          messages a second and connection, 0 for no limit   10   BANTER_RATE
-  --log-level L     debug, info, warning or error   info   BANTER_LOG_LEVEL
-  --help            this text
-
-Exit codes: 0 stopped, 1 bug, 2 usage, 3 cannot listen, 4 data unusable
-`;
-
-/** The options of a command line, flags before environment before defaults. Throws a StartError about a wrong one. */
-export function readOptions(args: string[], env: Record<string, string | undefined>): ServerOptions & { lan: boolean } {
-  const options = {
-    host: { type: "string" },
-    port: { type: "string" },
-    "web-port": { type: "string" },
-    "no-web": { type: "boolean" },
-    lan: { type: "boolean" },
-    data: { type: "string" },
-    rate: { type: "string" },
-    "log-level": { type: "string" },
-  } as const;
-  let values: { [K in keyof typeof options]?: string | boolean };
-  try {
-    values = parseArgs({ args, options, allowPositionals: false }).values;
-  } catch (problem) {
-    throw new StartError(`${(problem as Error).message.split(". ")[0]}. See bun server.ts --help`, EXIT.usage);
-  }
-  const value = (name: keyof typeof options) =>
-    (values[name] as string | undefined) ?? env[`BANTER_${name.toUpperCase().replace("-", "_")}`];
-  const number = (name: "port" | "web-port" | "rate", most: number): number | undefined => {
-    const text = value(name);
-    if (text === undefined) return undefined;
-    if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text);
-    throw new StartError(`--${name} must be a whole number from 0 to ${most}, not "${text}".`, EXIT.usage);
-  };
-  const level = value("log-level");
-  if (level !== undefined && !(LEVELS as readonly string[]).includes(level))
-    throw new StartError(`--log-level must be one of ${LEVELS.join(", ")}, not "${level}".`, EXIT.usage);
-  const flag = (name: "lan" | "no-web") => values[name] === true || /^(1|true|yes)$/i.test(value(name) ?? "");
-  const lan = flag("lan");
-  const host = value("host") ?? (lan ? "0.0.0.0" : undefined);
-  const port = number("port", 65_535);
-  const webPort = flag("no-web") ? false : number("web-port", 65_535);
-  const data = value("data");
-  const rate = number("rate", 100_000);
-  return {
-    lan,
-    ...(host !== undefined && { host }),
-    ...(port !== undefined && { port }),
-    ...(webPort !== undefined && { webPort }),
-    ...(data !== undefined && { data }),
-    ...(rate !== undefined && { rate }),
-    ...(level !== undefined && { logLevel: level as Level }),
-  };
-}
-
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) return void process.stdout.write(HELP);
+  requireBun(Bun.version);
   const { lan, ...options } = readOptions(args, process.env);
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });
   const hosts = lan ? lanAddresses() : [server.host];
   const port = server.port === 12345 ? "" : `:${server.port}`;
-  for (const host of hosts)
-    process.stdout.write(`Join with: bun client.ts ${host}${port}    or: nc ${host} ${server.port}\n`);
+  const { fingerprint } = server;
+  for (const host of hosts) {
+    const other =
+      fingerprint === undefined
+        ? `nc ${host} ${server.port}`
+        : `openssl s_client -quiet -connect ${host}:${server.port}`;
+    const tls = fingerprint === undefined ? "" : options.tls === "own" ? " --trust-new" : " --tls";
+    process.stdout.write(`Join with: bun client.ts ${host}${port}${tls}    or: ${other}\n`);
+  }
+  if (fingerprint !== undefined) process.stdout.write(`Fingerprint of the certificate: ${fingerprint}\n`);
   if (server.webPort !== undefined)
-    for (const address of pageAddresses(server.host, server.webPort))
+    for (const address of pageAddresses(server))
       process.stdout.write(`In a browser: ${address}    (projector: ${address}/join)\n`);
   process.stdout.write("Stop: Ctrl+C\n");
 
@@ -266,7 +260,7 @@ async function main(): Promise<void> {
   process
     .on("SIGINT", onSignal)
     .on("SIGTERM", onSignal)
-    .on("SIGHUP", () => server.log.reopen());
+    .on("SIGHUP", () => server.reload());
 }
 
 if (import.meta.main)

@@ -10,6 +10,7 @@ import type { Answer, Caller, Rule, Services } from "./requests.ts";
 import { RULES } from "./requests.ts";
 import type { Batch } from "./rooms.ts";
 import { Payload } from "./rooms.ts";
+import { Pace } from "./rates.ts";
 
 /** The connection a session speaks over. */
 export interface Link {
@@ -26,8 +27,6 @@ export interface Link {
 
 const SIGN_IN = 30_000; // ms from the start until somebody must be signed in
 const QUIET = 30_000; // ms without a frame after which a JSON session is asked whether it is there
-const BURST = 4; // seconds' worth of `say`s that may come at once
-const OTHERS = { rate: 200, burst: 2_000 }; // requests that are no `say`, a second
 const MOST_WAITING = 1024 * 1024; // characters that may wait where a connection cannot be paused
 
 export class Session implements Caller {
@@ -49,8 +48,7 @@ export class Session implements Caller {
   #ended = false; // the other side will send no more
   #closed = false;
   #answers = ""; // written together at the end of a turn
-  #says: Bucket | undefined;
-  #others: Bucket | undefined;
+  readonly #pace: Pace;
   readonly #start: number;
   #heard: number;
   #asked = false; // sent a `ping` and heard nothing since
@@ -59,6 +57,7 @@ export class Session implements Caller {
     this.services = services;
     this.link = link;
     this.#start = this.#heard = services.now();
+    this.#pace = new Pace(services.rate, services.now);
   }
 
   get address(): string {
@@ -70,6 +69,11 @@ export class Session implements Caller {
 
   get gone(): boolean {
     return this.#closed;
+  }
+
+  /** Whether nothing is under way, and nothing was for this long (ms). */
+  isIdleFor(ms: number): boolean {
+    return !this.#busy && this.services.now() - this.#heard >= ms;
   }
 
   /** How long an unfinished line may grow now, in bytes: little for a stranger with nothing under way. */
@@ -181,7 +185,7 @@ export class Session implements Caller {
     } catch (problem) {
       this.#crash(problem);
     }
-    const wait = isSay(request) ? this.#sayBucket()?.take() : this.#otherBucket().take();
+    const wait = this.#pace.take(isRequest(request) ? request : undefined);
     if (request === undefined) return undefined;
     if (wait) return Bun.sleep(wait).then(() => (this.#closed ? undefined : this.#perform(request)));
     return this.#perform(request);
@@ -290,43 +294,12 @@ export class Session implements Caller {
   #who(): string {
     return this.user === "" ? this.address : `${this.user} (${this.address})`;
   }
+}
 
-  // ---- rates: by delay, never by loss ----
-
-  #sayBucket(): Bucket | undefined {
-    const { rate, now } = this.services;
-    return rate === 0 ? undefined : (this.#says ??= new Bucket(rate, rate * BURST, now));
-  }
-  #otherBucket(): Bucket {
-    return (this.#others ??= new Bucket(OTHERS.rate, OTHERS.burst, this.services.now));
-  }
+function isRequest(typed: Request | Refusal | Local | undefined): typed is Request {
+  return typed !== undefined && !isRefusal(typed) && Object.hasOwn(RULES, typed.type);
 }
 
 function isSay(request: Request | Refusal | Local | undefined): request is Ask<"say"> {
   return request !== undefined && !isRefusal(request) && request.type === "say";
-}
-
-/** A token bucket that tells how long to wait instead of refusing. */
-class Bucket {
-  readonly #rate: number;
-  readonly #burst: number;
-  readonly #now: () => number;
-  #tokens: number;
-  #at: number;
-
-  constructor(rate: number, burst: number, now: () => number) {
-    this.#rate = rate;
-    this.#burst = burst;
-    this.#now = now;
-    this.#tokens = burst;
-    this.#at = now();
-  }
-
-  /** Takes one; ms to wait before it counts, 0 for none. */
-  take(): number {
-    const now = this.#now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate) - 1;
-    this.#at = now;
-    return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#rate) * 1000;
-  }
 }

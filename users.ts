@@ -39,6 +39,13 @@ export interface Users {
   warn: (event: string) => void;
 }
 
+/** Throws what `openUsers` would throw about a damaged file; makes none. */
+export function checkUsers(folder: string): void {
+  new Accounts(join(folder, "users.json"));
+  const key = join(folder, "secret.key");
+  if (existsSync(key)) readKey(key);
+}
+
 /** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent).
  *  Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
 export async function openUsers(

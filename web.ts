@@ -11,6 +11,7 @@ import type { ErrorCode, Refusal } from "./protocol.ts";
 import { failure, isRefusal, LIMITS } from "./protocol.ts";
 import type { Origin } from "./requests.ts";
 import { login, register } from "./requests.ts";
+import type { Certificate } from "./tls.ts";
 import type { Guest } from "./websocket.ts";
 import { handlers } from "./websocket.ts";
 
@@ -49,6 +50,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 
 export interface WebListener {
   readonly port: number;
+  /** Listens with another certificate; open connections keep theirs. */
+  renew(certificate: Certificate): void;
   /** Takes no new connection; those that are open stay. */
   stop(): void;
   /** Ends what is still open. */
@@ -58,7 +61,13 @@ export interface WebListener {
 type HttpServer = Bun.Server<Guest>;
 
 /** Listens. `addresses`: how people reach the page, for the projector. Throws what Bun throws when it cannot. */
-export function listenWeb(hostname: string, port: number, door: Door, addresses: () => string[]): WebListener {
+export function listenWeb(
+  hostname: string,
+  port: number,
+  door: Door,
+  addresses: () => string[],
+  certificate?: Certificate,
+): WebListener {
   const files = new Map(Object.entries(FILES).map(([path, file]) => [path, prepare(file)]));
   const delay = monitorEventLoopDelay({ resolution: 100 }); // ms
   delay.enable();
@@ -90,27 +99,37 @@ export function listenWeb(hostname: string, port: number, door: Door, addresses:
     }
   };
 
-  const server: HttpServer = Bun.serve<Guest>({
-    hostname,
-    port,
-    development: false,
-    reusePort: false, // Bun sets it where `development` is false, and then two servers would share a port unnoticed
-    maxRequestBodySize: LIMITS.lineBeforeSignIn,
-    fetch: answer,
-    error(problem) {
-      door.services.log.error("A web request met a bug", problem);
-      return text(500, "Something went wrong in the server.\n");
-    },
-    websocket: handlers(door),
-  });
+  const serve = (at: number, using: Certificate | undefined): HttpServer =>
+    Bun.serve<Guest>({
+      hostname,
+      port: at,
+      ...(using && { tls: { cert: using.cert, key: using.key } }),
+      development: false,
+      reusePort: false, // Bun sets it where `development` is false, and then two servers would share a port unnoticed
+      maxRequestBodySize: LIMITS.lineBeforeSignIn,
+      fetch: answer,
+      error(problem) {
+        door.services.log.error("A web request met a bug", problem);
+        return text(500, "Something went wrong in the server.\n");
+      },
+      websocket: handlers(door),
+    });
+  let server = serve(port, certificate);
+  const retired = new Set<HttpServer>(); // they take no new connection, but their WebSockets live on
   return {
     port: server.port!,
+    renew(next) {
+      const before = server;
+      retired.add(before);
+      void before.stop().then(() => retired.delete(before));
+      server = serve(before.port!, next);
+    },
     stop() {
       stopping = true;
     },
     async close() {
       delay.disable();
-      await server.stop(true);
+      await Promise.all([server, ...retired].map((one) => one.stop(true)));
     },
   };
 }

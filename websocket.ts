@@ -3,6 +3,7 @@
 
 import type { Door, Visitor } from "./door.ts";
 import { OUTBOX_LIMIT } from "./outbox.ts";
+import type { ErrorCode } from "./protocol.ts";
 import { LIMITS } from "./protocol.ts";
 import type { Origin } from "./requests.ts";
 import type { Payload } from "./rooms.ts";
@@ -11,6 +12,7 @@ import { Session } from "./session.ts";
 
 const PAGE_MARK = 256 * 1024; // bytes; the next page of a replay waits until less than this waits
 const STUCK = 30_000; // ms a reader may take nothing at all
+const SILENCE = 60; // seconds without any sign of life; Bun looks every few seconds
 const LINGER = 2_000; // ms a closed connection may take to close its side
 
 /** Where a WebSocket comes from, and its connection once it is open. */
@@ -21,6 +23,7 @@ export function handlers(door: Door): Bun.WebSocketHandler<Guest> {
   return {
     maxPayloadLength: LIMITS.line + 2, // a whole line with CR and LF
     backpressureLimit: OUTBOX_LIMIT,
+    idleTimeout: SILENCE, // Bun pings before, and a browser answers by itself
     open: (socket) => void (socket.data.visit = handleVisit(door, socket)),
     message: (socket, message) => socket.data.visit!.receive(message),
     drain: (socket) => socket.data.visit!.drain(),
@@ -36,7 +39,7 @@ export function handlers(door: Door): Bun.WebSocketHandler<Guest> {
 function handleVisit(door: Door, socket: Bun.ServerWebSocket<Guest>): Visit {
   const visit = new Visit(door, socket);
   const refused = door.enter(visit);
-  if (refused !== undefined) visit.session.refuse({ code: refused });
+  if (refused !== undefined) visit.turnAway(refused);
   return visit;
 }
 
@@ -52,6 +55,7 @@ class Visit implements Link, Visitor {
   #ended: number | undefined; // ms, when our side was closed
   #progress: number; // ms, when the reader last took something
   #lower: (() => void) | undefined; // waits until little is queued
+  #counted = 0; // bytes that wait, as the door knows it
 
   constructor(door: Door, socket: Bun.ServerWebSocket<Guest>) {
     this.#door = door;
@@ -62,6 +66,10 @@ class Visit implements Link, Visitor {
     this.network = socket.data.network;
     this.session = new Session(door.services, this);
     door.services.log.info(`${this.address} connected (page)`);
+  }
+
+  turnAway(code: ErrorCode): void {
+    this.session.refuse({ code });
   }
 
   /** One message holds one or more lines; the last LF may be missing. */
@@ -81,10 +89,12 @@ class Visit implements Link, Visitor {
   send(payload: Payload): void {
     if (this.#ended !== undefined) return;
     if (this.queued === 0) this.#progress = this.#now();
-    if (this.#socket.sendText(payload.text) === 0) this.#cut();
+    if (this.#socket.sendText(payload.text) === 0) this.cut();
+    else this.#count();
   }
   drain(): void {
     this.#progress = this.#now();
+    this.#count();
     if (this.#lower === undefined || this.queued > PAGE_MARK) return;
     this.#lower();
     this.#lower = undefined;
@@ -106,7 +116,7 @@ class Visit implements Link, Visitor {
 
   tick(): void {
     const now = this.#now();
-    if (this.queued > 0 && now - this.#progress >= STUCK) this.#cut();
+    if (this.queued > 0 && now - this.#progress >= STUCK) this.cut();
     else if (this.#ended !== undefined && this.queued === 0 && now - this.#ended >= LINGER) this.terminate();
     else this.session.tick();
   }
@@ -114,14 +124,21 @@ class Visit implements Link, Visitor {
   closed(code: number): void {
     this.#ended ??= this.#now();
     this.#lower?.();
+    this.#count(0);
     this.#door.leave(this);
     this.session.closed(this.#overrun ? "did not keep up" : code === 1006 ? "connection lost" : "left");
   }
 
-  #cut(): void {
+  cut(): void {
     if (this.#overrun) return;
     this.#overrun = true;
     this.#door.overruns++;
     this.terminate();
+  }
+
+  #count(waiting = this.queued): void {
+    const change = waiting - this.#counted;
+    this.#counted = waiting;
+    if (change !== 0) this.#door.waits(change);
   }
 }

@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../protocol.ts";
-import { readOptions, StartError, startServer } from "../server.ts";
+import { readOptions, StartError } from "../options.ts";
+import { startServer } from "../server.ts";
 import { PASSWORD, run, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 
 const SERVER = [process.execPath, "server.ts"];

@@ -1,0 +1,129 @@
+import { describe, expect, test } from "bun:test";
+import { existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { PASSWORD, run, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+
+/** Runs `bun users.ts` on a data folder. */
+const users = (data: string, args: string, input = "") =>
+  run([process.execPath, "users.ts", ...args.split(" "), "--data", data], input);
+const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
+const login = (user: string, password: string) => ({ type: "login", user, password });
+
+describe("bun users.ts beside a running server", () => {
+  test("adds, lists, changes a password, which ends its tokens, and removes", async () => {
+    await using chat = await startChat(["alice"]);
+    expect(await users(chat.data, "add Zoe", "first-password\n")).toMatchObject({ code: 0, stderr: "" });
+    expect((await users(chat.data, "list")).stdout).toBe("alice\nzoe\n");
+    chat.server.sweep();
+    const zoe = await chat.wire();
+    const { token } = await zoe.ask(login("zoe", "first-password"));
+    expect((await (await chat.wire()).ask({ type: "login", user: "zoe", token })).type).toBe("ok");
+
+    expect((await users(chat.data, "passwd zoe", "second-password")).code).toBe(0);
+    chat.server.sweep();
+    const later = await chat.wire();
+    expect((await later.ask({ type: "login", user: "zoe", token })).code).toBe("bad_login");
+    expect((await later.ask(login("zoe", "first-password"))).code).toBe("bad_login");
+    expect((await later.ask(login("zoe", "second-password"))).type).toBe("ok");
+
+    expect((await users(chat.data, "remove zoe")).stdout).toBe("zoe is removed. What zoe said stays.\n");
+    chat.server.sweep();
+    expect((await (await chat.wire()).ask(login("zoe", "second-password"))).code).toBe("bad_login");
+    expect((await users(chat.data, "list")).stdout).toBe("alice\n");
+    expect(readFileSync(join(chat.data, "users.json"), "utf8")).not.toContain("password-");
+  });
+
+  test("and registrations at the same time lose nobody", async () => {
+    await using chat = await startChat(["alice"]);
+    const wires = await Promise.all(Array.from({ length: 8 }, () => chat.wire()));
+    const added = Array.from({ length: 4 }, (_, n) => users(chat.data, `add added-${n}`, "their-password"));
+    const registered = wires.map((wire, n) => wire.ask({ type: "register", user: `came-${n}`, password: PASSWORD }));
+    expect((await Promise.all(added)).map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    expect(new Set((await Promise.all(registered)).map(({ type }) => type))).toEqual(new Set(["ok"]));
+    const names = Object.keys(JSON.parse(readFileSync(join(chat.data, "users.json"), "utf8"))).sort();
+    const expected = [...Array(4).keys()].map((n) => `added-${n}`).concat([...Array(8).keys()].map((n) => `came-${n}`));
+    expect(names).toEqual([...expected, "alice"].sort());
+    expect(statSync(join(chat.data, "users.json")).mode & 0o777).toBe(0o600);
+    expect(existsSync(join(chat.data, "users.json.lock"))).toBe(false);
+  });
+
+  test.each([
+    ["add alice", "some-password", 1, "alice is taken.\n"],
+    ["passwd bob", "some-password", 1, "There is no account called bob.\n"],
+    ["remove bob", "", 1, "There is no account called bob.\n"],
+    ["add __proto__", "some-password", 1, "Names are 2 to 32 letters"],
+    ["add bob", "short", 1, "A password needs 8 to 256 characters. Choose another.\n"],
+    ["add bob", "", 1, "A password needs 8 to 256 characters. Choose another.\n"],
+    ["add", "", 2, "Usage: bun users.ts"],
+    ["list alice", "", 2, "Usage: bun users.ts"],
+    ["drop alice", "", 2, "Usage: bun users.ts"],
+    ["list --force", "", 2, "Unknown option '--force'"],
+  ])("%s is refused with one sentence and changes nothing", async (args, input, code, sentence) => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const before = readFileSync(join(folder.path, "users.json"));
+    const refused = await users(folder.path, args, input);
+    expect(refused).toMatchObject({ code, stdout: "" });
+    expect(refused.stderr).toStartWith(sentence);
+    expect(readFileSync(join(folder.path, "users.json")).equals(before)).toBe(true);
+  });
+
+  test("a damaged file is named and left alone", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "users.json");
+    writeFileSync(file, '{"alice":');
+    for (const args of ["list", "add bob", "remove alice"]) {
+      const refused = await users(folder.path, args, "some-password");
+      expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining(`${file} is damaged (`)]);
+    }
+    expect(readFileSync(file, "utf8")).toBe('{"alice":');
+  });
+});
+
+describe("users.json edited by hand while the server runs", () => {
+  test("is picked up, also when the editor replaces the file", async () => {
+    await using chat = await startChat(["alice"]);
+    const file = join(chat.data, "users.json");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(`${file}.swp`, text.replace("alice", "eve"));
+    renameSync(`${file}.swp`, file);
+    chat.server.sweep();
+    const wire = await chat.wire();
+    expect((await wire.ask(login("alice", PASSWORD))).code).toBe("bad_login");
+    expect((await wire.ask(login("eve", PASSWORD))).type).toBe("ok");
+    chat.server.sweep();
+    expect(logOf(chat.data).match(/users.json was changed and read again/g)).toHaveLength(1);
+  });
+
+  test("a damaged edit is reported once and ignored, nothing is written over it, and its repair is picked up", async () => {
+    await using chat = await startChat(["alice"]);
+    const file = join(chat.data, "users.json");
+    const good = readFileSync(file, "utf8");
+    const damaged = good.slice(0, -1) + ', "bob": {"password": 7}}';
+    writeFileSync(file, damaged);
+    for (let times = 0; times < 3; times++) chat.server.sweep();
+    expect(logOf(chat.data).match(/WARNING - .*users.json is damaged .*Going on with the accounts/g)).toHaveLength(1);
+
+    const alice = await chat.signedIn("alice");
+    const carol = await chat.wire();
+    const refused = await carol.ask({ type: "register", user: "carol", password: PASSWORD });
+    expect(refused.code).toBe("unavailable");
+    expect(readFileSync(file, "utf8")).toBe(damaged);
+    expect((await alice.ask({ type: "ping" })).type).toBe("ok");
+
+    writeFileSync(file, good.replace("alice", "dave"));
+    chat.server.sweep();
+    expect((await carol.ask({ type: "register", user: "carol", password: PASSWORD })).type).toBe("ok");
+    expect(Object.keys(JSON.parse(readFileSync(file, "utf8")))).toEqual(["dave", "carol"]);
+  });
+
+  test("a lock left behind by a program that was killed does not keep anybody out", async () => {
+    await using chat = await startChat();
+    const lock = join(chat.data, "users.json.lock");
+    writeFileSync(lock, "");
+    utimesSync(lock, new Date(0), new Date(0));
+    const wire = await chat.wire();
+    expect((await wire.ask({ type: "register", user: "alice", password: PASSWORD })).type).toBe("ok");
+    expect(existsSync(lock)).toBe(false);
+  });
+});
