@@ -163,6 +163,21 @@ describe("enter", () => {
     expect(bob.seqs).toEqual([1, 2]);
   });
 
+  test("the first to enter while a message is stored and not delivered yet gets it once", async () => {
+    using open = openRooms();
+    const { history } = open.rooms;
+    const bob = new Person("bob");
+    const append: typeof history.append = async (...args) => {
+      const outcomes = await history.append(...args);
+      if (!rooms.has(bob, "#lab")) await enter(rooms, bob, "#lab", 0);
+      return outcomes;
+    };
+    const rooms: Rooms = new Rooms({ ...history, append }, () => {});
+    await say(rooms, new Person("alice"), "one");
+    await say(rooms, new Person("alice"), "two");
+    expect(bob.seqs).toEqual([1, 2]);
+  });
+
   test("who leaves during its replay gets no more of it, and who is gone enters nothing", async () => {
     using open = openRooms();
     const { rooms } = open;
