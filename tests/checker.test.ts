@@ -199,6 +199,14 @@ test.each(faults)("a run fails when %s", (_, rule, spoil) => {
   expect(check(run).map((violation) => violation.rule)).toContain(rule);
 });
 
+test("a client whose account has read everything before it came has missed nothing", () => {
+  const run = goodRun();
+  run.steps.push({ step: "watch", viewer: "carol.2", user: "carol", conversation: "@carol" });
+  run.steps.push({ step: "watch", viewer: "alice.2", user: "alice", conversation: "@alice" });
+  run.present.push("alice.2", "carol.2");
+  expect(check(run)).toEqual([]);
+});
+
 test("a say of unknown outcome may be stored or not, and no more than once", () => {
   const run = goodRun();
   run.log["#lab"]!.push(other(run.log["#lab"]![3]!, { seq: 5 }));

@@ -70,9 +70,9 @@ export function check(run: Run): Violation[] {
   const calls = collectCalls(run.steps);
   checkLog(run.log, calls, report);
   checkAnswers(run.log, calls, report);
-  const views = checkViews(run, report);
+  const { views, handedOn } = checkViews(run, report);
   checkOrder(run.log, calls, report);
-  checkEnd(run, calls, views, report);
+  checkEnd(run, calls, views, handedOn, report);
   return violations;
 }
 
@@ -141,9 +141,9 @@ function checkAnswers(log: Run["log"], calls: Map<string, Call>, report: Report)
 }
 
 /** Follows every viewer through its conversations. */
-function checkViews({ steps, log }: Run, report: Report): Map<string, View> {
+function checkViews({ steps, log }: Run, report: Report) {
   const views = new Map<string, View>();
-  const handedOn = new Map<string, number>(); // inbox to the last seq that a process of that account handed on
+  const handedOn = new Map<string, number>(); // conversation to the last seq that a process handed on; an inbox's are of its account
   for (const step of steps) {
     if (step.step === "watch") {
       const { viewer, user, conversation, after } = step;
@@ -177,7 +177,7 @@ function checkViews({ steps, log }: Run, report: Report): Map<string, View> {
     view.last = Math.max(last, seq);
     if (!viewer.includes("/")) handedOn.set(conversation, Math.max(seen, seq));
   }
-  return views;
+  return { views, handedOn };
 }
 
 function checkOrder(log: Run["log"], calls: Map<string, Call>, report: Report): void {
@@ -202,9 +202,18 @@ function checkOrder(log: Run["log"], calls: Map<string, Call>, report: Report): 
   }
 }
 
-function checkEnd({ log, present }: Run, calls: Map<string, Call>, views: Map<string, View>, report: Report): void {
+function checkEnd(
+  { log, present }: Run,
+  calls: Map<string, Call>,
+  views: Map<string, View>,
+  handedOn: Map<string, number>,
+  report: Report,
+): void {
   for (const process of present)
-    for (const [name, { conversation, last = 0 }] of views) {
+    for (const [name, view] of views) {
+      const { conversation } = view;
+      // Whose account had confirmed all of its inbox before it came has nothing to see there.
+      const last = view.last ?? handedOn.get(conversation) ?? 0;
       const head = log[conversation]?.length ?? 0;
       if (name === `${process} ${conversation}` && last < head)
         report("behind", `${process} saw ${conversation} up to ${last} of ${head}`);

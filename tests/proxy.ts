@@ -9,8 +9,8 @@ import type { Random } from "./random.ts";
 /** How bad the network is. */
 const WEATHER = {
   life: { low: 500, high: 60_000 }, // bytes until a connection is reset, both ways together
-  late: 0.5, // share of resets that leave bytes on their way to the server
-  slow: { up: 0.5, down: 0.1 }, // probability that a piece is delayed, to the server and to the client
+  late: 0.7, // share of resets that leave bytes on their way to the server
+  slow: { up: 0.7, down: 0.1 }, // probability that a piece is delayed, to the server and to the client
   delay: 20, // ms at most; three times that for what is late
   split: 0.3, // probability that a piece is cut in two
 };
@@ -114,7 +114,7 @@ class Pipe {
         this.#proxy.late++;
         this.#cut = true;
         this.#client.terminate();
-        await pass(this.#random.between(1, 3 * WEATHER.delay));
+        await pass(this.#random.between(WEATHER.delay, 4 * WEATHER.delay));
       }
     }
     flow.outbox!.send(piece);

@@ -13,7 +13,7 @@ export class Recorder {
   counts = { said: 0, stored: 0, refused: 0, shown: 0, connections: 0, resumed: 0, repeated: 0 };
   /** Says of each process that have no outcome yet. */
   readonly open = new Map<string, number>();
-  /** The last seq each process has handed on: process and conversation to seq. */
+  /** The last seq each process has handed on: process and conversation to seq; and any process of an account: inbox to seq. */
   readonly positions = new Map<string, number>();
   #waiting: (() => void)[] = [];
 
@@ -49,6 +49,7 @@ export class Recorder {
     this.steps.push({ step: "shown", viewer: process, user, message: stored(message) });
     const conversation = message.to.startsWith("#") ? message.to : inboxOf(user);
     this.positions.set(`${process} ${conversation}`, message.seq);
+    if (conversation.startsWith("@")) this.positions.set(conversation, message.seq);
     this.#happened();
   }
 

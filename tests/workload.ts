@@ -78,7 +78,7 @@ export async function runWorkload(plan: Plan): Promise<Report> {
   await recorder.until(() => present.every((process) => !recorder.open.get(process)), END);
   const log = await readLog(server.port);
   const caughtUp = (process: string, name: string): boolean =>
-    (recorder.positions.get(`${process} ${name}`) ?? 0) >= (log[name]?.length ?? 0);
+    (recorder.positions.get(`${process} ${name}`) ?? recorder.positions.get(name) ?? 0) >= (log[name]?.length ?? 0);
   await recorder.until(
     () => people.every(({ process, conversations }) => conversations.every((name) => caughtUp(process, name))),
     END,
