@@ -3,16 +3,18 @@
 // Delivery is connection.ts's business, looks are display.ts's, keys are the console's. Called by client.ts.
 
 import { help, parseCommand } from "./commands.ts";
-import { complete } from "./completion.ts";
+import { complete, Known } from "./completion.ts";
 import type { Connection, Occurrence } from "./connection.ts";
 import type { Display } from "./display.ts";
 import { mentions } from "./display.ts";
 import type { Completion } from "./editor.ts";
 import type { Message, Ok, Request } from "./protocol.ts";
-import { failure, isRefusal, LOBBY, MAX_MESSAGE_LENGTH } from "./protocol.ts";
+import { failure, isRefusal, LOBBY } from "./protocol.ts";
 import type { Tab } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";
 import type { Console, Reader } from "./terminal.ts";
+import type { Typed } from "./turns.ts";
+import { readClassic, Turns, whyTooLong } from "./turns.ts";
 
 export interface ChatOptions {
   connection: Connection;
@@ -23,15 +25,10 @@ export interface ChatOptions {
   now?: () => number; // ms since 1970
 }
 
-/** What a typed line asks for; "message" is the word of classic mode that asks for a name and a text. */
-type Read = ReturnType<typeof parseCommand> | "message";
-
 const MOST_WAITING = 64; // typed lines not stored yet
-const MOST_LINES = 50; // lines of one message
-const MOST_NAMES = 500; // people and rooms remembered for completion, of each
 const BELL = 2_000; // ms between two bells
 const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
-const GOODBYE = 150; // ms a server may take to let go of a person; Ctrl+C has to feel like one
+const GOODBYE = 100; // ms a server may take to let go of a person; Ctrl+C has to feel like one
 const KEYS = [
   "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
   "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
@@ -45,12 +42,14 @@ export class Chat implements Reader {
   readonly #classic: boolean;
   readonly #now: () => number;
   readonly #tabs = new Tabs();
+  #entering = false; // the first rooms
   #partner: string | undefined; // who wrote to us last
-  #people: string[] = []; // who spoke last comes first
-  #rooms: string[] = []; // that the server told of
+  readonly #known = new Known();
   readonly #asked = new Set<Promise<void>>();
-  #queue: string[] = []; // typed lines behind a request whose answer decides what they mean
-  #busy: string | undefined; // that request, as it was typed; "" for entering the first rooms
+  readonly #turns = new Turns(
+    (line) => this.#perform(this.#read(line)),
+    () => this.#refresh(),
+  );
   #offline: { next: number } | undefined; // ms since 1970
   #ticker: Timer | undefined;
   #rang = 0; // ms since 1970
@@ -72,7 +71,8 @@ export class Chat implements Reader {
     this.#tabs.current = this.#start;
     const hearing = this.#hear();
     const entering = Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to }));
-    this.#wait("", Promise.all(entering));
+    this.#entering = true;
+    this.#turns.wait(Promise.all(entering).then(() => (this.#entering = false)));
     this.#console.listen(this);
     await Promise.race([hearing, this.#over.promise]);
     clearInterval(this.#ticker);
@@ -93,13 +93,13 @@ export class Chat implements Reader {
     if (!this.#console.plain) {
       if (this.#waiting().length >= MOST_WAITING)
         return `${MOST_WAITING} lines wait already. This one stays here until some are sent.`;
-      if (verb === "exit" && this.#busy !== undefined) return void this.#leave(0);
+      if (verb === "exit" && this.#turns.waiting.length > 0) return void this.#leave(0);
       if (/^\/(?!\/|login|register)/.test(text)) this.#console.print(this.#display.dim(this.#prompt() + text));
     }
     const complaint = verb === "say" ? whyTooLong(text.trimEnd()) : undefined;
     if (complaint !== undefined) return complaint;
-    this.#queue.push(text);
-    this.#work();
+    this.#turns.add(text);
+    this.#refresh();
     return undefined;
   }
 
@@ -121,39 +121,15 @@ export class Chat implements Reader {
   }
 
   complete(before: string): Completion {
-    return complete(before, { people: this.#people, rooms: [...this.#tabs.names, ...this.#rooms] });
+    return complete(before, this.#known.people, [...this.#tabs.names, ...this.#known.rooms]);
   }
 
-  #read(text: string): Read {
+  #read(text: string): Typed {
     const place = { user: this.#user, room: this.#tabs.current, partner: this.#partner };
-    if (this.#classic) {
-      const words = text.trim();
-      if (place.room !== LOBBY && words !== "leave") return { type: "say", to: place.room, text: text.trimEnd() };
-      if (words === "message") return "message";
-      if (/^(who|leave|exit|join \S+)$/.test(words)) return parseCommand(`/${words}`, place);
-    }
-    return parseCommand(text, place);
+    return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }
 
-  /** Takes typed lines in their turn. One that changes where later ones go, or that is answered by lines, is waited for. */
-  #work(): void {
-    while (this.#queue.length > 0 && this.#busy === undefined) {
-      const line = this.#queue.shift()!;
-      const pending = this.#perform(this.#read(line));
-      if (pending !== undefined) this.#wait(line, pending);
-    }
-    this.#refresh();
-  }
-
-  #wait(line: string, pending: Promise<unknown>): void {
-    this.#busy = line;
-    void pending.finally(() => {
-      this.#busy = undefined;
-      this.#work();
-    });
-  }
-
-  #perform(typed: Read): Promise<void> | undefined {
+  #perform(typed: Typed): Promise<void> | undefined {
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#print(this.#display.event(failure(typed)));
@@ -208,7 +184,7 @@ export class Chat implements Reader {
         return this.#print(this.#display.rule("now"));
       }
       case "rooms":
-        this.#rooms = (answer.rooms ?? []).slice(0, MOST_NAMES).map(({ to }) => to);
+        this.#known.rooms = (answer.rooms ?? []).map(({ to }) => to);
     }
     this.#print(this.#display.event(answer, request));
   }
@@ -217,8 +193,8 @@ export class Chat implements Reader {
 
   #entered(name: string, { users = [], seq = 0 }: Ok): void {
     const early = this.#tabs.enter(name, seq);
-    for (const user of users) this.#meet(user, false);
-    if (this.#busy !== "") this.#tabs.current = name; // at the start it is known already
+    this.#known.met(users, this.#user);
+    if (!this.#entering) this.#tabs.current = name; // at the start it is known already
     const others = users.filter((user) => user !== this.#user);
     if (this.#isShown(name)) this.#print(this.#display.rule(`You are in ${name}, ${company(others)}`));
     for (const message of early) this.#place(this.#tabs.get(name)!, message);
@@ -253,7 +229,7 @@ export class Chat implements Reader {
       case "joined":
       case "left": {
         const { to, users } = occurrence;
-        for (const user of users) this.#meet(user, false);
+        this.#known.met(users, this.#user);
         if (to === "*" || (this.#tabs.get(to) !== undefined && this.#isShown(to)))
           this.#print(this.#display.event(occurrence));
         return;
@@ -273,14 +249,14 @@ export class Chat implements Reader {
 
   #hearMessage(message: Message): void {
     const { to, from } = message;
-    if (from !== this.#user) this.#meet(from, true);
+    if (from !== this.#user) this.#known.heard(from);
     if (to.startsWith("#")) {
       const tab = this.#tabs.get(to);
       if (tab !== undefined) this.#place(tab, message);
       return;
     }
     const loud = this.#isLoud(message);
-    if (from === this.#user) this.#meet(to, true);
+    if (from === this.#user) this.#known.heard(to);
     else this.#partner = from;
     this.#print(this.#display.message(message, { loud }));
     if (loud) this.#ring();
@@ -312,12 +288,6 @@ export class Chat implements Reader {
     this.#console.bell();
   }
 
-  #meet(user: string, spoke: boolean): void {
-    if (user === this.#user) return;
-    if (spoke) this.#people = [user, ...this.#people.filter((name) => name !== user)].slice(0, MOST_NAMES);
-    else if (this.#people.length < MOST_NAMES && !this.#people.includes(user)) this.#people.push(user);
-  }
-
   // ---- the connection ----
 
   #lost(retry: number): void {
@@ -347,7 +317,7 @@ export class Chat implements Reader {
 
   async #depart(patience: number | undefined): Promise<void> {
     const answered = (async () => {
-      while (this.#asked.size > 0 || this.#queue.length > 0) await Promise.all(this.#asked);
+      while (this.#asked.size > 0 || this.#turns.waiting.length > 0) await Promise.all(this.#asked);
     })();
     if (patience === undefined) await answered;
     else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
@@ -370,7 +340,7 @@ export class Chat implements Reader {
   /** Typed lines that are not stored yet, in order. */
   #waiting(): string[] {
     const said = this.#connection.waiting.map(({ text }) => text);
-    return [...said, ...(this.#busy ? [this.#busy] : []), ...this.#queue];
+    return [...said, ...this.#turns.waiting];
   }
 
   #prompt(): string {
@@ -385,15 +355,6 @@ export class Chat implements Reader {
     });
     this.#console.footer(this.#prompt(), rows);
   }
-}
-
-function whyTooLong(text: string): string | undefined {
-  const { length } = [...text];
-  const lines = text.split("\n").length;
-  const count = (n: number) => n.toLocaleString("en");
-  if (length > MAX_MESSAGE_LENGTH)
-    return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
-  return lines > MOST_LINES ? `That message has ${lines} lines; ${MOST_LINES} fit. Nothing was sent.` : undefined;
 }
 
 function company(others: string[]): string {

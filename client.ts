@@ -22,7 +22,7 @@ import { Terminal } from "./terminal.ts";
 export { connect, receiveMessages, Refused };
 
 const EXIT = { done: 0, failed: 1, usage: 2, unreachable: 3, refused: 4, interrupted: 130 } as const;
-const LAST_WORDS = 150; // ms a terminal may take to show them
+const LAST_WORDS = 50; // ms a terminal may take to show them
 const SIGNALS = { SIGHUP: 129, SIGINT: EXIT.interrupted, SIGTERM: 143 } as const;
 
 export interface ClientOptions {

@@ -3,20 +3,33 @@
 
 import { COMMANDS } from "./commands.ts";
 
-export interface Known {
-  people: readonly string[]; // who spoke last comes first
-  rooms: readonly string[]; // with their #
+const MOST_CHOICES = 20; // worth showing
+const MOST_NAMES = 500; // remembered
+
+/** Who and what somebody has met, so that it need not be typed again. */
+export class Known {
+  people: string[] = []; // who spoke last comes first
+  rooms: string[] = []; // that the server told of, with their #
+
+  /** Somebody spoke, or was spoken to. */
+  heard(name: string): void {
+    this.people = [name, ...this.people.filter((one) => one !== name)].slice(0, MOST_NAMES);
+  }
+  /** Somebody is here. */
+  met(names: readonly string[], self: string): void {
+    const all = new Set([...this.people, ...names.slice(0, MOST_NAMES)]);
+    all.delete(self);
+    this.people = [...all].slice(0, MOST_NAMES);
+  }
 }
 
-const MOST = 20; // choices worth showing
-
 /** The choices for the word that ends the text before the cursor; each replaces it from `start` on. */
-export function complete(before: string, { people, rooms }: Known): { start: number; choices: string[] } {
+export function complete(before: string, people: readonly string[], rooms: readonly string[]) {
   const word = /\S*$/.exec(before)![0];
   const start = before.length - word.length;
   const choose = (all: readonly string[]) => ({
     start,
-    choices: [...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).slice(0, MOST),
+    choices: [...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).slice(0, MOST_CHOICES),
   });
   if (start === 0 && word.startsWith("/") && !word.startsWith("//")) {
     const usable = COMMANDS.filter(({ when }) => when !== "signed out");

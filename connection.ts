@@ -2,11 +2,14 @@
 // signs in by token, resumes every room and the inbox where it stopped, sends what is unanswered again, and hands on every
 // message once and in order. Never prints and never asks a person. Called by client.ts and by bots.
 
+import type { Occurrence } from "./feed.ts";
+import { Feed } from "./feed.ts";
 import type { Encryption, Link, OnWire } from "./link.ts";
 import { openLink, Refused } from "./link.ts";
 import type { Event, Failure, Message, Ok, Request } from "./protocol.ts";
-import { failure, LIMITS, MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol.ts";
+import { failure, LIMITS } from "./protocol.ts";
 
+export type { Occurrence };
 export interface ConnectOptions {
   host?: string; // "localhost"
   port?: number; // 12345
@@ -20,20 +23,9 @@ export interface ConnectOptions {
   onWire?: OnWire;
 }
 
-/** What a connection hands on: what others do, and what becomes of the connection itself. `missed` messages follow an
- *  `online` that ended an `offline`; `reset` says that the server was restored from an older copy of this conversation. */
-export type Occurrence =
-  | Exclude<Event, { type: "ok" | "ping" }>
-  | { type: "online"; missed: number }
-  | { type: "offline"; reason: string; retry: number } // ms until the next try
-  | { type: "reset"; to: string };
-
 const BACKOFF = { first: 1_000, most: 30_000 }; // ms, doubled from try to try, jittered so that a class does not return at once
 const GOODBYE = 1_000; // ms a server may take to answer `exit`
 const WINDOW = 32; // requests under way; more would only wait at the server
-const MOST_UNREAD = 1_000; // events that may wait for the reader before the socket is no longer read
-const MOST_NAMES = 1_000; // of one `joined` or `left`
-const MOST_HELD = 2_000; // missed messages that are counted before they are handed on
 
 interface Pending {
   request: Request & { id: string };
@@ -75,9 +67,7 @@ export class Connection {
   #paused = false; // the socket is not read
   #closed = false;
 
-  #unread: Occurrence[] = [];
-  #held: Occurrence[] | undefined; // while resuming, so that their number can be told first
-  #reader: (() => void) | undefined;
+  readonly #feed = new Feed(() => this.#pace());
   #seen = 0; // inbox seq handed on
   #confirmed = 0; // inbox seq the server was told of
 
@@ -105,6 +95,7 @@ export class Connection {
     try {
       await this.#attempt();
       this.#started = true;
+      this.#pace();
     } catch (problem) {
       await this.close();
       throw problem;
@@ -143,13 +134,8 @@ export class Connection {
   /** The next occurrence, `undefined` when the connection is closed and all was read. */
   async next(): Promise<Occurrence | undefined> {
     this.#confirm();
-    while (this.#unread.length === 0) {
-      if (this.#closed) return undefined;
-      await new Promise<void>((resolve) => (this.#reader = resolve));
-    }
-    const next = this.#unread.shift()!;
-    if (next.type === "message" && !next.to.startsWith("#")) this.#seen = next.seq;
-    this.#pace();
+    const next = await this.#feed.next();
+    if (next?.type === "message" && !next.to.startsWith("#")) this.#seen = Math.max(this.#seen, next.seq);
     return next;
   }
 
@@ -164,7 +150,7 @@ export class Connection {
     for (const { reject } of this.#unanswered.values())
       reject(new Refused({ code: "closed", text: "The connection was closed before this was answered." }));
     this.#unanswered.clear();
-    this.#reader?.();
+    this.#feed.close();
     if (this.#link === undefined) return;
     const link = this.#link;
     link.send({ type: "exit" });
@@ -188,7 +174,7 @@ export class Connection {
         return this.#again();
       }
       if (code === "bad_login") {
-        this.#tell({ type: "error", code, text: "Your password was changed, so you are signed out." });
+        this.#feed.tell({ type: "error", code, text: "Your password was changed, so you are signed out." });
         return void this.close();
       }
       this.#later((problem as Error).message, problem instanceof Refused ? problem.after : undefined);
@@ -202,7 +188,7 @@ export class Connection {
     if (this.#closed) return link.end();
     this.#link = link;
     this.#paused = false;
-    this.#held = [];
+    this.#feed.hold();
     link.listen(
       (event) => this.#receive(event, link),
       () => this.#lost(link),
@@ -227,7 +213,7 @@ export class Connection {
     if (!this.#positions.has("@")) this.#positions.set("@", signedIn.seq ?? 0);
     this.#failures = 0;
     this.#online = true;
-    this.#release();
+    this.#feed.release(true);
     this.#send();
   }
 
@@ -236,7 +222,7 @@ export class Connection {
     const answer = await this.#exchange({ type: "join", to, ...(since !== undefined && { since }) });
     if (answer.type === "error") {
       this.#rooms.delete(to);
-      this.#tell(answer);
+      this.#feed.tell(answer);
     }
   }
 
@@ -244,7 +230,7 @@ export class Connection {
   #place(to: string, { seq = 0, reset }: Ok): void {
     if (reset) {
       this.#positions.delete(to);
-      this.#tell({ type: "reset", to });
+      this.#feed.tell({ type: "reset", to });
     }
     if (this.#positions.has(to)) return;
     if (to !== "@") this.#positions.set(to, this.#options.backlog === false ? seq : Math.max(0, seq - LIMITS.backlog));
@@ -274,7 +260,7 @@ export class Connection {
     for (const pending of this.#unanswered.values()) pending.sent = false;
     clearTimeout(this.#resend);
     this.#resend = undefined;
-    this.#release();
+    this.#feed.release(false);
     if (!this.#online) return; // a try that failed says so itself
     this.#online = false;
     if (!this.#closed) this.#later("The connection was lost.");
@@ -283,7 +269,7 @@ export class Connection {
   #later(reason: string, after?: number): void {
     const ceiling = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
     const retry = Math.max(Math.round(ceiling * (0.5 + Math.random() / 2)), (after ?? 0) * 1000);
-    this.#tell({ type: "offline", reason, retry });
+    this.#feed.tell({ type: "offline", reason, retry });
     this.#retry = setTimeout(() => void this.#again(), retry);
   }
 
@@ -320,6 +306,7 @@ export class Connection {
       return true;
     }
     this.#unanswered.delete(id);
+    this.#pace();
     const { request } = pending;
     if (answer.type === "error") pending.reject(new Refused(answer));
     else {
@@ -357,7 +344,7 @@ export class Connection {
           this.#exchanges.delete(event.id!);
           exchange(event);
         } else if (event.id !== undefined) void this.#settle(event.id, event);
-        else if (event.type === "error") this.#tell(event);
+        else if (event.type === "error") this.#feed.tell(event);
         return;
       }
       case "message": {
@@ -366,45 +353,20 @@ export class Connection {
         if (last !== undefined && event.seq > last + 1) return link.cut(); // a hole: come back and resume before it
         const answers = event.from === this.user && this.#settle(event.id, event);
         // A retry from an earlier life of this program is answered by a message from before: told, for it was asked for.
-        if (last !== undefined && event.seq <= last) return answers ? this.#tell(bounded(event)) : undefined;
+        if (last !== undefined && event.seq <= last) return answers ? this.#feed.tell(event) : undefined;
         this.#positions.set(conversation, event.seq);
-        return this.#tell(bounded(event));
+        return this.#feed.tell(event);
       }
       default:
-        return this.#tell(bounded(event));
+        return this.#feed.tell(event);
     }
-  }
-
-  #tell(occurrence: Occurrence): void {
-    if (this.#held !== undefined) {
-      this.#held.push(occurrence);
-      if (this.#held.length >= MOST_HELD) this.#release();
-      return;
-    }
-    this.#unread.push(occurrence);
-    this.#pace();
-    this.#reader?.();
-    this.#reader = undefined;
   }
 
   /** Stops reading the socket while much waits for the reader; but not while somebody waits for an answer, which may be
    *  the reader itself: it could not go on, and the answer would stay in the socket. */
   #pace(): void {
-    const most = this.#paused ? MOST_UNREAD / 2 : MOST_UNREAD;
-    const pause = this.#started && this.#unanswered.size === 0 && this.#unread.length >= most;
+    const pause = this.#started && this.#unanswered.size === 0 && this.#feed.full;
     if (pause !== this.#paused) this.#link?.pause((this.#paused = pause));
-  }
-
-  /** Hands on what was held back, its number first; nothing if that was done before. */
-  #release(): void {
-    const held = this.#held;
-    this.#held = undefined;
-    if (held === undefined) return;
-    if (this.#online || held.length > 0) {
-      const missed = held.filter(({ type }) => type === "message").length;
-      this.#tell({ type: "online", missed });
-    }
-    for (const occurrence of held) this.#tell(occurrence);
   }
 
   /** Tells the server how far the inbox was read. Lost on the way, it is told again with the next message. */
@@ -413,12 +375,4 @@ export class Connection {
     this.#confirmed = this.#seen;
     this.#link.send({ type: "seen", seq: this.#seen });
   }
-}
-
-/** An event no larger than an honest server sends it, so that what waits for the reader stays bounded. */
-function bounded<E extends Exclude<Event, Ok | { type: "ping" }>>(event: E): E {
-  if ("users" in event && event.users.length > MOST_NAMES) return { ...event, users: event.users.slice(0, MOST_NAMES) };
-  return "text" in event && event.text.length > MAX_MESSAGE_LENGTH
-    ? { ...event, text: truncateMessage(event.text).text }
-    : event;
 }

@@ -6,6 +6,7 @@ import { writeSync } from "node:fs";
 import { emitKeypressEvents } from "node:readline";
 import type { Completion, Key, Outcome } from "./editor.ts";
 import { Editor } from "./editor.ts";
+import { fit, layout, wrap } from "./rows.ts";
 
 /** Where a person sits: lines printed, questions asked, lines typed. */
 export interface Console {
@@ -51,7 +52,6 @@ const MOST_AHEAD = 1_000; // keys kept for the next question
 const MOST_ROWS = 12; // rows of the typed text that are shown at once
 const MOST_UNWRITTEN = 256 * 1024; // characters on their way to the screen
 const CONTINUE = 200; // ms after which a Ctrl+Z that did not stop us is over
-const HANG = "  ";
 
 interface Drawn {
   widths: number[]; // columns of every row of the footer
@@ -324,43 +324,6 @@ export class Terminal implements Console {
       // The terminal is gone already.
     }
   };
-}
-
-/** A text broken at words into rows, the later ones indented. A longer word stays whole: the terminal breaks it, and it
- *  can be copied in one piece. */
-function wrap(line: string, columns: number): string[] {
-  if (Bun.stringWidth(line) <= columns) return [line];
-  const rows = Bun.wrapAnsi(line, columns - HANG.length, { trim: false }).split("\n");
-  return rows.map((row, i) => (i === 0 ? row : HANG + row.replace(/^((?:\x1b\[[\d;]*m)*) /, "$1")));
-}
-
-/** A row cut to a width. */
-function fit(row: string, width: number): string {
-  return Bun.stringWidth(row) <= width ? row : Bun.sliceAnsi(row, 0, width - 1) + "…";
-}
-
-/** The prompt and the typed text as rows of at most `width` columns, and where the cursor stands among them. */
-export function layout(prompt: string, text: string, cursor: number, width: number) {
-  const rows = [""];
-  let column = 0;
-  let at: { row: number; column: number } | undefined;
-  const place = (grapheme: string): void => {
-    const shown = grapheme === "\t" ? "    " : grapheme;
-    const wide = grapheme === "\n" ? 0 : Bun.stringWidth(shown);
-    if (grapheme === "\n" || column + wide > width) {
-      rows.push(grapheme === "\n" ? HANG : "");
-      column = Bun.stringWidth(rows.at(-1)!);
-    }
-    if (grapheme === "\n") return;
-    rows[rows.length - 1] += shown;
-    column += wide;
-  };
-  for (const { segment } of new Intl.Segmenter().segment(prompt)) place(segment);
-  for (const { segment, index } of new Intl.Segmenter().segment(text)) {
-    if (index >= cursor) at ??= { row: rows.length - 1, column };
-    place(segment);
-  }
-  return { rows, ...(at ?? { row: rows.length - 1, column }) };
 }
 
 function choicesRow({ choices }: Editor): string {

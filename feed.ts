@@ -1,0 +1,93 @@
+// feed.ts: what has happened on a connection and was not read yet: a bounded queue for one reader. Holds back what was
+// missed while a connection resumes, so that its number can be told first. Knows no socket. Called by connection.ts.
+
+import type { Event } from "./protocol.ts";
+import { MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol.ts";
+
+/** What a connection hands on: what others do, and what becomes of the connection itself. `missed` messages follow an
+ *  `online` that ended an `offline`; `reset` says that the server was restored from an older copy of this conversation. */
+export type Occurrence =
+  | Exclude<Event, { type: "ok" | "ping" }>
+  | { type: "online"; missed: number }
+  | { type: "offline"; reason: string; retry: number } // ms until the next try
+  | { type: "reset"; to: string };
+
+const MOST_UNREAD = 1_000; // events that may wait for the reader before the socket is no longer read
+const MOST_HELD = 2_000; // missed messages that are counted before they are handed on
+const MOST_NAMES = 1_000; // of one `joined` or `left`
+
+export class Feed {
+  readonly #onChange: () => void;
+  /** Nothing more should come in until the reader has caught up. */
+  full = false;
+  #unread: Occurrence[] = [];
+  #held: Occurrence[] | undefined;
+  #reader: (() => void) | undefined;
+  #closed = false;
+
+  /** `onChange` is called when `full` has changed. */
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  tell(occurrence: Occurrence): void {
+    if (this.#held !== undefined) {
+      this.#held.push(bounded(occurrence));
+      if (this.#held.length >= MOST_HELD) this.release(true);
+      return;
+    }
+    this.#unread.push(bounded(occurrence));
+    if (this.#unread.length >= MOST_UNREAD) this.#fill(true);
+    this.#wake();
+  }
+
+  /** From now on everything is held back. */
+  hold(): void {
+    this.#held = [];
+  }
+
+  /** Hands on what was held back; the number of its messages first, if that is because we are online. */
+  release(online: boolean): void {
+    const held = this.#held;
+    if (held === undefined) return;
+    this.#held = undefined;
+    if (online) this.tell({ type: "online", missed: held.filter(({ type }) => type === "message").length });
+    for (const occurrence of held) this.tell(occurrence);
+  }
+
+  /** The next occurrence, `undefined` when the feed is closed and all was read. */
+  async next(): Promise<Occurrence | undefined> {
+    while (this.#unread.length === 0) {
+      if (this.#closed) return undefined;
+      await new Promise<void>((resolve) => (this.#reader = resolve));
+    }
+    const next = this.#unread.shift();
+    if (this.#unread.length < MOST_UNREAD / 2) this.#fill(false);
+    return next;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#wake();
+  }
+
+  #fill(full: boolean): void {
+    if (full === this.full) return;
+    this.full = full;
+    this.#onChange();
+  }
+
+  #wake(): void {
+    this.#reader?.();
+    this.#reader = undefined;
+  }
+}
+
+/** No larger than an honest server sends it, so that what waits for the reader stays bounded. */
+function bounded(occurrence: Occurrence): Occurrence {
+  if ("users" in occurrence && occurrence.users.length > MOST_NAMES)
+    return { ...occurrence, users: occurrence.users.slice(0, MOST_NAMES) };
+  if ("text" in occurrence && occurrence.text.length > MAX_MESSAGE_LENGTH)
+    return { ...occurrence, text: truncateMessage(occurrence.text).text };
+  return occurrence;
+}

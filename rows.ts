@@ -1,0 +1,41 @@
+// rows.ts: text as rows of a terminal: broken at words, cut to a width, or laid out with a cursor in it. Counts columns, not
+// characters: wide ones take two, those of several parts one place. Pure. Called by terminal.ts.
+
+const HANG = "  "; // before every row that continues another
+
+/** A text broken at words into rows, the later ones indented. A longer word stays whole: the terminal breaks it, and it
+ *  can be copied in one piece. */
+export function wrap(line: string, columns: number): string[] {
+  if (Bun.stringWidth(line) <= columns) return [line];
+  const rows = Bun.wrapAnsi(line, columns - HANG.length, { trim: false }).split("\n");
+  return rows.map((row, i) => (i === 0 ? row : HANG + row.replace(/^((?:\x1b\[[\d;]*m)*) /, "$1")));
+}
+
+/** A row cut to a width. */
+export function fit(row: string, width: number): string {
+  return Bun.stringWidth(row) <= width ? row : Bun.sliceAnsi(row, 0, width - 1) + "…";
+}
+
+/** The prompt and the typed text as rows of at most `width` columns, and where the cursor stands among them. */
+export function layout(prompt: string, text: string, cursor: number, width: number) {
+  const rows = [""];
+  let column = 0;
+  let at: { row: number; column: number } | undefined;
+  const place = (grapheme: string): void => {
+    const shown = grapheme === "\t" ? "    " : grapheme;
+    const wide = grapheme === "\n" ? 0 : Bun.stringWidth(shown);
+    if (grapheme === "\n" || column + wide > width) {
+      rows.push(grapheme === "\n" ? HANG : "");
+      column = Bun.stringWidth(rows.at(-1)!);
+    }
+    if (grapheme === "\n") return;
+    rows[rows.length - 1] += shown;
+    column += wide;
+  };
+  for (const { segment } of new Intl.Segmenter().segment(prompt)) place(segment);
+  for (const { segment, index } of new Intl.Segmenter().segment(text)) {
+    if (index >= cursor) at ??= { row: rows.length - 1, column };
+    place(segment);
+  }
+  return { rows, ...(at ?? { row: rows.length - 1, column }) };
+}
