@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import type { Chat } from "./harness.ts";
 import { PASSWORD, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
@@ -6,6 +6,7 @@ import type { Shape } from "./screen.ts";
 import { closeBrowser, NO_BROWSER, Screen } from "./screen.ts";
 
 if (NO_BROWSER !== undefined) console.log(`The page is not tested in a browser: ${NO_BROWSER}.`);
+setDefaultTimeout(20_000); // a browser on a busy machine
 afterAll(closeBrowser);
 
 /** A page of this server with somebody signed in. */

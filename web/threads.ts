@@ -33,11 +33,13 @@ export class Threads {
   readonly all = new Map<string, Thread>();
   readonly read: ReadMarks;
   readonly #user: string;
+  readonly #ask: Ask;
   #inboxRead = 0; // confirmed by this account before, wherever it was
   #inboxHead = 0;
 
-  constructor(user: string, read: ReadMarks) {
+  constructor(user: string, read: ReadMarks, ask: Ask) {
     this.#user = user;
+    this.#ask = ask;
     this.read = Object.assign(Object.create(null), read);
     this.get(LOBBY);
   }
@@ -79,11 +81,11 @@ export class Threads {
   }
 
   /** Reads what was said before what is here; without a thread, the newest of the inbox. */
-  async older(thread: Thread | undefined, limit: number, ask: Ask): Promise<void> {
+  async older(thread: Thread | undefined, limit: number): Promise<void> {
     const had = thread?.entries.length;
     for (let page = 0; page < INBOX_PAGES; page++) {
       const before = this.#oldest(thread)?.seq;
-      const answer = await ask({
+      const answer = await this.#ask({
         ...{ type: "history", to: thread === undefined ? "@" : place(thread), limit },
         ...(thread !== undefined && before !== undefined && { before }),
       });
@@ -96,8 +98,8 @@ export class Threads {
   }
 
   /** The newest messages of a thread that contain these words, oldest first. */
-  async find(thread: Thread, match: string, ask: Ask): Promise<Message[]> {
-    const answer = await ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
+  async find(thread: Thread, match: string): Promise<Message[]> {
+    const answer = await this.#ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
     const messages = answer.type === "ok" ? (answer.messages ?? []) : [];
     return messages.filter((message) => this.of(message) === thread);
   }
@@ -130,8 +132,9 @@ export class Threads {
   }
 
   /** A room was entered: what was said before the first visit is not new. */
-  entered({ name }: Thread, seq: number): void {
-    this.read[name] ??= seq;
+  entered({ to, users, seq }: { to: string; users: string[]; seq: number }): void {
+    this.get(to).users = new Set(users);
+    this.read[to] ??= seq;
   }
 
   /** Signed in: everything up to the head counts as read unless it is handed on after this. */

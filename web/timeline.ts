@@ -135,10 +135,9 @@ export class Timeline {
     setTimeout(() => (this.#log.ariaLive = "polite"), 200);
   }
 
-  #welcome({ name, complete }: Thread): string {
-    if (!complete && !name.startsWith("#")) return `Messages between you and ${name} will be here.`;
+  #welcome({ name }: Thread): string {
     return name.startsWith("#")
-      ? `This is the start of ${name}. Say hello!`
+      ? `This is the start of ${name}. Say hello! /help lists the commands.`
       : `Only you and ${name} read this. What you write waits for ${name} if they are away.`;
   }
 
