@@ -34,7 +34,7 @@ const FILES: Record<string, string> = {
   "/composer.ts": "web/composer.ts",
   "/dom.ts": "web/dom.ts",
   "/heading.ts": "web/heading.ts",
-  "/keys.ts": "web/keys.ts",
+  "/device.ts": "web/device.ts",
   "/memory.ts": "web/memory.ts",
   "/page.ts": "web/page.ts",
   "/search.ts": "web/search.ts",

@@ -85,7 +85,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     await alice.see("Not connected since", "#banner");
     await alice.say("while it was down, 1");
     await alice.say("while it was down, 2");
-    expect(await alice.texts(".queue .text")).toEqual(["while it was down, 1", "while it was down, 2"]);
+    expect(await alice.texts("#queue .text")).toEqual(["while it was down, 1", "while it was down, 2"]);
     await alice.read("void (document.getElementById('draft').value = '')");
     await alice.type("a draft");
 
@@ -95,7 +95,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     await bob.login("bob");
     await bob.join("#lobby");
     await alice.see("while it was down, 2", "#log");
-    await alice.until("document.querySelectorAll('.queue li').length === 0");
+    await alice.until("document.querySelectorAll('#queue li').length === 0");
     const { messages } = await bob.ask({ type: "history", to: "#lobby" });
     const stored = messages.map(({ text }: { text: string }) => text);
     expect(stored).toEqual(["before", "while it was down, 1", "while it was down, 2"]);

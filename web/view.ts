@@ -9,9 +9,9 @@ import { Banner } from "./banner.ts";
 import type { Occurrence, Waiting } from "./chat.ts";
 import { Chat } from "./chat.ts";
 import { Composer } from "./composer.ts";
+import { listenToDevice } from "./device.ts";
 import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
-import { listenToKeys } from "./keys.ts";
 import { keep, recall } from "./memory.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
@@ -61,8 +61,11 @@ export class View {
     const marks = recall<ReadMarks>("local", `read.${user}`) ?? {};
     this.#threads = new Threads(user, marks, (request) => this.#chat.ask(request));
     this.#current = this.#threads.get(recall<string>("session", `current.${user}`) ?? LOBBY);
-    const older = () => void this.#older();
-    this.#timeline = new Timeline(the("scroll", HTMLElement), user, older, () => this.#soon());
+    this.#timeline = new Timeline(user, {
+      wantsOlder: () => void this.#older(),
+      moved: () => this.#soon(),
+      jump: () => this.#toEnd(),
+    });
     this.#search = new Search((words) => this.#threads.find(this.#current, words));
     this.#composer = new Composer(user, () => this.#submit());
     this.#sidebar = new Sidebar(
@@ -307,7 +310,7 @@ export class View {
     }, SETTLE);
   }
   #refresh(): void {
-    const { name, users, complete, entries } = this.#current;
+    const { name, users } = this.#current;
     if (this.#chat.online && this.#isLookedAt(this.#current)) this.#threads.markRead(this.#current);
     keep("local", `read.${this.#user}`, this.#threads.read);
     keep("local", `rooms.${this.#user}`, this.#chat.rooms);
@@ -319,35 +322,23 @@ export class View {
       ...{ joined: this.#chat.rooms, rooms: this.#rooms, present: this.#present },
     });
     this.#heading.show({ name, users, present: this.#present.has(name), unread, calls });
-    the("older", HTMLButtonElement).hidden = complete || entries.length === 0;
-    const below = this.#threads.unread(this.#current).length;
-    const jump = the("jump", HTMLButtonElement);
-    jump.hidden = this.#timeline.following;
-    jump.textContent = below > 0 ? `↓ ${below} new` : "↓ Newest";
+    this.#timeline.showButtons(this.#threads.unread(this.#current).length);
   }
 
   // ---- hands on the page ----
 
   #wire(): void {
-    the("older", HTMLButtonElement).onclick = () => void this.#older();
-    the("jump", HTMLButtonElement).onclick = () => this.#toEnd();
-    listenToKeys({
+    listenToDevice({
       step: (by) => this.#step(by),
       openUnread: () => this.#sidebar.unread[0] !== undefined && this.#open(this.#sidebar.unread[0]),
       back: () => this.#back(),
       write: () => this.#composer.focus(),
-    });
-    document.onvisibilitychange = () => {
-      if (!document.hidden) this.#chat.probe();
-      this.#soon();
-    };
-    window.ononline = () => this.#chat.probe();
-    window.onoffline = () => this.#chat.unplug();
-    window.onpagehide = () => keep("session", `waiting.${this.#user}`, this.#chat.waiting);
-    // Phones that lay the keyboard over the page instead of making it smaller.
-    const { visualViewport } = window;
-    visualViewport?.addEventListener("resize", () => {
-      document.documentElement.style.setProperty("--height", `${visualViewport.height}px`);
+      wake: () => {
+        this.#chat.probe();
+        this.#soon();
+      },
+      unplug: () => this.#chat.unplug(),
+      hide: () => this.#showWaiting(),
     });
   }
 
