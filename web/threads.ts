@@ -18,7 +18,7 @@ export interface Thread {
   entries: Entry[];
   users: Set<string>; // who is in the room
   fresh: number | undefined; // seq of the first message that was not seen when it came
-  complete: boolean; // nothing older is on the server
+  exhausted: boolean; // nothing older was found
 }
 
 /** What outlives the page, by thread: the seq up to which it was read. */
@@ -47,7 +47,7 @@ export class Threads {
   get(name: string): Thread {
     const known = this.all.get(name);
     if (known !== undefined) return known;
-    const thread: Thread = { name, entries: [], users: new Set(), fresh: undefined, complete: false };
+    const thread: Thread = { name, entries: [], users: new Set(), fresh: undefined, exhausted: false };
     this.all.set(name, thread);
     return thread;
   }
@@ -76,7 +76,7 @@ export class Threads {
   trim(thread: Thread): boolean {
     if (thread.entries.length <= KEPT * 1.5 || !thread.name.startsWith("#")) return false;
     thread.entries = thread.entries.slice(-KEPT);
-    thread.complete = false;
+    thread.exhausted = false;
     return true;
   }
 
@@ -92,9 +92,14 @@ export class Threads {
       const messages = answer.type === "ok" ? (answer.messages ?? []) : [];
       for (const message of messages) this.add(message);
       if (thread === undefined || answer.type === "error") return;
-      if (messages.length === 0 || messages[0]!.seq === 1) thread.complete = true;
-      if (thread.complete || thread.entries.length !== had) return;
+      if (messages.length === 0) thread.exhausted = true;
+      if (this.isComplete(thread) || thread.entries.length !== had) return;
     }
+  }
+
+  /** Whether nothing older is on the server. */
+  isComplete(thread: Thread): boolean {
+    return thread.exhausted || this.#oldest(thread)?.seq === 1;
   }
 
   /** The newest messages of a thread that contain these words, oldest first. */
@@ -153,7 +158,7 @@ export class Threads {
       if (to === "@" ? thread.name.startsWith("#") : thread.name !== to) continue;
       thread.entries = thread.entries.filter(({ type }) => type === "note");
       thread.fresh = undefined;
-      thread.complete = false;
+      thread.exhausted = false;
       delete this.read[thread.name];
     }
     if (to === "@") this.#inboxRead = this.#inboxHead = 0;

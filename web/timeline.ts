@@ -73,11 +73,12 @@ export class Timeline {
     new ResizeObserver(() => this.#follow()).observe(box); // a keyboard opens, a line of the composer grows
   }
 
-  /** `unread`: of the thread that is shown. */
-  showButtons(unread: number): void {
-    this.#older.hidden = this.#thread === undefined || this.#thread.complete || this.#thread.entries.length === 0;
+  /** `unread`: of the thread that is shown; `more`: there may be older messages. */
+  showButtons(unread: number, more: boolean): void {
+    this.#older.hidden = !more || this.#last === undefined;
     this.#jump.hidden = this.#following;
     this.#jump.textContent = unread > 0 ? `↓ ${unread} new` : "↓ Newest";
+    this.#follow();
   }
 
   /** Whether the reader sees the newest message, and the next one as it comes. */

@@ -282,7 +282,7 @@ export class View {
   /** Reads what was said before. */
   async #older(limit = 100): Promise<void> {
     const thread = this.#current;
-    if (this.#loading || thread.complete || !this.#chat.online) return;
+    if (this.#loading || this.#threads.isComplete(thread) || !this.#chat.online) return;
     this.#loading = true;
     await this.#threads.older(thread, limit);
     this.#loading = false;
@@ -322,7 +322,7 @@ export class View {
       ...{ joined: this.#chat.rooms, rooms: this.#rooms, present: this.#present },
     });
     this.#heading.show({ name, users, present: this.#present.has(name), unread, calls });
-    this.#timeline.showButtons(this.#threads.unread(this.#current).length);
+    this.#timeline.showButtons(this.#threads.unread(this.#current).length, !this.#threads.isComplete(this.#current));
   }
 
   // ---- hands on the page ----
