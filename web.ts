@@ -30,11 +30,19 @@ const HEADERS = {
 const FILES: Record<string, string> = {
   "/": "web/index.html",
   "/style.css": "web/style.css",
-  ...Object.fromEntries(
-    ["banner", "chat", "composer", "dom", "memory", "page", "search", "sidebar", "threads", "timeline", "view"].map(
-      (name) => [`/${name}.ts`, `web/${name}.ts`],
-    ),
-  ),
+  "/banner.ts": "web/banner.ts",
+  "/chat.ts": "web/chat.ts",
+  "/composer.ts": "web/composer.ts",
+  "/dom.ts": "web/dom.ts",
+  "/heading.ts": "web/heading.ts",
+  "/device.ts": "web/device.ts",
+  "/memory.ts": "web/memory.ts",
+  "/page.ts": "web/page.ts",
+  "/search.ts": "web/search.ts",
+  "/sidebar.ts": "web/sidebar.ts",
+  "/threads.ts": "web/threads.ts",
+  "/timeline.ts": "web/timeline.ts",
+  "/view.ts": "web/view.ts",
   "/commands.ts": "commands.ts",
   "/protocol.ts": "protocol.ts",
 };
@@ -216,6 +224,10 @@ const stripper = new Bun.Transpiler({ loader: "ts", target: "browser" });
 /** A page for the projector: where everybody may join, in letters for the last row. */
 function projector(addresses: string[]): string {
   const links = addresses.map((address) => `<li><a href="${Bun.escapeHTML(address)}">${Bun.escapeHTML(address)}</a>`);
+  const isAlone = addresses.every((address) => /^http:\/\/(localhost|127\.[\d.]+|\[::1\]):/.test(address));
+  const hint = isAlone
+    ? "So far only this computer can. To let everybody in, start the server with <code>--lan</code>."
+    : "Choose a name and a password of 8 or more characters. Nothing to install.";
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -228,7 +240,7 @@ function projector(addresses: string[]): string {
 <h1>Join the chat</h1>
 <p>Open this in a browser, on a laptop or a phone:</p>
 <ul>${links.join("")}</ul>
-<p>Choose a name and a password of 8 or more characters. Nothing to install.</p>
+<p>${hint}</p>
 </main>
 `;
 }

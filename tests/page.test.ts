@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, test } from "bun:test";
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import type { Chat } from "./harness.ts";
 import { PASSWORD, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
@@ -6,6 +6,7 @@ import type { Shape } from "./screen.ts";
 import { closeBrowser, NO_BROWSER, Screen } from "./screen.ts";
 
 if (NO_BROWSER !== undefined) console.log(`The page is not tested in a browser: ${NO_BROWSER}.`);
+setDefaultTimeout(20_000); // a browser on a busy machine
 afterAll(closeBrowser);
 
 /** A page of this server with somebody signed in. */
@@ -84,7 +85,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     await alice.see("Not connected since", "#banner");
     await alice.say("while it was down, 1");
     await alice.say("while it was down, 2");
-    expect(await alice.texts(".queue .text")).toEqual(["while it was down, 1", "while it was down, 2"]);
+    expect(await alice.texts("#queue .text")).toEqual(["while it was down, 1", "while it was down, 2"]);
     await alice.read("void (document.getElementById('draft').value = '')");
     await alice.type("a draft");
 
@@ -94,7 +95,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     await bob.login("bob");
     await bob.join("#lobby");
     await alice.see("while it was down, 2", "#log");
-    await alice.until("document.querySelectorAll('.queue li').length === 0");
+    await alice.until("document.querySelectorAll('#queue li').length === 0");
     const { messages } = await bob.ask({ type: "history", to: "#lobby" });
     const stored = messages.map(({ text }: { text: string }) => text);
     expect(stored).toEqual(["before", "while it was down, 1", "while it was down, 2"]);

@@ -18,7 +18,7 @@ export interface Thread {
   entries: Entry[];
   users: Set<string>; // who is in the room
   fresh: number | undefined; // seq of the first message that was not seen when it came
-  complete: boolean; // nothing older is on the server
+  exhausted: boolean; // nothing older was found
 }
 
 /** What outlives the page, by thread: the seq up to which it was read. */
@@ -33,11 +33,13 @@ export class Threads {
   readonly all = new Map<string, Thread>();
   readonly read: ReadMarks;
   readonly #user: string;
+  readonly #ask: Ask;
   #inboxRead = 0; // confirmed by this account before, wherever it was
   #inboxHead = 0;
 
-  constructor(user: string, read: ReadMarks) {
+  constructor(user: string, read: ReadMarks, ask: Ask) {
     this.#user = user;
+    this.#ask = ask;
     this.read = Object.assign(Object.create(null), read);
     this.get(LOBBY);
   }
@@ -45,7 +47,7 @@ export class Threads {
   get(name: string): Thread {
     const known = this.all.get(name);
     if (known !== undefined) return known;
-    const thread: Thread = { name, entries: [], users: new Set(), fresh: undefined, complete: false };
+    const thread: Thread = { name, entries: [], users: new Set(), fresh: undefined, exhausted: false };
     this.all.set(name, thread);
     return thread;
   }
@@ -74,30 +76,35 @@ export class Threads {
   trim(thread: Thread): boolean {
     if (thread.entries.length <= KEPT * 1.5 || !thread.name.startsWith("#")) return false;
     thread.entries = thread.entries.slice(-KEPT);
-    thread.complete = false;
+    thread.exhausted = false;
     return true;
   }
 
   /** Reads what was said before what is here; without a thread, the newest of the inbox. */
-  async older(thread: Thread | undefined, limit: number, ask: Ask): Promise<void> {
+  async older(thread: Thread | undefined, limit: number): Promise<void> {
     const had = thread?.entries.length;
     for (let page = 0; page < INBOX_PAGES; page++) {
       const before = this.#oldest(thread)?.seq;
-      const answer = await ask({
+      const answer = await this.#ask({
         ...{ type: "history", to: thread === undefined ? "@" : place(thread), limit },
         ...(thread !== undefined && before !== undefined && { before }),
       });
       const messages = answer.type === "ok" ? (answer.messages ?? []) : [];
       for (const message of messages) this.add(message);
       if (thread === undefined || answer.type === "error") return;
-      if (messages.length === 0 || messages[0]!.seq === 1) thread.complete = true;
-      if (thread.complete || thread.entries.length !== had) return;
+      if (messages.length === 0) thread.exhausted = true;
+      if (this.isComplete(thread) || thread.entries.length !== had) return;
     }
   }
 
+  /** Whether nothing older is on the server. */
+  isComplete(thread: Thread): boolean {
+    return thread.exhausted || this.#oldest(thread)?.seq === 1;
+  }
+
   /** The newest messages of a thread that contain these words, oldest first. */
-  async find(thread: Thread, match: string, ask: Ask): Promise<Message[]> {
-    const answer = await ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
+  async find(thread: Thread, match: string): Promise<Message[]> {
+    const answer = await this.#ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
     const messages = answer.type === "ok" ? (answer.messages ?? []) : [];
     return messages.filter((message) => this.of(message) === thread);
   }
@@ -130,8 +137,9 @@ export class Threads {
   }
 
   /** A room was entered: what was said before the first visit is not new. */
-  entered({ name }: Thread, seq: number): void {
-    this.read[name] ??= seq;
+  entered({ to, users, seq }: { to: string; users: string[]; seq: number }): void {
+    this.get(to).users = new Set(users);
+    this.read[to] ??= seq;
   }
 
   /** Signed in: everything up to the head counts as read unless it is handed on after this. */
@@ -150,7 +158,7 @@ export class Threads {
       if (to === "@" ? thread.name.startsWith("#") : thread.name !== to) continue;
       thread.entries = thread.entries.filter(({ type }) => type === "note");
       thread.fresh = undefined;
-      thread.complete = false;
+      thread.exhausted = false;
       delete this.read[thread.name];
     }
     if (to === "@") this.#inboxRead = this.#inboxHead = 0;

@@ -3,7 +3,7 @@
 
 import type { Message } from "../protocol.ts";
 import type { Waiting } from "./chat.ts";
-import { avatar, colour, element, timeOf } from "./dom.ts";
+import { avatar, colour, element, the, timeOf } from "./dom.ts";
 import type { Entry, Note, Thread } from "./threads.ts";
 import { mentions } from "./threads.ts";
 
@@ -35,31 +35,50 @@ export function withLinks(text: string): Node[] {
   return nodes;
 }
 
+/** What a reader does. */
+export interface Reader {
+  /** Has come near the oldest message. */
+  wantsOlder: () => void;
+  /** Has scrolled, maybe to the end. */
+  moved: () => void;
+  /** Wants to see the newest. */
+  jump: () => void;
+}
+
 export class Timeline {
-  readonly #box: HTMLElement; // what scrolls
-  readonly #log: HTMLElement; // role=log
-  readonly #queue: HTMLElement; // what waits
+  readonly #box = the("scroll", HTMLElement);
+  readonly #log = the("log", HTMLElement);
+  readonly #queue = the("queue", HTMLElement);
+  readonly #older = the("older", HTMLButtonElement);
+  readonly #jump = the("jump", HTMLButtonElement);
   readonly #user: string;
   #thread: Thread | undefined;
   #last: Entry | undefined;
   #following = true;
   #top = 0; // px, where the reader was
 
-  /** `wants`: the reader has come near the oldest message; `moved`: may have reached the end. */
-  constructor(box: HTMLElement, user: string, wants: () => void, moved: () => void) {
-    this.#box = box;
+  constructor(user: string, { wantsOlder, moved, jump }: Reader) {
     this.#user = user;
-    this.#log = box.querySelector("[role=log]")!;
-    this.#queue = box.querySelector(".queue")!;
+    const box = this.#box;
     box.onscroll = () => {
       // Only a reader who scrolls up stops following; the end moves away by itself when a keyboard opens.
       if (this.#atEnd) this.#following = true;
       else if (box.scrollTop < this.#top) this.#following = false;
       this.#top = box.scrollTop;
-      if (box.scrollTop < NEAR_START) wants();
+      if (box.scrollTop < NEAR_START) wantsOlder();
       moved();
     };
+    this.#older.onclick = wantsOlder;
+    this.#jump.onclick = jump;
     new ResizeObserver(() => this.#follow()).observe(box); // a keyboard opens, a line of the composer grows
+  }
+
+  /** `unread`: of the thread that is shown; `more`: there may be older messages. */
+  showButtons(unread: number, more: boolean): void {
+    this.#older.hidden = !more || this.#last === undefined;
+    this.#jump.hidden = this.#following;
+    this.#jump.textContent = unread > 0 ? `↓ ${unread} new` : "↓ Newest";
+    this.#follow();
   }
 
   /** Whether the reader sees the newest message, and the next one as it comes. */
@@ -135,10 +154,9 @@ export class Timeline {
     setTimeout(() => (this.#log.ariaLive = "polite"), 200);
   }
 
-  #welcome({ name, complete }: Thread): string {
-    if (!complete && !name.startsWith("#")) return `Messages between you and ${name} will be here.`;
+  #welcome({ name }: Thread): string {
     return name.startsWith("#")
-      ? `This is the start of ${name}. Say hello!`
+      ? `This is the start of ${name}. Say hello! /help lists the commands.`
       : `Only you and ${name} read this. What you write waits for ${name} if they are away.`;
   }
 

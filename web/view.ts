@@ -9,7 +9,9 @@ import { Banner } from "./banner.ts";
 import type { Occurrence, Waiting } from "./chat.ts";
 import { Chat } from "./chat.ts";
 import { Composer } from "./composer.ts";
+import { listenToDevice } from "./device.ts";
 import { the } from "./dom.ts";
+import { Heading } from "./heading.ts";
 import { keep, recall } from "./memory.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
@@ -22,18 +24,24 @@ export interface Account {
   token: string;
 }
 
+/** What becomes of the sign-in. */
+export interface AccountKeeper {
+  keepToken: (token: string) => void;
+  leave: (why?: string) => void;
+}
+
 const SETTLE = 30; // ms; what happens within is shown together
 
 export class View {
   readonly #user: string;
-  readonly #leave: (why?: string) => void;
-  readonly #keepToken: (token: string) => void;
+  readonly #account: AccountKeeper;
   readonly #chat: Chat;
   readonly #threads: Threads;
   readonly #timeline: Timeline;
   readonly #search: Search;
   readonly #sidebar: Sidebar;
   readonly #composer: Composer;
+  readonly #heading: Heading;
   readonly #banner: Banner;
   readonly #present = new Set<string>(); // who is signed in
   #rooms: { to: string; users: number }[] = []; // that there are
@@ -44,20 +52,21 @@ export class View {
   #loading = false;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(account: Account, to: { keepToken: (token: string) => void; leave: (why?: string) => void }) {
+  constructor(account: Account, keeper: AccountKeeper) {
     const { user } = account;
     this.#user = user;
-    this.#leave = to.leave;
-    this.#keepToken = to.keepToken;
+    this.#account = keeper;
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
-    this.#threads = new Threads(user, recall<ReadMarks>("local", `read.${user}`) ?? {});
+    const marks = recall<ReadMarks>("local", `read.${user}`) ?? {};
+    this.#threads = new Threads(user, marks, (request) => this.#chat.ask(request));
     this.#current = this.#threads.get(recall<string>("session", `current.${user}`) ?? LOBBY);
-    const older = () => void this.#older();
-    this.#timeline = new Timeline(the("scroll", HTMLElement), user, older, () => this.#soon());
-    this.#search = new Search((words) =>
-      this.#threads.find(this.#current, words, (request) => this.#chat.ask(request)),
-    );
+    this.#timeline = new Timeline(user, {
+      wantsOlder: () => void this.#older(),
+      moved: () => this.#soon(),
+      jump: () => this.#toEnd(),
+    });
+    this.#search = new Search((words) => this.#threads.find(this.#current, words));
     this.#composer = new Composer(user, () => this.#submit());
     this.#sidebar = new Sidebar(
       user,
@@ -65,10 +74,17 @@ export class View {
       (room) => void this.#perform(parseCommand(`/join ${room}`, this.#place)!),
       () => this.#signOut(),
     );
+    this.#heading = new Heading(
+      () => void this.#perform({ type: "who", ...(this.#current.name.startsWith("#") && { to: this.#current.name }) }),
+      () => void this.#leaveRoom(this.#current.name),
+    );
     this.#banner = new Banner(() => this.#chat.retryNow());
     const rooms = recall<string[]>("local", `rooms.${user}`) ?? [];
     const waiting = recall<Waiting[]>("session", `waiting.${user}`) ?? [];
-    this.#chat = new Chat(account, rooms, waiting, (occurrence) => this.#happened(occurrence));
+    this.#chat = new Chat(account, rooms, waiting, (occurrence) => {
+      this.#happened(occurrence);
+      this.#soon();
+    });
     this.#wire();
     this.#open(this.#current.name);
   }
@@ -78,47 +94,32 @@ export class View {
   #happened(occurrence: Occurrence): void {
     switch (occurrence.type) {
       case "message":
-        this.#said(occurrence);
-        break;
+        return this.#said(occurrence);
       case "joined":
       case "left":
-        this.#presence(occurrence);
-        break;
+        return this.#presence(occurrence);
       case "notice":
-        this.#note(occurrence.text);
-        break;
+        return this.#note(occurrence.text);
       case "settled":
-        this.#showWaiting();
-        break;
-      case "entered": {
-        const thread = this.#threads.get(occurrence.to);
-        thread.users = new Set(occurrence.users);
-        this.#threads.entered(thread, occurrence.seq);
-        break;
-      }
+        return this.#showWaiting();
+      case "entered":
+        return this.#threads.entered(occurrence);
       case "inbox":
-        this.#threads.inbox(occurrence.seq, this.#isFirst);
-        break;
+        return this.#threads.inbox(occurrence.seq, this.#isFirst);
       case "reset":
         this.#threads.reset(occurrence.to);
-        this.#note("The server was restored from an older copy; what was said after it is gone there.");
-        break;
+        return this.#note("The server was restored from an older copy; what was said after it is gone there.");
       case "online":
-        void this.#online(occurrence.missed, occurrence.token);
-        break;
+        return void this.#online(occurrence.missed, occurrence.token);
       case "offline":
         this.#banner.offline(occurrence.reason, occurrence.retry);
         this.#timeline.refresh();
-        this.#showWaiting();
-        break;
+        return this.#showWaiting();
       case "refused":
-        this.#refused(occurrence.failure, occurrence.waiting);
-        break;
+        return this.#refused(occurrence.failure, occurrence.waiting);
       case "signed out":
-        this.#leave(occurrence.text);
-        break;
+        return this.#account.leave(occurrence.text);
     }
-    this.#soon();
   }
 
   #said(message: Message): void {
@@ -131,9 +132,10 @@ export class View {
     const place = this.#threads.add(message);
     if (place === "known") return;
     if (!looking && this.#threads.isUnread(thread, message)) thread.fresh ??= message.seq;
-    // While much is being caught up with, it is shown once at the end.
-    if (thread !== this.#current || !this.#chat.online) return;
-    if (place === "between" || (this.#timeline.following && this.#threads.trim(thread))) this.#timeline.refresh();
+    const isShown = thread === this.#current;
+    const trimmed = (!isShown || this.#timeline.following) && this.#threads.trim(thread);
+    if (!isShown || !this.#chat.online) return; // while much is being caught up with, it is shown once at the end
+    if (place === "between" || trimmed) this.#timeline.refresh();
     else this.#timeline.append(message);
   }
 
@@ -144,7 +146,7 @@ export class View {
   }
 
   async #online(missed: number, token: string): Promise<void> {
-    this.#keepToken(token);
+    this.#account.keepToken(token);
     this.#confirmed = 0;
     this.#banner.online(missed);
     if (this.#isFirst) this.#show();
@@ -157,7 +159,7 @@ export class View {
     this.#soon();
     if (!this.#isFirst) return;
     this.#isFirst = false;
-    await this.#threads.older(undefined, LIMITS.page, (request) => this.#chat.ask(request));
+    await this.#threads.older(undefined, LIMITS.page);
     if (!this.#current.name.startsWith("#")) this.#show();
     this.#soon();
   }
@@ -255,7 +257,7 @@ export class View {
 
   #signOut(): void {
     this.#chat.close();
-    this.#leave();
+    this.#account.leave();
   }
 
   /** Shows a thread; a room one is not in is joined first. */
@@ -280,11 +282,12 @@ export class View {
   /** Reads what was said before. */
   async #older(limit = 100): Promise<void> {
     const thread = this.#current;
-    if (this.#loading || thread.complete || !this.#chat.online) return;
+    if (this.#loading || this.#threads.isComplete(thread) || !this.#chat.online) return;
     this.#loading = true;
-    await this.#threads.older(thread, limit, (request) => this.#chat.ask(request));
+    await this.#threads.older(thread, limit);
     this.#loading = false;
     if (thread === this.#current) this.#timeline.refresh();
+    else if (this.#current.entries.length === 0) void this.#older();
     this.#soon();
   }
 
@@ -307,8 +310,7 @@ export class View {
     }, SETTLE);
   }
   #refresh(): void {
-    const { name, users, complete, entries } = this.#current;
-    const isRoom = name.startsWith("#");
+    const { name, users } = this.#current;
     if (this.#chat.online && this.#isLookedAt(this.#current)) this.#threads.markRead(this.#current);
     keep("local", `read.${this.#user}`, this.#threads.read);
     keep("local", `rooms.${this.#user}`, this.#chat.rooms);
@@ -319,42 +321,24 @@ export class View {
       ...{ user: this.#user, threads: this.#threads, current: name },
       ...{ joined: this.#chat.rooms, rooms: this.#rooms, present: this.#present },
     });
-    const badge = unread === 0 ? "" : `(${unread}${calls ? "!" : ""}) `;
-    document.title = `${badge}${name} – Banter`;
-    the("title", HTMLElement).textContent = name;
-    const here = the("here", HTMLButtonElement);
-    here.textContent = isRoom ? `${users.size} here` : this.#present.has(name) ? "here" : "away";
-    here.title = isRoom ? [...users].sort().join(", ") : "";
-    the("leave", HTMLButtonElement).hidden = !isRoom || name === LOBBY;
-    the("older", HTMLButtonElement).hidden = complete || entries.length === 0;
-    const below = this.#threads.unread(this.#current).length;
-    const jump = the("jump", HTMLButtonElement);
-    jump.hidden = this.#timeline.following;
-    jump.textContent = below > 0 ? `↓ ${below} new` : "↓ Newest";
+    this.#heading.show({ name, users, present: this.#present.has(name), unread, calls });
+    this.#timeline.showButtons(this.#threads.unread(this.#current).length, !this.#threads.isComplete(this.#current));
   }
 
   // ---- hands on the page ----
 
   #wire(): void {
-    the("older", HTMLButtonElement).onclick = () => void this.#older();
-    the("jump", HTMLButtonElement).onclick = () => this.#toEnd();
-    the("here", HTMLButtonElement).onclick = () => {
-      const { name } = this.#current;
-      void this.#perform(name.startsWith("#") ? { type: "who", to: name } : { type: "who" });
-    };
-    the("leave", HTMLButtonElement).onclick = () => void this.#leaveRoom(this.#current.name);
-    document.onkeydown = (event) => this.#key(event);
-    document.onvisibilitychange = () => {
-      if (!document.hidden) this.#chat.probe();
-      this.#soon();
-    };
-    window.ononline = () => this.#chat.probe();
-    window.onoffline = () => this.#chat.unplug();
-    window.onpagehide = () => keep("session", `waiting.${this.#user}`, this.#chat.waiting);
-    // Phones that lay the keyboard over the page instead of making it smaller.
-    const { visualViewport } = window;
-    visualViewport?.addEventListener("resize", () => {
-      document.documentElement.style.setProperty("--height", `${visualViewport.height}px`);
+    listenToDevice({
+      step: (by) => this.#step(by),
+      openUnread: () => this.#sidebar.unread[0] !== undefined && this.#open(this.#sidebar.unread[0]),
+      back: () => this.#back(),
+      write: () => this.#composer.focus(),
+      wake: () => {
+        this.#chat.probe();
+        this.#soon();
+      },
+      unplug: () => this.#chat.unplug(),
+      hide: () => this.#showWaiting(),
     });
   }
 
@@ -364,24 +348,15 @@ export class View {
     this.#soon();
   }
 
-  #key(event: KeyboardEvent): void {
-    const { names, unread } = this.#sidebar;
-    if (event.key === "Escape") {
-      if (this.#search.isOpen) this.#search.close();
-      else if (this.#sidebar.isOpen) return this.#sidebar.toggle(false);
-      return this.#toEnd();
-    }
-    if (event.altKey && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-      const step = event.key === "ArrowUp" ? -1 : 1;
-      const next = names.at((names.indexOf(this.#current.name) + step) % names.length);
-      event.preventDefault();
-      if (next !== undefined) this.#open(next);
-    } else if (event.altKey && (event.key === "a" || event.code === "KeyA")) {
-      event.preventDefault();
-      if (unread[0] !== undefined) this.#open(unread[0]);
-    } else if (!event.altKey && !event.ctrlKey && !event.metaKey && /^[^ ]$/u.test(event.key)) {
-      const { activeElement } = document;
-      if (activeElement === document.body || activeElement?.id === "scroll") this.#composer.focus();
-    }
+  #step(by: 1 | -1): void {
+    const { names } = this.#sidebar;
+    const next = names.at((names.indexOf(this.#current.name) + by) % names.length);
+    if (next !== undefined) this.#open(next);
+  }
+
+  #back(): void {
+    if (this.#sidebar.isOpen) return this.#sidebar.toggle(false);
+    if (this.#search.isOpen) this.#search.close();
+    this.#toEnd();
   }
 }
