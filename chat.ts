@@ -124,7 +124,8 @@ export class Chat implements Reader {
     return complete(before, this.#known.people, [...this.#tabs.names, ...this.#known.rooms]);
   }
 
-  #read(text: string): Typed {
+  #read(line: string): Typed {
+    const text = this.#console.plain ? line : line.trimEnd(); // completion leaves a space behind its words
     const place = { user: this.#user, room: this.#tabs.current, partner: this.#partner };
     return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }

@@ -1,7 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { PASSWORD, run, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, run, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Runs `bun users.ts` on a data folder. */
 const users = (data: string, args: string, input = "") =>

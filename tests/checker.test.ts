@@ -1,6 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Rule, Run, Step, Stored } from "./checker.ts";
 import { check } from "./checker.ts";
+import { PATIENCE } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Alice and Bob in #lab, Carol in #den, and direct messages; one of Alice's connections retries, one say is refused,
  *  and of two that Bob said before he was cut off one was stored. Every promise is kept. */

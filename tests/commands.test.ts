@@ -1,8 +1,10 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMMANDS, help, parseCommand, render } from "../commands.ts";
 import type { Event, Message } from "../protocol.ts";
 import { ERRORS } from "../protocol.ts";
-import { PASSWORD, startChat } from "./harness.ts";
+import { PASSWORD, PATIENCE, startChat } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const HERE = { user: "alice", room: "#lab", partner: "bob" };
 const NOBODY = { room: "#lobby" };

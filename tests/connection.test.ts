@@ -1,11 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Connection, Occurrence } from "../connection.ts";
 import { connect, receiveMessages } from "../connection.ts";
 import { Refused } from "../link.ts";
 import type { Message } from "../protocol.ts";
-import { PASSWORD, spawnServer, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Reads a connection as a bot does, and keeps all that it read. */
 class Reader {

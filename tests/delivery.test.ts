@@ -1,13 +1,15 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { connect } from "../connection.ts";
 import { openHistory } from "../history.ts";
 import type { Message } from "../protocol.ts";
 import { check } from "./checker.ts";
-import { PASSWORD, startChat } from "./harness.ts";
+import { PASSWORD, PATIENCE, startChat } from "./harness.ts";
 import { Proxy } from "./proxy.ts";
 import { Random } from "./random.ts";
 import { runWorkload } from "./workload.ts";
+
+setDefaultTimeout(PATIENCE);
 
 test("eight people lose nothing and see nothing twice while the server is killed and connections are reset", async () => {
   const { run, counts } = await runWorkload({ seed: 20, seconds: 5, kills: 4, replacements: 3, rate: 250 });

@@ -1,9 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect, receiveMessages } from "../connection.ts";
 import type { Message } from "../protocol.ts";
-import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const tracing = whyNoTrace();
 if (tracing !== undefined) console.log(`The order of fdatasync and delivery is not tested here: ${tracing}`);

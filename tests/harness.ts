@@ -1,7 +1,6 @@
 // harness.ts: what scenes with Alice and Bob are made of: a server of their own in a temporary folder, wires to it that
 // speak frames or lines, and the real programs as processes. Nothing here waits for a time; a `ping` … `ok` proves silence.
 
-import { setDefaultTimeout } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,7 +8,8 @@ import type { Event, Message, Ok, Request } from "../protocol.ts";
 import type { Server, ServerOptions } from "../server.ts";
 import { startServer } from "../server.ts";
 
-setDefaultTimeout(20_000); // ms; only a test that hangs gets there
+/** For every test file to set as its tests' timeout, in ms; only a test that hangs gets there. */
+export const PATIENCE = 20_000;
 
 export const REPOSITORY = join(import.meta.dir, "..");
 export const PASSWORD = "pass-word-9";

@@ -1,12 +1,14 @@
 import { Database } from "bun:sqlite";
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Draft, History } from "../history.ts";
 import { openHistory } from "../history.ts";
 import { LIMITS } from "../protocol.ts";
 import { startServer } from "../server.ts";
-import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** A history of its own, closed and gone at the end of the scope. */
 function openTemporary(now?: () => number): { history: History; file: string } & Disposable {

@@ -1,7 +1,9 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
-import { REPOSITORY } from "./harness.ts";
+import { PATIENCE, REPOSITORY } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Which of our files each role may import. A row may only name rows above it, so nothing points upwards or in a circle.
  *  A new file is a new role: give it a row here and in the README. */

@@ -1,6 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Lines } from "../lines.ts";
-import { startChat } from "./harness.ts";
+import { PATIENCE, startChat } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 

@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Level } from "../log.ts";
 import { openLog } from "../log.ts";
-import { PASSWORD, startChat, temporaryFolder } from "./harness.ts";
+import { PASSWORD, PATIENCE, startChat, temporaryFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const NOON = new Date(2024, 10, 4, 11, 40, 11, 590).getTime();
 

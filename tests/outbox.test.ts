@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { Outbox, OUTBOX_LIMIT } from "../outbox.ts";
+import { PATIENCE } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** An outbox on one end of a real connection, and the reader on the other, who does not read until it is told to. */
 async function openPair(now?: () => number) {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   answeredIn,
   decode,
@@ -15,6 +15,9 @@ import {
   sanitizeMessage,
   truncateMessage,
 } from "../protocol.ts";
+import { PATIENCE } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 describe("decode", () => {
   test.each<[string, object]>([

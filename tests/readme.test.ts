@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../commands.ts";
 import { RULES } from "../requests.ts";
-import { PASSWORD, REPOSITORY, run, startChat, temporaryFolder } from "./harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startChat, temporaryFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const readme = await Bun.file(join(REPOSITORY, "README.md")).text();
 

@@ -1,10 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { openHistory } from "../history.ts";
 import type { Event, Message } from "../protocol.ts";
 import type { Member, Payload } from "../rooms.ts";
 import { broadcast, EVERYBODY, Rooms } from "../rooms.ts";
-import { startChat, temporaryFolder } from "./harness.ts";
+import { PATIENCE, startChat, temporaryFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Rooms on a history of their own. */
 function openRooms(): { rooms: Rooms; problems: string[] } & Disposable {

@@ -1,8 +1,10 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { openHistory } from "../history.ts";
 import type { Message } from "../protocol.ts";
-import { startChat } from "./harness.ts";
+import { PATIENCE, startChat } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 test.each([
   ["a hundred thousand messages", 100_000, "nothing that anybody would look for, in a usual length"],

@@ -1,10 +1,12 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../protocol.ts";
 import { readOptions, StartError } from "../options.ts";
 import { startServer } from "../server.ts";
-import { PASSWORD, run, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const SERVER = [process.execPath, "server.ts"];
 const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");

@@ -1,11 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { openSync, readFileSync, statSync, writeSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import { openHistory } from "../history.ts";
 import type { Draft } from "../history.ts";
 import { LIMITS } from "../protocol.ts";
 import type { Ok } from "../protocol.ts";
-import { PASSWORD, startChat, type Wire } from "./harness.ts";
+import { PASSWORD, PATIENCE, startChat, type Wire } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 describe("signing in", () => {
   test("register signs in, and say comes back to everyone in the room as the same message", async () => {

@@ -1,11 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { help } from "../commands.ts";
 import type { Message } from "../protocol.ts";
 import { ERRORS } from "../protocol.ts";
 import { networkOf } from "../door.ts";
-import { PASSWORD, spawnServer, startChat, temporaryFolder, Wire } from "./harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../client.ts";
@@ -6,7 +6,18 @@ import { openLink } from "../link.ts";
 import { startServer } from "../server.ts";
 import { ownCertificate } from "../tls.ts";
 import { judgeOf, trustFile } from "../trust.ts";
-import { PASSWORD, REPOSITORY, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  REPOSITORY,
+  spawnServer,
+  startChat,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const nobody = { judge: () => "not the one" };
 

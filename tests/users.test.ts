@@ -1,11 +1,13 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isRefusal } from "../protocol.ts";
 import { startServer } from "../server.ts";
 import type { SignedIn } from "../users.ts";
 import { authenticateUser, openUsers, registerUser } from "../users.ts";
-import { PASSWORD, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const HERE = "127.0.0.1";
 const accountsIn = (folder: string) => JSON.parse(readFileSync(join(folder, "users.json"), "utf8"));

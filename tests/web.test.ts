@@ -1,10 +1,12 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
 import { LIMITS } from "../protocol.ts";
 import type { Event, Request as Asked } from "../protocol.ts";
 import { StartError, startServer } from "../server.ts";
 import type { Chat } from "./harness.ts";
-import { PASSWORD, run, spawnServer, startChat, temporaryFolder } from "./harness.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** A WebSocket as a browser opens it, that lets a test ask for what came in order. */
 class Browser {
