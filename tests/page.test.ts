@@ -250,7 +250,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     await alice.signIn("alice", "wrong-word-1");
     await alice.see("No account matches that name and password.", "#sign-in-said");
     await alice.click("#register");
-    await alice.see("That name is taken.", "#sign-in-said");
+    await alice.see("alice is taken. Free: alice2, alice3.", "#sign-in-said");
     await alice.read("void (document.getElementById('password').value = '')");
     await alice.click("#sign-in .primary");
     await alice.see("Type a name and a password first.", "#sign-in-said");
