@@ -154,7 +154,8 @@ export class Chat implements Reader {
     if (request.type === "join") this.#tabs.open(request.to);
     const asked = this.#connection
       .ask(request)
-      .then((answer) => {
+      .then(async (answer) => {
+        if (request.type !== "join") await this.#connection.passed(answer); // what was said before it is shown before it
         if (answer.type === "ok") this.#answered(request, answer);
       })
       .catch((problem: Error) => {
