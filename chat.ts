@@ -318,9 +318,7 @@ export class Chat implements Reader {
   }
 
   async #depart(patience: number | undefined): Promise<void> {
-    const answered = (async () => {
-      while (this.#asked.size > 0 || this.#turns.waiting.length > 0) await Promise.all(this.#asked);
-    })();
+    const answered = this.#turns.settled().then(() => Promise.all(this.#asked));
     if (patience === undefined) await answered;
     else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
     const unsent = this.#waiting();
