@@ -154,7 +154,8 @@ export class Chat implements Reader {
     if (request.type === "join") this.#tabs.open(request.to);
     const asked = this.#connection
       .ask(request)
-      .then((answer) => {
+      .then(async (answer) => {
+        if (request.type !== "join") await this.#connection.passed(answer); // what was said before it is shown before it
         if (answer.type === "ok") this.#answered(request, answer);
       })
       .catch((problem: Error) => {
@@ -317,9 +318,7 @@ export class Chat implements Reader {
   }
 
   async #depart(patience: number | undefined): Promise<void> {
-    const answered = (async () => {
-      while (this.#asked.size > 0 || this.#turns.waiting.length > 0) await Promise.all(this.#asked);
-    })();
+    const answered = this.#turns.settled().then(() => Promise.all(this.#asked));
     if (patience === undefined) await answered;
     else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
     const unsent = this.#waiting();

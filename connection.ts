@@ -67,6 +67,7 @@ export class Connection {
   #paused = false; // the socket is not read
   #closed = false;
 
+  readonly #marks = new WeakMap<object, number>(); // where among the occurrences an answer came
   readonly #feed = new Feed(() => this.#pace());
   #seen = 0; // inbox seq handed on
   #confirmed = 0; // inbox seq the server was told of
@@ -137,6 +138,11 @@ export class Connection {
     const next = await this.#feed.next();
     if (next?.type === "message" && !next.to.startsWith("#")) this.#seen = Math.max(this.#seen, next.seq);
     return next;
+  }
+
+  /** Resolves when the reader is done with everything that came before this answer or refusal. */
+  async passed(answer: object): Promise<void> {
+    await this.#feed.passed(this.#marks.get(answer) ?? 0);
   }
 
   /** Leaves; resolves when the server has let go, or after a second. What was not answered by then is rejected. */
@@ -289,10 +295,10 @@ export class Connection {
     }
   }
 
-  /** Hands an answer to whoever asked; whether somebody did. */
-  #settle(id: string, answer: Ok | Failure | Message): boolean {
+  /** Hands an answer to whoever asked. */
+  #settle(id: string, answer: Ok | Failure | Message): void {
     const pending = this.#unanswered.get(id);
-    if (pending === undefined) return false;
+    if (pending === undefined) return;
     if (answer.type === "error" && answer.code === "unavailable") {
       // The server cannot store now. It refuses everything after this until this comes again, so the order holds.
       pending.sent = false;
@@ -303,13 +309,17 @@ export class Connection {
         },
         (answer.after ?? 1) * 1000,
       );
-      return true;
+      return;
     }
     this.#unanswered.delete(id);
     this.#pace();
     const { request } = pending;
-    if (answer.type === "error") pending.reject(new Refused(answer));
-    else {
+    if (answer.type === "error") {
+      const refused = new Refused(answer);
+      this.#marks.set(refused, this.#feed.mark);
+      pending.reject(refused);
+    } else {
+      this.#marks.set(answer, this.#feed.mark);
       if (request.type === "join" && answer.type === "ok") {
         this.#rooms.add(request.to);
         this.#place(request.to, answer);
@@ -318,7 +328,6 @@ export class Connection {
       pending.resolve(answer);
     }
     this.#send();
-    return true;
   }
 
   #forget(room: string): void {
@@ -343,7 +352,7 @@ export class Connection {
         if (exchange !== undefined) {
           this.#exchanges.delete(event.id!);
           exchange(event);
-        } else if (event.id !== undefined) void this.#settle(event.id, event);
+        } else if (event.id !== undefined) this.#settle(event.id, event);
         else if (event.type === "error") this.#feed.tell(event);
         return;
       }
@@ -351,11 +360,13 @@ export class Connection {
         const conversation = event.to.startsWith("#") ? event.to : "@";
         const last = this.#positions.get(conversation);
         if (last !== undefined && event.seq > last + 1) return link.cut(); // a hole: come back and resume before it
-        const answers = event.from === this.user && this.#settle(event.id, event);
+        const answers = event.from === this.user && this.#unanswered.has(event.id);
         // A retry from an earlier life of this program is answered by a message from before: told, for it was asked for.
-        if (last !== undefined && event.seq <= last) return answers ? this.#feed.tell(event) : undefined;
-        this.#positions.set(conversation, event.seq);
-        return this.#feed.tell(event);
+        const fresh = last === undefined || event.seq > last;
+        if (fresh) this.#positions.set(conversation, event.seq);
+        if (fresh || answers) this.#feed.tell(event);
+        if (answers) this.#settle(event.id, event);
+        return;
       }
       default:
         return this.#feed.tell(event);

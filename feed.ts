@@ -24,6 +24,9 @@ export class Feed {
   #held: Occurrence[] | undefined;
   #reader: (() => void) | undefined;
   #closed = false;
+  #read = 0; // occurrences the reader is done with
+  #taken: 0 | 1 = 0; // one that it is busy with
+  #waiters: { mark: number; resolve: () => void }[] = [];
 
   /** `onChange` is called when `full` has changed. */
   constructor(onChange: () => void) {
@@ -55,13 +58,26 @@ export class Feed {
     for (const occurrence of held) this.tell(occurrence);
   }
 
-  /** The next occurrence, `undefined` when the feed is closed and all was read. */
+  /** Where in the order of things we are now; see `passed`. */
+  get mark(): number {
+    return this.#read + this.#taken + this.#unread.length;
+  }
+  /** Resolves when the reader is done with everything that was told before the mark. */
+  async passed(mark: number): Promise<void> {
+    if (this.#read < mark && !this.#closed) await new Promise<void>((resolve) => this.#waiters.push({ mark, resolve }));
+  }
+
+  /** The next occurrence, `undefined` when the feed is closed and all was read. The one before it is done with. */
   async next(): Promise<Occurrence | undefined> {
+    this.#read += this.#taken;
+    this.#taken = 0;
+    this.#letPass();
     while (this.#unread.length === 0) {
       if (this.#closed) return undefined;
       await new Promise<void>((resolve) => (this.#reader = resolve));
     }
     const next = this.#unread.shift();
+    this.#taken = 1;
     if (this.#unread.length < MOST_UNREAD / 2) this.#fill(false);
     return next;
   }
@@ -69,6 +85,14 @@ export class Feed {
   close(): void {
     this.#closed = true;
     this.#wake();
+    this.#letPass();
+  }
+
+  #letPass(): void {
+    const free = this.#waiters.filter(({ mark }) => this.#closed || mark <= this.#read);
+    if (free.length === 0) return;
+    this.#waiters = this.#waiters.filter((waiter) => !free.includes(waiter));
+    for (const { resolve } of free) resolve();
   }
 
   #fill(full: boolean): void {

@@ -61,6 +61,7 @@ export async function exchangeFrames(connection: Connection, pipe: Pipe): Promis
     }));
   const hearing = (async () => {
     for (let next; (next = await connection.next()) !== undefined;) {
+      await new Promise(setImmediate); // an answer that came before this goes first
       if (next.type === "offline") pipe.remark(`${next.reason} Trying again.`);
       else if (next.type !== "online" && next.type !== "reset") await pipe.write(encode(next));
     }
@@ -84,9 +85,13 @@ export async function exchangeFrames(connection: Connection, pipe: Pipe): Promis
 async function ask(connection: Connection, request: Request): Promise<Frame | undefined> {
   try {
     const answer = await connection.ask(request);
-    return answer.type === "message" ? undefined : answer;
+    await connection.passed(answer);
+    if (answer.type === "message") return undefined;
+    const { id, ...rest } = answer;
+    return request.id === undefined ? rest : answer;
   } catch (problem) {
     const { code, message, after } = problem as Refused;
+    await connection.passed(problem as Refused);
     if (code === "closed") return undefined;
     return failure({ code: code as Failure["code"], text: message, ...(after !== undefined && { after }) }, request.id);
   }

@@ -14,7 +14,7 @@ export class Turns {
   readonly #perform: (line: string) => Promise<unknown> | undefined;
   readonly #onChange: () => void;
   #lines: string[] = [];
-  #under: { line?: string } | undefined; // what later lines wait for
+  #under: { line?: string; done: Promise<unknown> } | undefined; // what later lines wait for
 
   /** `perform` does what a line asks; a promise it returns is waited for. `onChange` is told when a wait is over. */
   constructor(perform: (line: string) => Promise<unknown> | undefined, onChange: () => void) {
@@ -34,12 +34,17 @@ export class Turns {
 
   /** Lets lines wait for something nobody typed. */
   wait(pending: Promise<unknown>, line?: string): void {
-    this.#under = line === undefined ? {} : { line };
-    void pending.finally(() => {
+    const done = pending.finally(() => {
       this.#under = undefined;
       this.#work();
       this.#onChange();
     });
+    this.#under = line === undefined ? { done } : { line, done };
+  }
+
+  /** Resolves when every line has had its turn. */
+  async settled(): Promise<void> {
+    while (this.#under !== undefined) await this.#under.done;
   }
 
   #work(): void {
