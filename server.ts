@@ -5,6 +5,7 @@ import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
 import { mkdirSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { Backups } from "./backup.ts";
 import { Door } from "./door.ts";
 import type { History } from "./history.ts";
 import { openHistory } from "./history.ts";
@@ -107,8 +108,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   if (web !== undefined) log.info(`Page listening ${host}:${web.port}`);
   log.info(`Server listening ${host}:${listener.port}`);
 
+  const backups = new Backups(folder, history, log, now);
   const sweep = () => {
     pickUpAccounts(services);
+    backups.tick();
     for (const visitor of door.visitors) visitor.tick();
   };
   const sweeper = setInterval(sweep, SWEEP);
@@ -124,6 +127,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     for (const visitor of door.visitors) visitor.terminate();
     await web?.close();
     await services.rooms.settled();
+    await backups.stop();
     history.close();
     log.info("Server stopped");
     log.close();
