@@ -251,6 +251,7 @@ async function main(): Promise<void> {
   const args = process.argv.slice(2);
   if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) return void process.stdout.write(HELP);
   const { lan, ...options } = readOptions(args, process.env);
+  process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });
   const hosts = lan ? lanAddresses() : [server.host];
   const port = server.port === 12345 ? "" : `:${server.port}`;
