@@ -1,10 +1,9 @@
 // web.ts: the HTTP door. Hands out the page, signs people in, lets WebSockets in, tells how the server is, and keeps the
 // pages of other sites out. What happens on a WebSocket is websocket.ts's business. Called by server.ts.
 
-import { readFileSync } from "node:fs";
 import { hostname as nameOfThisComputer } from "node:os";
-import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { readAssets } from "./assets.ts" with { type: "macro" };
 import type { Door } from "./door.ts";
 import { networkOf } from "./door.ts";
 import type { ErrorCode, Refusal } from "./protocol.ts";
@@ -25,16 +24,8 @@ const HEADERS = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
-/** What the browser gets by which name: the repository's own files, TypeScript with its types stripped. */
-const FILES: Record<string, string> = {
-  "/": "web/index.html",
-  "/style.css": "web/style.css",
-  "/page.ts": "web/page.ts",
-  "/timeline.ts": "web/timeline.ts",
-  "/chat.ts": "web/chat.ts",
-  "/commands.ts": "commands.ts",
-  "/protocol.ts": "protocol.ts",
-};
+/** What the browser gets: the repository's own files, TypeScript with its types stripped, by the last part of their path. */
+const ASSETS = readAssets();
 const TYPES: Record<string, string> = { html: "text/html", css: "text/css", ts: "text/javascript" };
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -57,7 +48,7 @@ type HttpServer = Bun.Server<Guest>;
 
 /** Listens. `addresses`: how people reach the page, for the projector. Throws what Bun throws when it cannot. */
 export function listenWeb(hostname: string, port: number, door: Door, addresses: () => string[]): WebListener {
-  const files = new Map(Object.entries(FILES).map(([path, file]) => [path, prepare(file)]));
+  const files = new Map(Object.entries(ASSETS).map(([path, source]) => [nameOf(path), prepare(path, source)]));
   const delay = monitorEventLoopDelay({ resolution: 100 }); // ms
   delay.enable();
   let stopping = false;
@@ -173,10 +164,13 @@ function text(status: number, body: string, headers?: Record<string, string>): R
   return reply(status, "text/plain", body, headers);
 }
 
-/** Reads one of the page's files once; the browser keeps its copy and asks only whether it is still right. */
-function prepare(file: string): (request: Request) => Response {
-  const source = readFileSync(join(import.meta.dir, file), "utf8");
-  const extension = file.slice(file.lastIndexOf(".") + 1);
+function nameOf(path: string): string {
+  return path === "web/index.html" ? "/" : "/" + path.split("/").at(-1);
+}
+
+/** Makes one of the page's files ready once; the browser keeps its copy and asks only whether it is still right. */
+function prepare(path: string, source: string): (request: Request) => Response {
+  const extension = path.slice(path.lastIndexOf(".") + 1);
   const body = extension === "ts" ? stripper.transformSync(source) : source;
   const tag = `"${Bun.hash(body).toString(36)}"`;
   const headers = { ETag: tag, "Cache-Control": "no-cache" };
