@@ -4,6 +4,7 @@
 import { mkdirSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join, resolve } from "node:path";
+import { Backups } from "./backup.ts";
 import { Door } from "./door.ts";
 import type { History } from "./history.ts";
 import { openHistory } from "./history.ts";
@@ -110,8 +111,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   if (certificate !== undefined) warnOfAge(certificate, services);
   log.info(`Server listening ${host}:${listener.port}`);
 
+  const backups = new Backups(folder, history, log, now);
   const sweep = () => {
     pickUpAccounts(services);
+    backups.tick();
     for (const visitor of door.visitors) visitor.tick();
   };
   const sweeper = setInterval(sweep, SWEEP);
@@ -142,6 +145,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     for (const visitor of door.visitors) visitor.terminate();
     await web?.close();
     await services.rooms.settled();
+    await backups.stop();
     history.close();
     log.info("Server stopped");
     log.close();
@@ -233,6 +237,7 @@ async function main(): Promise<void> {
   if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) return void process.stdout.write(HELP);
   requireBun(Bun.version);
   const { lan, ...options } = readOptions(args, process.env);
+  process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });
   const hosts = lan ? lanAddresses() : [server.host];
   const port = server.port === 12345 ? "" : `:${server.port}`;

@@ -1,10 +1,9 @@
 // web.ts: the HTTP door. Hands out the page, signs people in, lets WebSockets in, tells how the server is, and keeps the
 // pages of other sites out. What happens on a WebSocket is websocket.ts's business. Called by server.ts.
 
-import { readFileSync } from "node:fs";
 import { hostname as nameOfThisComputer } from "node:os";
-import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { readAssets } from "./assets.ts" with { type: "macro" };
 import type { Door } from "./door.ts";
 import { networkOf } from "./door.ts";
 import type { ErrorCode, Refusal } from "./protocol.ts";
@@ -26,26 +25,8 @@ const HEADERS = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 
-/** What the browser gets by which name: the repository's own files, TypeScript with its types stripped. */
-const FILES: Record<string, string> = {
-  "/": "web/index.html",
-  "/style.css": "web/style.css",
-  "/banner.ts": "web/banner.ts",
-  "/chat.ts": "web/chat.ts",
-  "/composer.ts": "web/composer.ts",
-  "/dom.ts": "web/dom.ts",
-  "/heading.ts": "web/heading.ts",
-  "/device.ts": "web/device.ts",
-  "/memory.ts": "web/memory.ts",
-  "/page.ts": "web/page.ts",
-  "/search.ts": "web/search.ts",
-  "/sidebar.ts": "web/sidebar.ts",
-  "/threads.ts": "web/threads.ts",
-  "/timeline.ts": "web/timeline.ts",
-  "/view.ts": "web/view.ts",
-  "/commands.ts": "commands.ts",
-  "/protocol.ts": "protocol.ts",
-};
+/** What the browser gets: the repository's own files, TypeScript with its types stripped, by the last part of their path. */
+const ASSETS = readAssets();
 const TYPES: Record<string, string> = { html: "text/html", css: "text/css", ts: "text/javascript" };
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -76,7 +57,7 @@ export function listenWeb(
   addresses: () => string[],
   certificate?: Certificate,
 ): WebListener {
-  const files = new Map(Object.entries(FILES).map(([path, file]) => [path, prepare(file)]));
+  const files = new Map(Object.entries(ASSETS).map(([path, source]) => [nameOf(path), prepare(path, source)]));
   const delay = monitorEventLoopDelay({ resolution: 100 }); // ms
   delay.enable();
   let stopping = false;
@@ -203,10 +184,13 @@ function text(status: number, body: string, headers?: Record<string, string>): R
   return reply(status, "text/plain", body, headers);
 }
 
-/** Reads one of the page's files once; the browser keeps its copy and asks only whether it is still right. */
-function prepare(file: string): (request: Request) => Response {
-  const source = readFileSync(join(import.meta.dir, file), "utf8");
-  const extension = file.slice(file.lastIndexOf(".") + 1);
+function nameOf(path: string): string {
+  return path === "web/index.html" ? "/" : "/" + path.split("/").at(-1);
+}
+
+/** Makes one of the page's files ready once; the browser keeps its copy and asks only whether it is still right. */
+function prepare(path: string, source: string): (request: Request) => Response {
+  const extension = path.slice(path.lastIndexOf(".") + 1);
   const plain = Buffer.from(extension === "ts" ? stripper.transformSync(source) : source);
   const packed = Bun.gzipSync(plain);
   const tag = `"${Bun.hash(plain).toString(36)}"`;

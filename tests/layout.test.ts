@@ -31,11 +31,13 @@ const MAY_IMPORT: Record<string, string[]> = {
     ...["rooms.ts", "session.ts", "door.ts"],
   ],
   "websocket.ts": ["protocol.ts", "outbox.ts", "rooms.ts", "requests.ts", "session.ts", "door.ts"],
-  "web.ts": ["protocol.ts", "tls.ts", "requests.ts", "door.ts", "websocket.ts"],
+  "assets.ts": [],
+  "web.ts": ["protocol.ts", "tls.ts", "requests.ts", "door.ts", "assets.ts", "websocket.ts"],
+  "backup.ts": ["log.ts", "history.ts"],
   "options.ts": ["commands.ts", "log.ts", "tls.ts"],
   "server.ts": [
     ...["log.ts", "tls.ts", "history.ts", "users.ts", "rooms.ts", "requests.ts"],
-    ...["door.ts", "tcp.ts", "web.ts", "options.ts"],
+    ...["door.ts", "tcp.ts", "web.ts", "backup.ts", "options.ts"],
   ],
   // the client
   "trust.ts": [],
