@@ -6,7 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { MOST_STEPS = 8, MOST_BODY = 4000 };
+enum {
+  MOST_STEPS = 8,
+  MOST_BODY = 4000, /* bytes */
+  RING = 4096,      /* messages of a sender that may be under way */
+};
 
 struct options {
   const char *dialect, *mode;                     /* mode: fanout, pairs, idle or storm */
@@ -47,6 +51,13 @@ struct dialect {
   void (*tell)(struct connection *, int to, const char *body, int length);
 };
 extern struct dialect dialects[];
+
+void read_options(int count, char **values);
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+double server_cpu(void);    /* ns */
+double server_memory(void); /* KiB */
+double own_cpu(void);       /* ns */
 
 void become_ready(struct connection *);
 void put(struct connection *, const void *bytes, size_t length);

@@ -162,8 +162,9 @@ static void redis_tell(struct connection *c, int to, const char *body, int size)
   redis_publish(c, 'u', to, body, size);
 }
 
-/* Stored, then published: with `appendfsync always` Redis writes its file and syncs it before it sends what the same
- * turn of its loop produced, pushes included, so nobody sees a message that is not on disk. */
+/* Stored, then published, in one write: with `appendfsync always` Redis syncs its file before it sends what the same
+ * turn of its loop produced, pushes included, so nobody sees a message that is not on disk. Not in a MULTI: Redis 7.0
+ * puts the sender's own push into the middle of the answer to EXEC. */
 static void redis_add(struct connection *c, char kind, int to, const char *body, int size) {
   char stream[16];
   int k = sprintf(stream, "s%c%d", kind, to);
@@ -172,10 +173,8 @@ static void redis_add(struct connection *c, char kind, int to, const char *body,
   put_text(c, "\r\n");
 }
 static void redis_store(struct connection *c, char kind, int to, const char *body, int size) {
-  put_text(c, "*1\r\n$5\r\nMULTI\r\n");
   redis_add(c, kind, to, body, size);
   redis_publish(c, kind, to, body, size);
-  put_text(c, "*1\r\n$4\r\nEXEC\r\n");
 }
 static void redis_store_say(struct connection *c, const char *body, int size) { redis_store(c, 'r', 0, body, size); }
 static void redis_store_tell(struct connection *c, int to, const char *body, int size) {
