@@ -87,28 +87,34 @@ export class Accounts {
       const batch = this.#waiting;
       this.#waiting = [];
       try {
-        const unlock = await lock(`${this.file}.lock`);
-        try {
-          const version = versionOf(this.file);
-          if (version !== this.#version) this.#accounts = read(this.file);
-          this.#version = version;
-          const changes = new Map<string, Account | undefined>();
-          const has = (name: string) => (changes.has(name) ? changes.get(name) !== undefined : this.has(name));
-          const applied = batch.map(({ change: { name, account, known } }) => {
-            if (has(name) !== known) return false;
-            changes.set(name, account);
-            return true;
-          });
-          if (changes.size > 0) await this.#store(changes);
-          batch.forEach(({ resolve }, i) => void resolve(applied[i]!));
-        } finally {
-          await unlock();
-        }
+        const applied = await this.#apply(batch.map(({ change }) => change));
+        batch.forEach(({ resolve }, i) => void resolve(applied[i]!));
       } catch (problem) {
         for (const { reject } of batch) reject(problem);
       }
     }
     this.#writing = false;
+  }
+
+  /** Applies changes in their order to what is in the file now; which of them did apply. The lock is given back by then. */
+  async #apply(wanted: readonly Change[]): Promise<boolean[]> {
+    const unlock = await lock(`${this.file}.lock`);
+    try {
+      const version = versionOf(this.file);
+      if (version !== this.#version) this.#accounts = read(this.file);
+      this.#version = version;
+      const changes = new Map<string, Account | undefined>();
+      const has = (name: string) => (changes.has(name) ? changes.get(name) !== undefined : this.has(name));
+      const applied = wanted.map(({ name, account, known }) => {
+        if (has(name) !== known) return false;
+        changes.set(name, account);
+        return true;
+      });
+      if (changes.size > 0) await this.#store(changes);
+      return applied;
+    } finally {
+      await unlock();
+    }
   }
 
   /** Puts changes on disk, and only then takes them over. */
