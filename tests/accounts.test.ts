@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { Accounts } from "../accounts.ts";
 import { PASSWORD, PATIENCE, run, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -10,6 +11,19 @@ const users = (data: string, args: string, input = "") =>
   run([process.execPath, "users.ts", ...args.split(" "), "--data", data], input);
 const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
 const login = (user: string, password: string) => ({ type: "login", user, password });
+
+const account = (password: string) => ({ password });
+const crowd = (count: number) => Array.from({ length: count }, (_, i) => `user${i}`);
+
+/** A file with so many accounts, opened. */
+function opened(folder: string, names: readonly string[]): Accounts {
+  const file = join(folder, "users.json");
+  writeFileSync(file, JSON.stringify(Object.fromEntries(names.map((name) => [name, account(`hash of ${name}`)]))));
+  return new Accounts(file);
+}
+/** The lines of the file, as a person's editor shows them. */
+const lines = ({ file }: Accounts): string[] => readFileSync(file, "utf8").split("\n");
+const line = (name: string, password: string): string => `  "${name}": {"password":"${password}"}`;
 
 describe("bun users.ts beside a running server", () => {
   test("adds, lists, changes a password, which ends its tokens, and removes", async () => {
@@ -127,5 +141,53 @@ describe("users.json edited by hand while the server runs", () => {
     const wire = await chat.wire();
     expect((await wire.ask({ type: "register", user: "alice", password: PASSWORD })).type).toBe("ok");
     expect(existsSync(lock)).toBe(false);
+  });
+});
+
+describe("the file after a change", () => {
+  test.each([1, 999, 1_000, 2_500])(
+    "of %i accounts one is replaced in its place, one goes, one comes last, and all others keep their lines",
+    async (count) => {
+      using folder = temporaryFolder();
+      const names = [...crowd(count), "bob", "carol"];
+      const accounts = opened(folder.path, names);
+      const applied = await Promise.all([
+        accounts.add("alice", account("new")),
+        accounts.add("alice", account("too late")),
+        accounts.replace("bob", account("changed")),
+        accounts.replace("nobody", account("x")),
+        accounts.remove("carol"),
+        accounts.remove("carol"),
+      ]);
+      expect(applied).toEqual([true, false, true, false, true, false]);
+      const kept = crowd(count).map((name) => line(name, `hash of ${name}`) + ",");
+      expect(lines(accounts)).toEqual(["{", ...kept, line("bob", "changed") + ",", line("alice", "new"), "}", ""]);
+      expect(accounts.names()).toEqual([...crowd(count), "bob", "alice"]);
+      expect(new Accounts(accounts.file).names()).toEqual(accounts.names());
+    },
+  );
+
+  test("who leaves and comes back in one breath is there once, and the last to leave leaves a file without accounts", async () => {
+    using folder = temporaryFolder();
+    const accounts = opened(folder.path, ["alice"]);
+    const again = [accounts.remove("alice"), accounts.add("alice", account("second")), accounts.has("alice")];
+    expect(await Promise.all(again)).toEqual([true, true, true]);
+    expect(lines(accounts)).toEqual(["{", line("alice", "second"), "}", ""]);
+    expect(await accounts.remove("alice")).toBeTrue();
+    expect(readFileSync(accounts.file, "utf8")).toBe("{}\n");
+    expect(accounts.has("alice")).toBeFalse();
+  });
+
+  test("an account exists for nobody before it is on disk", async () => {
+    using folder = temporaryFolder();
+    const accounts = opened(folder.path, crowd(5_000));
+    let done = false;
+    const added = accounts.add("alice", account("new")).finally(() => (done = true));
+    while (!done) {
+      const known = accounts.has("alice");
+      expect(known && !readFileSync(accounts.file, "utf8").includes('"alice"')).toBeFalse();
+      await new Promise((resume) => setImmediate(resume));
+    }
+    expect(await added).toBeTrue();
   });
 });

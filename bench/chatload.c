@@ -1,0 +1,374 @@
+/* chatload.c: the load generator. One thread that plays many clients against one server on this machine (Linux, epoll),
+ * checks that every message reached everybody once and in order, and prints one line of JSON. Called by run.ts.
+ *   cc -O2 -o chatload chatload.c dialects.c options.c usage.c && ./chatload --dialect line --port 7000 --pid PID
+ * --clients 100 --senders 10 A body is ^SSSSQQQQQQQQTTTTTTTTTTTTTTTT^xxx: sender, its sequence number, time of sending
+ * (ns), then padding. With
+ * --window W a sender has W messages under way, one being done when all have it; with --rate R messages leave at their
+ * time whether or not the server keeps up, and the time in them is when they were due. */
+#define _GNU_SOURCE
+#include "chatload.h"
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  CONNECTING = 64,   /* connections being set up at once */
+  CHUNK = 256 << 10, /* bytes read at once */
+  INPUT = 1 << 20,   /* bytes a frame may have */
+  FINE = 64,         /* buckets of a doubling in the histogram */
+};
+#define SECOND 1000000000ull /* ns */
+
+static struct dialect *dialect;
+static struct connection *connections, **dirty, **waiting; /* waiting: senders whose message is done */
+static int total, epoll, ready_count, dead_count, connecting_count, opened, dirty_count, waiting_count;
+static bool pairs;
+static char *input, body[MOST_BODY + 1];
+static uint64_t sent, delivered, gaps, reordered, foreign, measured_from, last_progress, signed_in;
+static uint64_t histogram[64 * FINE], counted;
+
+static uint64_t now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return t.tv_sec * SECOND + t.tv_nsec;
+}
+
+/* ---- bytes out ---- */
+
+void put(struct connection *c, const void *bytes, size_t length) {
+  if (c->out_length + length > c->out_room) {
+    c->out_room = (c->out_length + length) * 2 + 256;
+    c->out = realloc(c->out, c->out_room);
+  }
+  memcpy(c->out + c->out_length, bytes, length);
+  c->out_length += length;
+  if (!c->dirty) {
+    c->dirty = true;
+    dirty[dirty_count++] = c;
+  }
+}
+void put_text(struct connection *c, const char *text) { put(c, text, strlen(text)); }
+void put_format(struct connection *c, const char *format, ...) {
+  char text[2048];
+  va_list list;
+  va_start(list, format);
+  put(c, text, vsnprintf(text, sizeof text, format, list));
+  va_end(list);
+}
+static void watch(struct connection *c, int operation) {
+  struct epoll_event event = {EPOLLIN | (c->want_write || c->connecting ? EPOLLOUT : 0), {.ptr = c}};
+  epoll_ctl(epoll, operation, c->fd, &event);
+}
+static void lose(struct connection *c) {
+  if (c->dead) return;
+  c->dead = true;
+  dead_count++;
+  if (!c->ready) connecting_count--;
+  close(c->fd);
+}
+static void flush(struct connection *c) {
+  while (c->out_sent < c->out_length) {
+    ssize_t k = send(c->fd, c->out + c->out_sent, c->out_length - c->out_sent, MSG_NOSIGNAL);
+    if (k < 0 && errno == EINTR) continue;
+    if (k < 0 && errno != EAGAIN) return lose(c);
+    if (k < 0) {
+      if (!c->want_write) {
+        c->want_write = true;
+        watch(c, EPOLL_CTL_MOD);
+      }
+      return;
+    }
+    c->out_sent += k;
+  }
+  c->out_sent = c->out_length = 0;
+  if (c->want_write) {
+    c->want_write = false;
+    watch(c, EPOLL_CTL_MOD);
+  }
+}
+static void flush_all(void) {
+  for (int i = 0; i < dirty_count; i++) {
+    struct connection *c = dirty[i];
+    c->dirty = false;
+    if (!c->dead && !c->connecting && !c->want_write) flush(c);
+  }
+  dirty_count = 0;
+}
+void become_ready(struct connection *c) {
+  if (c->ready) return;
+  c->ready = true;
+  ready_count++;
+  connecting_count--;
+}
+
+/* ---- messages ---- */
+
+static void put_hex(char *p, uint64_t value, int digits) {
+  for (; digits--; value >>= 4) p[digits] = "0123456789abcdef"[value & 15];
+}
+static uint64_t get_hex(const char *p, int digits) {
+  uint64_t value = 0;
+  for (; digits--; p++) value = value << 4 | (*p <= '9' ? *p - '0' : *p - 'a' + 10);
+  return value;
+}
+static void send_message(struct connection *c, uint64_t at) {
+  put_hex(body + 1, c->index, 4);
+  put_hex(body + 5, ++c->sequence, 8);
+  put_hex(body + 13, at, 16);
+  if (pairs) dialect->tell(c->writer, c->index ^ 1, body, options.size);
+  else dialect->say(c->writer, body, options.size);
+  sent++;
+}
+static void note_latency(uint64_t ns) {
+  int power = ns < FINE ? 0 : 63 - __builtin_clzll(ns) - 5;
+  histogram[power * FINE + (power ? (ns >> (power - 1)) - FINE : ns)]++;
+  counted++;
+}
+static double latency(double quantile) { /* µs */
+  uint64_t wanted = counted * quantile, seen = 0;
+  for (int i = 0; i < 64 * FINE; i++)
+    if ((seen += histogram[i]) > wanted) {
+      int power = i / FINE, rest = i % FINE;
+      return (power ? (double)((uint64_t)(FINE + rest) << (power - 1)) : rest) / 1000;
+    }
+  return 0;
+}
+static void on_message(struct connection *c, const char *text, size_t length, uint64_t at) {
+  uint32_t sender = length < 30 || text[29] != '^' ? UINT32_MAX : get_hex(text + 1, 4);
+  if (sender >= (uint32_t)options.senders) {
+    foreign++;
+    return;
+  }
+  uint32_t sequence = get_hex(text + 5, 8);
+  uint64_t sent_at = get_hex(text + 13, 16);
+  delivered++;
+  if (measured_from && sent_at >= measured_from) note_latency(at > sent_at ? at - sent_at : 0);
+  uint32_t *last = &c->last[pairs ? 0 : sender];
+  if (sequence <= *last) reordered++;
+  else {
+    gaps += sequence - *last - 1;
+    *last = sequence;
+  }
+  if (options.window) {
+    struct connection *from = &connections[sender];
+    uint32_t *count = &from->count[sequence % RING];
+    if (++*count == from->expect) {
+      *count = 0;
+      from->outstanding--;
+      waiting[waiting_count++] = from;
+    }
+  }
+}
+
+/* ---- bytes in ---- */
+
+static void on_readable(struct connection *c) {
+  if (c->rest_length) memcpy(input, c->rest, c->rest_length);
+  ssize_t k = recv(c->fd, input + c->rest_length, CHUNK, 0);
+  if (k == 0 || (k < 0 && errno != EAGAIN && errno != EINTR)) return lose(c);
+  if (k < 0) return;
+  uint64_t at = now();
+  char *p = input, *end = input + c->rest_length + k;
+  while (p < end) {
+    char *text = 0;
+    size_t length = 0, used = dialect->parse(c, p, end - p, &text, &length);
+    if (!used) break;
+    if (text && c->last) on_message(c, text, length, at);
+    p += used;
+  }
+  size_t rest = end - p;
+  if (rest > INPUT - CHUNK) die("a frame of more than %d bytes", INPUT - CHUNK);
+  if (rest > c->rest_room) c->rest = realloc(c->rest, c->rest_room = rest * 2 + 256);
+  if (rest) memcpy(c->rest, p, rest);
+  c->rest_length = rest;
+}
+static void open_connection(struct connection *c) {
+  int one = 1;
+  struct linger linger = {1, 0};
+  struct sockaddr_in address = {
+      .sin_family = AF_INET, .sin_port = htons(options.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  if (c->fd < 0) die("socket: %s", strerror(errno));
+  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* leave with a reset, so no port waits */
+  if (connect(c->fd, (void *)&address, sizeof address) < 0 && errno != EINPROGRESS) die("connect: %s", strerror(errno));
+  c->connecting = true;
+  connecting_count++;
+  watch(c, EPOLL_CTL_ADD);
+}
+static void turn(int timeout) {
+  struct epoll_event events[1024];
+  int k = epoll_wait(epoll, events, 1024, timeout);
+  for (int i = 0; i < k; i++) {
+    struct connection *c = events[i].data.ptr;
+    if (c->dead) continue;
+    if (c->connecting) {
+      int problem = 0;
+      socklen_t length = sizeof problem;
+      getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &problem, &length);
+      if (problem) {
+        fprintf(stderr, "connect: %s\n", strerror(problem));
+        lose(c);
+        continue;
+      }
+      c->connecting = false;
+      watch(c, EPOLL_CTL_MOD);
+      dialect->start(c);
+      continue;
+    }
+    if (events[i].events & EPOLLOUT) flush(c);
+    if (!c->dead && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(c);
+  }
+  flush_all();
+}
+static void run_until(uint64_t end) {
+  for (uint64_t t; (t = now()) < end;) turn((end - t) / 1000000 > 50 ? 50 : (end - t) / 1000000 + 1);
+}
+
+/* ---- a run ---- */
+
+/* Clients up to this many connect, sign in and enter the room; the server's memory afterwards. */
+static double set_up(int count) {
+  uint64_t progress = now();
+  for (int seen = 0; ready_count + dead_count < count;) {
+    while (opened < count && connecting_count < CONNECTING) open_connection(&connections[opened++]);
+    turn(100);
+    if (ready_count + dead_count != seen) {
+      seen = ready_count + dead_count;
+      progress = now();
+    } else if (now() - progress > 15 * SECOND) break;
+  }
+  signed_in = now();
+  run_until(signed_in + (count > 500 ? SECOND : SECOND / 4)); /* what others are told of those who came */
+  return server_memory();
+}
+static void everybody_in(void) {
+  /* What a session takes is what nine tenths of them add to the first tenth: a server that has just started is no
+   * measure. */
+  int first = options.no_room ? total / 10 : 0;
+  double memory = first ? set_up(first) : 0;
+  uint64_t start = now();
+  double after = set_up(total);
+  printf("{\"ready\":%d,\"wanted\":%d,\"signins_per_s\":%.0f,\"memory_kb\":%.0f", ready_count, total,
+         (ready_count - first) / ((signed_in - start) / 1e9), after);
+  if (first) printf(",\"session_kb\":%.2f", (after - memory) / (total - first));
+  if (ready_count < total) {
+    printf(",\"error\":\"only %d of %d could sign in\"}\n", ready_count, total);
+    exit(0);
+  }
+}
+static void idle(void) {
+  double cpu = server_cpu();
+  uint64_t start = now();
+  run_until(start + options.seconds * SECOND);
+  printf(",\"idle_cpu_percent\":%.2f,\"dead\":%d}\n", (server_cpu() - cpu) / (now() - start) * 100, dead_count);
+}
+/* One turn of the traffic at time `at`; `due` is when the next message is to leave, if there is a rate. */
+static void talk(uint64_t at, double *due) {
+  static int next;
+  if (options.rate > 0) {
+    for (; *due <= at; *due += SECOND / options.rate) {
+      struct connection *c = &connections[next++ % options.senders];
+      if (!c->dead) send_message(c, *due);
+    }
+    flush_all();
+    turn(0);
+    return;
+  }
+  turn(20);
+  for (int i = 0; i < waiting_count; i++)
+    if (!waiting[i]->dead) {
+      waiting[i]->outstanding++;
+      send_message(waiting[i], now());
+    }
+  waiting_count = 0;
+  flush_all();
+}
+static void traffic(void) {
+  uint64_t expected = 0, start = now(), from = start + options.warm * SECOND, to = from + options.seconds * SECOND;
+  uint64_t delivered_before = 0, sent_before = 0, began = 0, seen = 0;
+  double cpu = 0, own = 0, due = start;
+  bool stalled = false;
+  for (int i = 0; i < options.clients; i++) {
+    struct connection *c = &connections[i];
+    c->last = calloc(pairs ? 1 : options.senders, sizeof *c->last);
+    c->count = i < options.senders ? calloc(RING, sizeof *c->count) : 0;
+    c->expect = pairs ? 1 : options.clients - !dialect->echo;
+    for (int k = 0; options.rate == 0 && i < options.senders && k < options.window; k++) waiting[waiting_count++] = c;
+  }
+  last_progress = start;
+  for (uint64_t at; (at = now()) < to;) {
+    if (!began && at >= from) {
+      began = measured_from = at;
+      delivered_before = delivered;
+      sent_before = sent;
+      cpu = server_cpu();
+      own = own_cpu();
+    }
+    talk(at, &due);
+    if (delivered != seen) {
+      seen = delivered;
+      last_progress = at;
+    } else if (at - last_progress > 3 * SECOND) {
+      stalled = true;
+      break;
+    }
+  }
+  double wall = now() - (began ? began : start), copies = delivered - delivered_before;
+  cpu = server_cpu() - cpu;
+  own = own_cpu() - own;
+  double messages = sent - sent_before;
+  for (int i = 0; i < options.senders; i++) expected += (uint64_t)connections[i].sequence * connections[i].expect;
+  for (uint64_t deadline = now() + options.drain * SECOND; delivered < expected && now() < deadline;) {
+    turn(20);
+    waiting_count = 0;
+  }
+  printf(
+      ",\"messages_per_s\":%.0f,\"deliveries_per_s\":%.0f,\"cpu_ns\":%.0f,\"server_load\":%.2f,\"generator_load\":%.2f,"
+      "\"p50_us\":%.0f,\"p99_us\":%.0f,\"lost\":%ld,\"gaps\":%lu,\"reordered\":%lu,\"foreign\":%lu,\"dead\":%d,"
+      "\"stalled\":%s}\n",
+      messages / wall * 1e9, copies / wall * 1e9, copies ? cpu / copies : 0, cpu / wall, own / wall, latency(.5),
+      latency(.99), (long)(expected - delivered), gaps, reordered, foreign, dead_count, stalled ? "true" : "false");
+}
+
+int main(int count, char **values) {
+  read_options(count, values);
+  for (dialect = dialects; dialect->name && strcmp(dialect->name, options.dialect); dialect++);
+  if (!dialect->name) die("no dialect called %s", options.dialect);
+  if (options.echo >= 0) dialect->echo = options.echo;
+  pairs = !strcmp(options.mode, "pairs");
+  bool quiet = !strcmp(options.mode, "idle") || !strcmp(options.mode, "storm");
+  if (pairs) options.senders = options.clients &= ~1;
+  if (options.senders > options.clients) options.senders = options.clients;
+
+  struct rlimit limit;
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  epoll = epoll_create1(0);
+  total = options.clients + (dialect->writers && !quiet ? options.senders : 0);
+  connections = calloc(total, sizeof *connections);
+  dirty = calloc(total + 1, sizeof *dirty);
+  waiting = calloc((size_t)options.senders * (options.window + 1), sizeof *waiting);
+  input = malloc(INPUT + CHUNK);
+  memset(body, 'x', MOST_BODY);
+  body[0] = body[29] = '^';
+  for (int i = 0; i < total; i++) {
+    struct connection *c = &connections[i];
+    c->index = i;
+    c->is_writer = i >= options.clients;
+    c->writer = i + options.clients < total ? c + options.clients : c;
+  }
+  everybody_in();
+  if (quiet) idle();
+  else traffic();
+  return 0;
+}

@@ -1,0 +1,66 @@
+/* chatload.h: what the load generator's loop (chatload.c) and the ways to speak to a server (dialects.c) share: one
+ * connection, one dialect, and how bytes are queued. Nothing here measures anything. */
+#ifndef CHATLOAD_H
+#define CHATLOAD_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+  MOST_STEPS = 8,
+  MOST_BODY = 4000, /* bytes */
+  RING = 4096,      /* messages of a sender that may be under way */
+};
+
+struct options {
+  const char *dialect, *mode;                     /* mode: fanout, pairs, idle or storm */
+  const char *pids;                               /* the server's processes, whose CPU and memory are read */
+  const char *steps[MOST_STEPS], *room, *direct;  /* templates of the line dialect */
+  char **words;                                   /* %w: a line of --words for each client */
+  int port, clients, senders, size, window, echo; /* echo: does a sender get its own message? -1: as the dialect says */
+  int step_count, word_count;
+  bool no_room; /* sign in only */
+  double rate;  /* messages a second in all; 0: as fast as the window allows */
+  double seconds, warm, drain;
+};
+extern struct options options;
+
+struct connection {
+  int fd, index, step;
+  bool ready, dead, dirty, want_write, connecting;
+  char *out, *rest; /* bytes to send; input without an end yet */
+  size_t out_length, out_sent, out_room, rest_length, rest_room;
+  uint32_t sequence, outstanding, expect;
+  uint32_t *last;            /* by sender: the last sequence number seen */
+  uint32_t *count;           /* by message under way: who has it */
+  struct connection *writer; /* what this client sends through, where its own connection only listens */
+  bool is_writer;
+  int entries, token; /* redis-stream: what is left of the reply that is being read */
+  char cursor[32];
+};
+
+struct dialect {
+  const char *name;
+  bool echo;                          /* the sender gets its own message */
+  bool writers;                       /* senders have a second connection */
+  void (*start)(struct connection *); /* connected: queue the first bytes */
+  /* Reads one frame: the bytes used, 0 if more are needed. A chat message sets body. Before the client is signed in and
+   * in its room this calls become_ready when it is. */
+  size_t (*parse)(struct connection *, char *bytes, size_t length, char **body, size_t *body_length);
+  void (*say)(struct connection *, const char *body, int length);
+  void (*tell)(struct connection *, int to, const char *body, int length);
+};
+extern struct dialect dialects[];
+
+void read_options(int count, char **values);
+void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+
+double server_cpu(void);    /* ns */
+double server_memory(void); /* KiB */
+double own_cpu(void);       /* ns */
+
+void become_ready(struct connection *);
+void put(struct connection *, const void *bytes, size_t length);
+void put_text(struct connection *, const char *text);
+void put_format(struct connection *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#endif
