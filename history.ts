@@ -85,6 +85,7 @@ interface Row {
  *  changes nothing then. */
 export function openHistory(file: string, now: () => number = Date.now): History {
   const { db, fd } = openDatabase(file);
+  let closed = false; // closing twice could close whatever has got the descriptor's number since
   const one = {
     begin: db.query("begin immediate"),
     commit: db.query("commit"),
@@ -215,6 +216,8 @@ export function openHistory(file: string, now: () => number = Date.now): History
     },
 
     close() {
+      if (closed) return;
+      closed = true;
       db.close();
       closeSync(fd);
     },

@@ -5,7 +5,8 @@
 import type { Log } from "./log.ts";
 import type { Ask, Ok, Refusal, Request, Verb } from "./protocol.ts";
 import { answeredIn, inboxOf, isRefusal, LIMITS, LOBBY, sanitizeMessage, truncateMessage } from "./protocol.ts";
-import type { Batch, Member, Rooms } from "./rooms.ts";
+import type { Member } from "./delivery.ts";
+import type { Batch, Rooms } from "./rooms.ts";
 import { EVERYBODY } from "./rooms.ts";
 import type { Proof, Users } from "./users.ts";
 import { authenticateUser, registerUser } from "./users.ts";

@@ -2,10 +2,11 @@
 // one turn of the event loop are appended to the history together, and only then delivered. Never reads a request and
 // never sees a socket. Called by session.ts; nothing here calls a session back except to hand it what to send.
 
-import { render } from "./commands.ts";
+import type { Entry, Member } from "./delivery.ts";
+import { broadcast, compose } from "./delivery.ts";
 import type { Draft, History, Outcome } from "./history.ts";
-import type { Event, Message, Refusal } from "./protocol.ts";
-import { answeredIn, encode, failure, inboxOf } from "./protocol.ts";
+import type { Message, Refusal } from "./protocol.ts";
+import { answeredIn, failure, inboxOf } from "./protocol.ts";
 
 /** The conversation everybody signed in is in: nothing is said in it, it only carries presence. */
 export const EVERYBODY = "*";
@@ -14,44 +15,11 @@ const MOST_ROOMS = 10_000; // with somebody in them; the list of them still fits
 const BUSY = 8; // messages in a batch above which many are talking
 const GATHER = 3; // turns of the event loop the next batch then gathers longer; a turn without news takes some µs
 
-/** What is sent to many: the text once, and its bytes made at most once, however many sockets they go to. */
-export class Payload {
-  readonly text: string;
-  #bytes: Uint8Array | undefined;
-
-  constructor(text: string) {
-    this.text = text;
-  }
-  get bytes(): Uint8Array {
-    return (this.#bytes ??= Buffer.from(this.text));
-  }
-}
-
-/** One connection, as far as rooms know it. `send` MUST NOT throw and MUST NOT block. */
-export interface Member {
-  readonly user: string;
-  readonly text: boolean; // reads lines instead of frames
-  readonly in: Set<string>; // its conversations; kept by Rooms
-  readonly gone: boolean; // its connection has ended: it enters nothing more
-  partner?: string | undefined; // who sent it the last direct message (text sessions)
-  stalled?: string | undefined; // the id of a `say` that could not be stored; see `post`
-  send(payload: Payload): void;
-  /** Resolves when its reader has caught up so far that another page may be sent. */
-  drained(): Promise<void>;
-}
-
 /** A draft on its way: who said it, the id it was asked with, if any, and what its author is told once it is stored. */
 export interface Post extends Draft {
   by: Member;
   asked?: string | undefined;
   note?: string | undefined;
-}
-
-/** One event of a delivery, for everybody in the conversation, for one member only, or for all but one. */
-interface Entry {
-  event: Event;
-  only?: Member;
-  not?: Member;
 }
 
 /** What one turn of the event loop gathered. `settled` resolves when all of it is stored and delivered, or refused. */
@@ -79,6 +47,7 @@ interface Conversation {
   name: string;
   members: Set<Member>; // everybody in it, also those who are still catching up
   live: Set<Member>; // who has everything up to `head` and gets what comes next
+  replaying: Set<Member>; // who is being sent what was said before; of the rest they hear who comes and goes
   accounts: Map<string, number>; // connections an account has in it
   head: number; // seq of the last message delivered
   ready: Promise<void>; // `head` is known
@@ -147,6 +116,7 @@ export class Rooms {
     const reset = since !== undefined && since > conversation.head;
     let after = since === undefined || reset ? Math.max(0, start(conversation.head)) : since;
     begin({ head: conversation.head, users: [...conversation.accounts.keys()], reset });
+    conversation.replaying.add(member);
     while (after < conversation.head) {
       await member.drained();
       const upTo = conversation.head;
@@ -156,6 +126,7 @@ export class Rooms {
       if (member.text) this.#shown(conversation, page, [member]);
       after = page.at(-1)?.seq ?? upTo;
     }
+    conversation.replaying.delete(member);
     conversation.live.add(member);
   }
 
@@ -164,6 +135,7 @@ export class Rooms {
     if (!conversation?.members.delete(member)) return;
     member.in.delete(name);
     conversation.live.delete(member);
+    conversation.replaying.delete(member);
     const count = conversation.accounts.get(member.user)! - 1;
     if (count > 0) conversation.accounts.set(member.user, count);
     else {
@@ -215,6 +187,7 @@ export class Rooms {
       name,
       members: new Set(),
       live: new Set(),
+      replaying: new Set(),
       accounts: new Map(),
       head: 0,
       // A batch may be delivered while the head is being read, so the larger of the two counts.
@@ -342,6 +315,11 @@ export class Rooms {
           this.delivered += conversation.live.size;
         }
       broadcast(conversation.live, fresh);
+      if (conversation.replaying.size > 0)
+        broadcast(
+          conversation.replaying,
+          fresh.filter(({ event }) => event.type !== "message"),
+        );
       if (name.startsWith("@")) this.#shownLive(conversation, fresh);
     }
     for (const { name, members } of changed)
@@ -363,48 +341,6 @@ export class Rooms {
     for (const reader of readers) reader.partner = partner ?? reader.partner;
     this.confirm(user, last.seq);
   }
-}
-
-/** Sends the entries to every member: one shared buffer for all who read the same, one write a member.
- *  A Set may lose members while it is walked and the walk skips nobody, so a member that is cut off here harms no other. */
-export function broadcast(members: Iterable<Member>, entries: readonly Entry[]): void {
-  const personal = new Set<Member>();
-  const named = new Set<string>();
-  for (const { event, only, not } of entries) {
-    if (only !== undefined) personal.add(only);
-    if (not !== undefined) personal.add(not);
-    if (event.type === "joined" || event.type === "left") for (const user of event.users) named.add(user);
-  }
-  let frames: Payload | undefined;
-  let lines: Payload | undefined;
-  for (const member of members) {
-    if (personal.has(member) || named.has(member.user)) member.send(compose(forMember(entries, member), member));
-    else if (member.text) member.send((lines ??= compose(forMember(entries, member), member)));
-    else member.send((frames ??= compose(forMember(entries, member), member)));
-  }
-}
-
-/** The events a member is to see: without its own coming and going, and without what is for another only. */
-function forMember(entries: readonly Entry[], member: Member): Event[] {
-  const events: Event[] = [];
-  for (const { event, only, not } of entries) {
-    if (not === member || (only !== undefined && only !== member)) continue;
-    if (event.type !== "joined" && event.type !== "left") events.push(event);
-    else if (event.users.some((user) => user !== member.user))
-      events.push({ ...event, users: event.users.filter((user) => user !== member.user) });
-  }
-  return events;
-}
-
-/** Events as one member reads them; `late` for messages that are told after the fact. */
-function compose(events: readonly Event[], { text, user }: Member, late = false): Payload {
-  if (!text) return new Payload(events.map(encode).join(""));
-  return new Payload(
-    events
-      .flatMap((event) => render(event, { user, late }))
-      .map((line) => line + "\n")
-      .join(""),
-  );
 }
 
 /** Whether a post would overtake an earlier one of its member that could not be stored and is to be sent again. */

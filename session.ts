@@ -9,7 +9,7 @@ import { answeredIn, decode, encode, failure, isRefusal, LIMITS, LOBBY } from ".
 import type { Answer, Caller, Rule, Services } from "./requests.ts";
 import { RULES } from "./requests.ts";
 import type { Batch } from "./rooms.ts";
-import { Payload } from "./rooms.ts";
+import { Payload } from "./delivery.ts";
 import { Pace } from "./rates.ts";
 
 /** The connection a session speaks over. */

@@ -9,7 +9,7 @@ import { Lines } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import type { ErrorCode } from "./protocol.ts";
 import { ERRORS } from "./protocol.ts";
-import type { Payload } from "./rooms.ts";
+import type { Payload } from "./delivery.ts";
 import type { Link } from "./session.ts";
 import { Session } from "./session.ts";
 import type { Certificate } from "./tls.ts";

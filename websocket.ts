@@ -6,7 +6,7 @@ import { OUTBOX_LIMIT } from "./outbox.ts";
 import type { ErrorCode } from "./protocol.ts";
 import { LIMITS } from "./protocol.ts";
 import type { Origin } from "./requests.ts";
-import type { Payload } from "./rooms.ts";
+import type { Payload } from "./delivery.ts";
 import type { Link } from "./session.ts";
 import { Session } from "./session.ts";
 

@@ -1,11 +1,13 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeBackup } from "../backup.ts";
 import { connect, receiveMessages } from "../client.ts";
 import { openHistory } from "../history.ts";
 import type { Message } from "../protocol.ts";
-import { PASSWORD, run, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, Wire, run, spawnServer, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const backup = (data: string) => run([process.execPath, "backup.ts", "--data", data]);
 const forever = new AbortController().signal;

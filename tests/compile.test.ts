@@ -1,7 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { PASSWORD, REPOSITORY, run, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, Wire, run, temporaryFolder, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 test("server and client compiled into single files: a chat and its page, in a folder without the sources", async () => {
   using folder = temporaryFolder();

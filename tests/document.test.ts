@@ -1,9 +1,11 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { COMMANDS } from "../commands.ts";
 import { ERRORS, LIMITS, MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import { RULES } from "../requests.ts";
-import { REPOSITORY, startChat } from "./harness.ts";
+import { PATIENCE, REPOSITORY, startChat } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const document = await Bun.file(join(REPOSITORY, "docs/PROTOCOL.md")).text();
 const source = await Bun.file(join(REPOSITORY, "protocol.ts")).text();

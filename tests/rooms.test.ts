@@ -2,8 +2,9 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { openHistory } from "../history.ts";
 import type { Event, Message } from "../protocol.ts";
-import type { Member, Payload } from "../rooms.ts";
-import { broadcast, EVERYBODY, Rooms } from "../rooms.ts";
+import type { Member, Payload } from "../delivery.ts";
+import { broadcast } from "../delivery.ts";
+import { EVERYBODY, Rooms } from "../rooms.ts";
 import { PATIENCE, startChat, temporaryFolder } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE);

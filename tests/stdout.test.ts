@@ -1,5 +1,7 @@
-import { expect, test } from "bun:test";
-import { PASSWORD, REPOSITORY, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { PASSWORD, PATIENCE, REPOSITORY, Wire, temporaryFolder, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 test("a server whose output nobody reads any more, as in `bun server.ts | head`, goes on", async () => {
   using folder = temporaryFolder();
