@@ -106,6 +106,27 @@ describe("enter", () => {
     expect(bob.payloads.length).toBeGreaterThan(3);
   });
 
+  test("who is still being sent what was said before hears who comes and goes meanwhile", async () => {
+    using open = openRooms();
+    const { rooms } = open;
+    const alice = new Person("alice");
+    await enter(rooms, alice, "#lab");
+    await say(rooms, alice, "old");
+    const [bob, carol] = [new Person("bob"), new Person("carol")];
+    const reading = Promise.withResolvers<void>();
+    bob.reading = reading.promise;
+    const entering = enter(rooms, bob, "#lab", 0);
+    await say(rooms, alice, "while Bob reads");
+    await enter(rooms, carol, "#lab");
+    rooms.leave(alice, "#lab");
+    await say(rooms, carol, "live");
+    reading.resolve();
+    await entering;
+
+    const told = bob.events.map((event) => (event.type === "message" ? event.text : event.type));
+    expect(told).toEqual(["joined", "left", "old", "while Bob reads", "live"]);
+  });
+
   test("no hole and none twice for a slow reader on a real socket while messages pour in", async () => {
     await using chat = await startChat(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
