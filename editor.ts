@@ -190,12 +190,13 @@ export class Editor {
   #wordLeft(): number {
     return (
       this.cursor -
-      /(?:[\p{L}\p{M}\p{N}_]+[^\p{L}\p{M}\p{N}_]*|[^]?)$/u.exec(this.text.slice(0, this.cursor))![0].length
+      /(?:[\p{L}\p{M}\p{N}_]+[^\p{L}\p{M}\p{N}_]*|[\s\S]?)$/u.exec(this.text.slice(0, this.cursor))![0].length
     );
   }
   #wordRight(): number {
     return (
-      this.cursor + /^(?:[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]+|[^]*)/u.exec(this.text.slice(this.cursor))![0].length
+      this.cursor +
+      /^(?:[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]+|[\s\S]*)/u.exec(this.text.slice(this.cursor))![0].length
     );
   }
   #lineStart(): number {
