@@ -28,7 +28,7 @@ export interface ChatOptions {
 const MOST_WAITING = 64; // typed lines not stored yet
 const BELL = 2_000; // ms between two bells
 const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
-const GOODBYE = 100; // ms a server may take to let go of a person; Ctrl+C has to feel like one
+const GOODBYE = 60; // ms a server may take to let go of a person; Ctrl+C has to feel like one
 const KEYS = [
   "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
   "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",

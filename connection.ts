@@ -374,9 +374,10 @@ export class Connection {
   }
 
   /** Stops reading the socket while much waits for the reader; but not while somebody waits for an answer, which may be
-   *  the reader itself: it could not go on, and the answer would stay in the socket. */
+   *  the reader itself: it could not go on, and the answer would stay in the socket. There is an end to that too. */
   #pace(): void {
-    const pause = this.#started && this.#unanswered.size === 0 && this.#feed.full;
+    const { full } = this.#feed;
+    const pause = full === "over" || (this.#started && this.#unanswered.size === 0 && full === true);
     if (pause !== this.#paused) this.#link?.pause((this.#paused = pause));
   }
 

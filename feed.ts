@@ -13,13 +13,14 @@ export type Occurrence =
   | { type: "reset"; to: string };
 
 const MOST_UNREAD = 1_000; // events that may wait for the reader before the socket is no longer read
+const MOST_EVER = 10_000; // also while an answer is waited for, which a hostile server may never give
 const MOST_HELD = 2_000; // missed messages that are counted before they are handed on
 const MOST_NAMES = 1_000; // of one `joined` or `left`
 
 export class Feed {
   readonly #onChange: () => void;
-  /** Nothing more should come in until the reader has caught up. */
-  full = false;
+  /** Much waits: nothing more should come in until the reader has caught up; "over": whatever else there is to wait for. */
+  full: boolean | "over" = false;
   #unread: Occurrence[] = [];
   #held: Occurrence[] | undefined;
   #reader: (() => void) | undefined;
@@ -40,7 +41,7 @@ export class Feed {
       return;
     }
     this.#unread.push(bounded(occurrence));
-    if (this.#unread.length >= MOST_UNREAD) this.#fill(true);
+    if (this.#unread.length >= MOST_UNREAD) this.#fill(this.#unread.length >= MOST_EVER ? "over" : true);
     this.#wake();
   }
 
@@ -95,7 +96,7 @@ export class Feed {
     for (const { resolve } of free) resolve();
   }
 
-  #fill(full: boolean): void {
+  #fill(full: boolean | "over"): void {
     if (full === this.full) return;
     this.full = full;
     this.#onChange();

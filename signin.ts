@@ -60,7 +60,7 @@ export async function signIn(options: SignInOptions, console: Console, display: 
         const created = await register({ ...server, user, password: secret }, password !== undefined, console, say);
         if (created !== undefined) return created;
         name = undefined;
-      } else if (password !== undefined || tries === 0) throw problem;
+      } else if (password !== undefined || tries <= 0) throw problem;
     }
   }
 }

@@ -47,7 +47,7 @@ function welcome({ type, id, to, user }: any): Record<string, unknown> {
 test("a new person is asked for a name and a password once each, gets an account, and no password is ever shown", async () => {
   await using chat = await startChat(["bob"]);
   await using alice = sitAtClient(chat.port);
-  await alice.until(/not encrypted[^]*Name:$/);
+  await alice.until(/not encrypted[\s\S]*Name:$/);
   alice.type("Zoë K\r");
   await alice.until("for example zoe-k.\nName:");
   alice.type("Alice\rtiny\r");
@@ -62,7 +62,7 @@ test("a new person is asked for a name and a password once each, gets an account
   alice.type(PASSWORD);
   await alice.until(() => alice.output().length > drawn);
   alice.type(`\r${PASSWORD}\r`);
-  await alice.until(/Welcome, alice\.[^]*You are in #lobby, alone so far/);
+  await alice.until(/Welcome, alice\.[\s\S]*You are in #lobby, alone so far/);
 
   for (const secret of ["tiny", "first-try-1", "other-one-2", PASSWORD]) expect(alice.output()).not.toContain(secret);
   expect((await (await chat.wire()).login("alice")).user).toBe("alice");
@@ -74,9 +74,9 @@ test("a wrong password counts down and never says whether the name was wrong; a 
   await visitor.until(/is hidden\):/);
   visitor.type("not-bobs-1\rn\r");
   await visitor.until("No account matches that name and password.\nCreate a new account called bob? [y/N] n");
-  await visitor.until(/4 tries left[^]*name\):$/);
+  await visitor.until(/4 tries left[\s\S]*name\):$/);
   visitor.type("not-bobs-2\ry\rnot-bobs-2\r");
-  await visitor.until(/bob is taken\. Free: bob2, bob3\.[^]*Name:$/);
+  await visitor.until(/bob is taken\. Free: bob2, bob3\.[\s\S]*Name:$/);
   visitor.type("bob\r");
   await visitor.until("3 tries left");
   visitor.type(`${PASSWORD}\r`);
@@ -89,7 +89,7 @@ test("five wrong passwords end the program with code 4, Ctrl+C at a question wit
   for (let i = 0; i < 5; i++) {
     await visitor.until(() => visitor.screen.rows.at(-1)!.endsWith("):") && visitor.output().split("[y/N]").length > i);
     visitor.type("not-bobs-1\rn\r");
-    await visitor.until(i < 4 ? `${4 - i} ${i < 3 ? "tries" : "try"} left` : /No account matches[^]*Check both/);
+    await visitor.until(i < 4 ? `${4 - i} ${i < 3 ? "tries" : "try"} left` : /No account matches[\s\S]*Check both/);
   }
   expect(await visitor.exited).toBe(4);
 
@@ -159,7 +159,7 @@ test("after kill -9 of the server what was typed waits, is sent once and in orde
   await alice.until("alice: before\n#lobby>");
 
   await first.kill9();
-  await alice.until(/connection lost[^]*Not connected. Trying again in \d s, or press Enter/);
+  await alice.until(/connection lost[\s\S]*Not connected. Trying again in \d s, or press Enter/);
   alice.type("one\rtwo\rthree\rfour\r");
   await alice.until("  … one\n  … two\n  … three\n  … and 1 more\n");
   alice.type("a draft");
@@ -186,7 +186,7 @@ test("who comes back is told how many messages were missed, and sees each once",
   await again.ask({ type: "say", to: "alice", text: "four", id: "b-4" });
   alice.type("\r");
   await alice.until("── back online, 3 missed messages ──");
-  await alice.until(/bob → you: four[^]*bob: three/);
+  await alice.until(/bob → you: four[\s\S]*bob: three/);
 
   expect([...alice.screen.text.match(/bob(?: → you)?: \w+/g)!].sort()).toEqual(
     ["bob → you: four", "bob: one", "bob: three", "bob: two"].sort(),

@@ -38,7 +38,7 @@ export class Screen {
     const all = this.#rest + text;
     this.#rest = "";
     const token =
-      /\x1b(?:\[[?>]?[\d;]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[^[\]])|\x1b[^]*$|[\0-\x1f\x7f]|[^\0-\x1f\x7f]+/gu;
+      /\x1b(?:\[[?>]?[\d;]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[^[\]])|\x1b[\s\S]*$|[\0-\x1f\x7f]|[^\0-\x1f\x7f]+/gu;
     for (const [part] of all.matchAll(token)) {
       if (part.startsWith("\x1b")) this.#escape(part);
       else if (part === "\r") this.column = 0;
@@ -90,7 +90,9 @@ export class Screen {
 
 export interface Seat extends AsyncDisposable {
   screen: Screen;
-  /** Every byte the program wrote. */
+  /** What the program wrote, as it came. */
+  writes: string[];
+  /** All of it together. */
   output(): string;
   type(keys: string): void;
   /** Resolves when the screen, scrollback included, shows this; once it does, with the text. */
@@ -104,8 +106,8 @@ export interface Seat extends AsyncDisposable {
 export function sit(command: string[], { columns = 80, rows = 24, env = {} as Record<string, string> } = {}): Seat {
   const screen = new Screen(columns, rows);
   const decoder = new TextDecoder();
-  let output = "";
-  let wake: (() => void)[] = [];
+  const writes: string[] = [];
+  const wake: (() => void)[] = [];
   const child = Bun.spawn(command, {
     cwd: REPOSITORY,
     env: { ...process.env, TERM: "xterm-256color", NO_COLOR: "", FORCE_COLOR: "", ...env },
@@ -114,7 +116,7 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
       rows,
       data(_, bytes) {
         const text = decoder.decode(bytes, { stream: true });
-        output += text;
+        writes.push(text);
         screen.write(text);
         for (const one of wake.splice(0)) one();
       },
@@ -127,7 +129,8 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
   });
   return {
     screen,
-    output: () => output,
+    writes,
+    output: () => writes.join(""),
     type: (keys) => void child.terminal!.write(keys),
     async until(wanted) {
       const seen = () =>

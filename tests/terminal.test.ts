@@ -14,12 +14,11 @@ test("a half-typed line stays as it is, whatever arrives, and the message comes 
   await using alice = await sitIn(chat.port, "alice");
   alice.type("half a thought" + LEFT.repeat(8));
   await alice.until("> half a thought");
-  const before = alice.output().length;
 
   await bob.ask({ type: "say", to: "#lobby", text: "good morning" });
   await alice.until("bob: good morning\n#lobby> half a thought");
 
-  expect(alice.output().slice(before)).toMatch(/^[^]*good morning[^]*half a thought[^]*$/);
+  expect(alice.writes.find((bytes) => bytes.includes("good morning"))).toContain("half a thought");
   expect(alice.screen.column).toBe("#lobby> half a".length);
   alice.type("n other");
   await alice.until("> half an other thought");
@@ -133,7 +132,7 @@ test("Ctrl+Z stops the client, and fg brings the typed line again", async () => 
   await shell.until("> half a thought");
 
   shell.type("\x1a");
-  await shell.until(/Stopped[^]*ready$/);
+  await shell.until(/Stopped[\s\S]*ready$/);
   expect(shell.screen.text).not.toContain("half a thought");
   await bob.ask({ type: "say", to: "#lobby", text: "where are you?" });
   shell.type("fg\r");
