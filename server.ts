@@ -34,6 +34,7 @@ export interface Server {
   reload(): void;
   /** Stops accepting, tells everybody, hands over what waits for at most 10 s, closes. */
   stop(): Promise<void>;
+  readonly log: Log;
   readonly fingerprint: string | undefined; // of the certificate, SHA-256; undefined without TLS
 }
 
@@ -158,6 +159,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     get fingerprint() {
       return certificate?.fingerprint;
     },
+    log,
     sweep,
     reload,
     stop: () => (stopped ??= stop()),
@@ -236,6 +238,7 @@ async function main(): Promise<void> {
   const args = process.argv.slice(2);
   if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) return void process.stdout.write(HELP);
   requireBun(Bun.version);
+  process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const { lan, ...options } = readOptions(args, process.env);
   process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });
@@ -256,6 +259,8 @@ async function main(): Promise<void> {
       process.stdout.write(`In a browser: ${address}    (projector: ${address}/join)\n`);
   process.stdout.write("Stop: Ctrl+C\n");
 
+  const onBug = (problem: unknown): void => server.log.error("The server met a bug and goes on", problem);
+  process.on("uncaughtException", onBug).on("unhandledRejection", onBug);
   let stopping = false;
   const onSignal = (): void => {
     if (stopping) process.exit(0);
