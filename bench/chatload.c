@@ -1,6 +1,7 @@
 /* chatload.c: the load generator. One thread that plays many clients against one server on this machine (Linux, epoll),
  * checks that every message reached everybody once and in order, and prints one line of JSON. Called by run.ts.
- *   cc -O2 -o chatload chatload.c dialects.c options.c usage.c && ./chatload --dialect line --port 7000 --pid PID
+ *   cc -O2 -o chatload chatload.c dialects.c redis.c websocket.c figures.c options.c && ./chatload --dialect line
+ * --port 7000 --pid PID
  * --clients 100 --senders 10 A body is ^SSSSQQQQQQQQTTTTTTTTTTTTTTTT^xxx: sender, its sequence number, time of sending
  * (ns), then padding. With
  * --window W a sender has W messages under way, one being done when all have it; with --rate R messages leave at their
@@ -23,7 +24,6 @@ enum {
   CONNECTING = 64,   /* connections being set up at once */
   CHUNK = 256 << 10, /* bytes read at once */
   INPUT = 1 << 20,   /* bytes a frame may have */
-  FINE = 64,         /* buckets of a doubling in the histogram */
 };
 #define SECOND 1000000000ull /* ns */
 
@@ -33,7 +33,6 @@ static int total, epoll, ready_count, dead_count, connecting_count, opened, dirt
 static bool pairs;
 static char *input, body[MOST_BODY + 1];
 static uint64_t sent, delivered, gaps, reordered, foreign, measured_from, last_progress, signed_in;
-static uint64_t histogram[64 * FINE], counted;
 
 static uint64_t now(void) {
   struct timespec t;
@@ -126,20 +125,6 @@ static void send_message(struct connection *c, uint64_t at) {
   if (pairs) dialect->tell(c->writer, c->index ^ 1, body, options.size);
   else dialect->say(c->writer, body, options.size);
   sent++;
-}
-static void note_latency(uint64_t ns) {
-  int power = ns < FINE ? 0 : 63 - __builtin_clzll(ns) - 5;
-  histogram[power * FINE + (power ? (ns >> (power - 1)) - FINE : ns)]++;
-  counted++;
-}
-static double latency(double quantile) { /* µs */
-  uint64_t wanted = counted * quantile, seen = 0;
-  for (int i = 0; i < 64 * FINE; i++)
-    if ((seen += histogram[i]) > wanted) {
-      int power = i / FINE, rest = i % FINE;
-      return (power ? (double)((uint64_t)(FINE + rest) << (power - 1)) : rest) / 1000;
-    }
-  return 0;
 }
 static void on_message(struct connection *c, const char *text, size_t length, uint64_t at) {
   uint32_t sender = length < 30 || text[29] != '^' ? UINT32_MAX : get_hex(text + 1, 4);
@@ -341,8 +326,7 @@ static void traffic(void) {
 
 int main(int count, char **values) {
   read_options(count, values);
-  for (dialect = dialects; dialect->name && strcmp(dialect->name, options.dialect); dialect++);
-  if (!dialect->name) die("no dialect called %s", options.dialect);
+  dialect = find_dialect(options.dialect);
   if (options.echo >= 0) dialect->echo = options.echo;
   pairs = !strcmp(options.mode, "pairs");
   bool quiet = !strcmp(options.mode, "idle") || !strcmp(options.mode, "storm");

@@ -1,5 +1,5 @@
-/* chatload.h: what the load generator's loop (chatload.c) and the ways to speak to a server (dialects.c) share: one
- * connection, one dialect, and how bytes are queued. Nothing here measures anything. */
+/* chatload.h: what the load generator's loop (chatload.c), its figures (figures.c), its command line (options.c) and
+ * the ways to speak to a server (dialects.c, redis.c, websocket.c) share. */
 #ifndef CHATLOAD_H
 #define CHATLOAD_H
 #include <stdbool.h>
@@ -50,14 +50,19 @@ struct dialect {
   void (*say)(struct connection *, const char *body, int length);
   void (*tell)(struct connection *, int to, const char *body, int length);
 };
-extern struct dialect dialects[];
+extern struct dialect redis_dialect, redis_store_dialect, redis_stream_dialect, ws_dialect, sio_dialect;
+struct dialect *find_dialect(const char *name);
+size_t line_length(const char *bytes, size_t length); /* with its newline; 0 if there is none yet */
+void complain(const char *who, const char *bytes, size_t length);
 
 void read_options(int count, char **values);
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-double server_cpu(void);    /* ns */
-double server_memory(void); /* KiB */
-double own_cpu(void);       /* ns */
+void note_latency(uint64_t ns);
+double latency(double quantile); /* µs */
+double server_cpu(void);         /* ns */
+double server_memory(void);      /* KiB */
+double own_cpu(void);            /* ns */
 
 void become_ready(struct connection *);
 void put(struct connection *, const void *bytes, size_t length);

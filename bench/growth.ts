@@ -108,8 +108,7 @@ async function messages({ kit, work }: Bench): Promise<Table> {
     ["ms", "ms", "ms", "ms", "ms", "ms"],
     rows,
     [
-      "A start checks the whole file for damage and a search that finds nothing reads the whole room, so these two grow with it;",
-      "the search gives way to everybody else every 2,000 messages.",
+      "A start checks the whole file for damage and a search that finds nothing reads the whole room, so these two grow with it; the search gives way to everybody else every 2,000 messages.",
     ],
   );
 }

@@ -18,7 +18,14 @@ export interface Scenario {
   pairs?: boolean; // direct messages
 }
 
-const RATE: Column = { key: "deliveries_per_s", title: "deliveries", unit: "1000/s", scale: 1e-3, better: "more" };
+/** The one figure that the load generator may limit. */
+export const RATE: Column = {
+  key: "deliveries_per_s",
+  title: "deliveries",
+  unit: "1000/s",
+  scale: 1e-3,
+  better: "more",
+};
 const CPU: Column = { key: "cpu_ns", title: "server CPU per delivery", unit: "µs", scale: 1e-3, better: "less" };
 const P50: Column = { key: "p50_us", title: "p50", unit: "ms", scale: 1e-3, better: "less" };
 const P99: Column = { key: "p99_us", title: "p99", unit: "ms", scale: 1e-3, better: "less" };

@@ -1,5 +1,5 @@
-/* usage.c: what the server that is measured uses, and the generator itself, as Linux tells in /proc. Called by
- * chatload.c. */
+/* figures.c: what is measured: how long messages took, and what the server and the generator itself use, as Linux tells
+ * in /proc. Called by chatload.c. */
 #define _GNU_SOURCE
 #include "chatload.h"
 #include <dirent.h>
@@ -8,6 +8,23 @@
 #include <string.h>
 #include <sys/resource.h>
 
+enum { FINE = 64 }; /* buckets of a doubling in the histogram: 1.6 % */
+static uint64_t histogram[64 * FINE], counted;
+
+void note_latency(uint64_t ns) {
+  int power = ns < FINE ? 0 : 63 - __builtin_clzll(ns) - 5;
+  histogram[power * FINE + (power ? (ns >> (power - 1)) - FINE : ns)]++;
+  counted++;
+}
+double latency(double quantile) { /* µs */
+  uint64_t wanted = counted * quantile, seen = 0;
+  for (int i = 0; i < 64 * FINE; i++)
+    if ((seen += histogram[i]) > wanted) {
+      int power = i / FINE, rest = i % FINE;
+      return (power ? (double)((uint64_t)(FINE + rest) << (power - 1)) : rest) / 1000;
+    }
+  return 0;
+}
 static void each_pid(void (*visit)(const char *pid, double *sum), double *sum) {
   char *list = strdup(options.pids), *save;
   for (char *pid = strtok_r(list, ",", &save); pid; pid = strtok_r(0, ",", &save)) visit(pid, sum);
