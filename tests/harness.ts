@@ -267,7 +267,18 @@ export async function spawnServer(
   args: readonly string[] = [],
   wrapper: string[] = [],
 ): Promise<Process> {
-  const command = [...wrapper, process.execPath, "server.ts", "--port", "0", "--data", data, ...args];
+  const command = [
+    ...wrapper,
+    process.execPath,
+    "server.ts",
+    "--port",
+    "0",
+    "--web-port",
+    "0",
+    "--data",
+    data,
+    ...args,
+  ];
   const child = Bun.spawn(command, { cwd: REPOSITORY, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   let output = "";
   let port = 0;
