@@ -280,6 +280,26 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     expect(alice.complaints.filter((complaint) => !/status of 40[19]/.test(complaint))).toEqual([]);
   });
 
+  test("over plain http under a name of the network all works; a name a stranger points here gets nobody in", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await Screen.open(`http://teacher-pc:${chat.webPort}/`);
+    expect(await alice.read("isSecureContext")).toBe(false);
+    await alice.signIn("alice", PASSWORD);
+    await alice.until("document.title.includes('#lobby')");
+    await alice.say("from a phone in the room");
+    expect(await bob.next("message")).toMatchObject({ text: "from a phone in the room" });
+    expect(alice.complaints).toEqual([]);
+
+    using rebound = await Screen.open(`http://evil.example:${chat.webPort}/`);
+    const status = `fetch("/login", { method: "POST", body: '{"user":"alice","password":"${PASSWORD}"}' }).then((one) => one.status)`;
+    expect(await rebound.read(status)).toBe(403);
+    const opened = `new Promise((done) => { const socket = new WebSocket("ws://" + location.host + "/ws");
+      socket.onopen = () => done("open"); socket.onerror = () => done("refused"); })`;
+    expect(await rebound.read(opened)).toBe("refused");
+    expect(await rebound.read(opened.replace("location.host", `"localhost:${chat.webPort}"`))).toBe("refused");
+  });
+
   test("on a phone everything fits, can be touched, and the lists lie over the chat", async () => {
     await using chat = await startChat(["alice", "bob"]);
     await fill(chat, "#lobby", 30);

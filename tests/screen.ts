@@ -28,6 +28,7 @@ export class Screen implements Disposable {
     const { width = 1200, height = 800, phone = false, dark = false } = shape;
     const argv = ["--no-sandbox", "--disable-quic", "--disable-background-networking"];
     argv.push("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=en-US");
+    argv.push("--host-resolver-rules=MAP teacher-pc 127.0.0.1, MAP evil.example 127.0.0.1");
     const view = new Bun.WebView({ width, height, backend: { type: "chrome", url: false, path: path!, argv } });
     const screen = new Screen(view);
     await view.navigate("about:blank");

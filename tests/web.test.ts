@@ -2,7 +2,8 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
 import { LIMITS } from "../protocol.ts";
 import type { Event, Request as Asked } from "../protocol.ts";
-import { StartError, startServer } from "../server.ts";
+import type { StartError } from "../server.ts";
+import { startServer } from "../server.ts";
 import type { Chat } from "./harness.ts";
 import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder } from "./harness.ts";
 

@@ -1,6 +1,12 @@
 // memory.ts: what the browser remembers: on this device (`local`) or in this tab, over a reload (`session`). A browser
 // that remembers nothing, as in some private windows, only costs convenience. Called by page.ts and view.ts.
 
+/** Who is signed in. */
+export interface Account {
+  user: string;
+  token: string;
+}
+
 /** What was kept under a name, or `undefined`. */
 export function recall<T>(where: "local" | "session", name: string): T | undefined {
   try {

@@ -2,8 +2,8 @@
 // the connection chat.ts; both speak the server's own protocol.ts and commands.ts. Started by index.html.
 
 import { the } from "./dom.ts";
+import type { Account } from "./memory.ts";
 import { keep, recall } from "./memory.ts";
-import type { Account } from "./view.ts";
 import { View } from "./view.ts";
 
 const SLOW = 300; // ms after which a sign-in says that it is under way

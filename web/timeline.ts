@@ -56,6 +56,7 @@ export class Timeline {
   #last: Entry | undefined;
   #following = true;
   #top = 0; // px, where the reader was
+  #isFollowing = false; // at the end of this piece of work
 
   constructor(user: string, { wantsOlder, moved, jump }: Reader) {
     this.#user = user;
@@ -136,8 +137,14 @@ export class Timeline {
     this.#following = true;
   }
 
+  /** Keeps the end in sight, once for all that comes in one piece: each look at the height lays the list out anew. */
   #follow(): void {
-    if (this.#following) this.toEnd();
+    if (this.#isFollowing) return;
+    this.#isFollowing = true;
+    queueMicrotask(() => {
+      this.#isFollowing = false;
+      if (this.#following) this.toEnd();
+    });
   }
 
   /** Silent to a screen reader: what is only shown again is no news. */

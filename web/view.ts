@@ -4,25 +4,21 @@
 import type { Local, Place } from "../commands.ts";
 import { help, parseCommand, render } from "../commands.ts";
 import type { Failure, Message, Ok, Presence, Refusal, Request } from "../protocol.ts";
-import { failure, isRefusal, LIMITS, LOBBY, MAX_MESSAGE_LENGTH, sanitizeMessage } from "../protocol.ts";
+import { failure, isRefusal, LIMITS, LOBBY } from "../protocol.ts";
 import { Banner } from "./banner.ts";
 import type { Occurrence, Waiting } from "./chat.ts";
 import { Chat } from "./chat.ts";
-import { Composer } from "./composer.ts";
+import { Composer, whyTooLong } from "./composer.ts";
 import { listenToDevice } from "./device.ts";
 import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
+import type { Account } from "./memory.ts";
 import { keep, recall } from "./memory.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import type { ReadMarks, Thread } from "./threads.ts";
 import { Threads } from "./threads.ts";
 import { Timeline } from "./timeline.ts";
-
-export interface Account {
-  user: string;
-  token: string;
-}
 
 /** What becomes of the sign-in. */
 export interface AccountKeeper {
@@ -85,7 +81,18 @@ export class View {
       this.#happened(occurrence);
       this.#soon();
     });
-    this.#wire();
+    listenToDevice({
+      step: (by) => this.#step(by),
+      openUnread: () => this.#sidebar.unread[0] !== undefined && this.#open(this.#sidebar.unread[0]),
+      back: () => this.#back(),
+      write: () => this.#composer.focus(),
+      wake: () => {
+        this.#chat.probe();
+        this.#soon();
+      },
+      unplug: () => this.#chat.unplug(),
+      hide: () => this.#showWaiting(),
+    });
     this.#open(this.#current.name);
   }
 
@@ -194,9 +201,8 @@ export class View {
     const typed = parseCommand(this.#composer.value, this.#place);
     if (typed === undefined) return;
     if (isRefusal(typed)) return this.#note(failure(typed).text); // the words stay, to be mended
-    const length = typed.type === "say" ? [...sanitizeMessage(typed.text)].length : 0;
-    if (length > MAX_MESSAGE_LENGTH)
-      return this.#note(`That message has ${length} characters; ${MAX_MESSAGE_LENGTH} fit. Nothing was sent.`);
+    const tooLong = typed.type === "say" ? whyTooLong(typed.text) : undefined;
+    if (tooLong !== undefined) return this.#note(tooLong);
     this.#composer.value = "";
     void this.#perform(typed);
   }
@@ -325,22 +331,7 @@ export class View {
     this.#timeline.showButtons(this.#threads.unread(this.#current).length, !this.#threads.isComplete(this.#current));
   }
 
-  // ---- hands on the page ----
-
-  #wire(): void {
-    listenToDevice({
-      step: (by) => this.#step(by),
-      openUnread: () => this.#sidebar.unread[0] !== undefined && this.#open(this.#sidebar.unread[0]),
-      back: () => this.#back(),
-      write: () => this.#composer.focus(),
-      wake: () => {
-        this.#chat.probe();
-        this.#soon();
-      },
-      unplug: () => this.#chat.unplug(),
-      hide: () => this.#showWaiting(),
-    });
-  }
+  // ---- keys ----
 
   #toEnd(): void {
     this.#timeline.toEnd();
