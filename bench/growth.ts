@@ -72,7 +72,7 @@ async function members({ kit, generator, work, seconds }: Bench): Promise<Table 
     await using server = await start(banter, kit, work);
     const options = ["--clients", String(clients), "--senders", "1", "--window", "1", "--seconds", String(seconds)];
     const { cpu_ns, p50_us, signins_per_s } = await generate(generator, server, [
-      ...banter.wire(kit, false),
+      ...banter.wire(kit, "room"),
       ...options,
     ]);
     rows.push([clients.toLocaleString("en-US"), [cpu_ns! / 1e3, p50_us! / 1e3, 1e3 / signins_per_s!]]);

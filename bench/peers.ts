@@ -19,6 +19,9 @@ export interface Kit {
   accounts: string; // users.json and secret.key with ACCOUNTS accounts, and `words`: a token for each, a line each
 }
 
+/** What clients do once they are signed in: speak in one room, write to each other, or nothing. */
+export type Doing = "room" | "pairs" | "nothing";
+
 export interface Peer {
   name: string; // on the command line
   title: string;
@@ -27,7 +30,7 @@ export interface Peer {
   missing: (kit: Kit) => string | undefined;
   start: (port: number, folder: string, kit: Kit) => { command: string[]; cwd?: string };
   version: string[]; // a command that prints it
-  wire: (kit: Kit, pairs: boolean) => string[]; // arguments of the load generator
+  wire: (kit: Kit, doing: Doing) => string[]; // arguments of the load generator
 }
 
 function program(name: string): () => string | undefined {
@@ -111,8 +114,8 @@ export const ALL_PEERS: readonly Peer[] = [
       return { command: [process.execPath, join(REPOSITORY, "server.ts"), "--host", "127.0.0.1", ...options] };
     },
     version: [process.execPath, "--version"],
-    wire: ({ accounts }, pairs) =>
-      pairs // a text session: a program would get its own direct message back as well
+    wire: ({ accounts }, doing) =>
+      doing === "pairs" // a text session: a program would get its own direct message back as well
         ? line(
             ...["--step", `login u%i ${PASSWORD}\\n=>You are in`, "--room", "%b\\n", "--direct", "/msg u%t %b\\n"],
             ...["--echo", "0"],
@@ -120,7 +123,7 @@ export const ALL_PEERS: readonly Peer[] = [
         : line(
             ...["--words", join(accounts, "words"), "--room", frame({ type: "say", to: "#r0", text: "%b" })],
             ...["--step", frame({ type: "login", user: "u%i", token: "%w", id: "in" }) + '=>"in"'],
-            ...["--step", frame({ type: "join", to: "#r0", id: "room" }) + '=>"room"'],
+            ...(doing === "room" ? ["--step", frame({ type: "join", to: "#r0", id: "room" }) + '=>"room"'] : []),
           ),
   },
   redis("redis-stored", "Redis, XADD then PUBLISH, synced", "redis-store", SYNCED),
@@ -133,9 +136,9 @@ export const ALL_PEERS: readonly Peer[] = [
     missing: ({ floor }) => (floor === undefined ? "there is no C compiler (cc) to build it" : undefined),
     start: (port, _, { floor }) => ({ command: [floor!, String(port)] }),
     version: ["cc", "--version"],
-    wire: () =>
+    wire: (_, doing) =>
       line(
-        ...["--step", "LOGIN u%i\\n=>OK", "--step", "JOIN r0\\n=>OK"],
+        ...["--step", "LOGIN u%i\\n=>OK", ...(doing === "room" ? ["--step", "JOIN r0\\n=>OK"] : [])],
         ...["--room", "MSG r0 %b\\n", "--direct", "DM u%t %b\\n"],
       ),
   },

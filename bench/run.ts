@@ -195,7 +195,7 @@ class Benchmark {
 
   async #sample(scenario: Scenario, peer: Peer, kit: Kit, generator: string): Promise<Figures> {
     const { seconds } = this.#options;
-    const options = ["--seconds", String(seconds), ...peer.wire(kit, scenario.pairs === true), ...scenario.options];
+    const options = ["--seconds", String(seconds), ...peer.wire(kit, scenario.doing ?? "room"), ...scenario.options];
     if (scenario.fresh) {
       await using server = await start(peer, kit, this.#work);
       return await generate(generator, server, options);

@@ -1,6 +1,8 @@
 // scenarios.ts: what is measured of every peer: how many clients do what, and which figures of it are compared.
 // Data only. Called by run.ts.
 
+import type { Doing } from "./peers.ts";
+
 export interface Column {
   key: string; // of the generator's figures
   title: string;
@@ -15,7 +17,7 @@ export interface Scenario {
   columns: Column[];
   fresh?: boolean; // a new server for each run
   reps?: number; // fewer than asked for, where a run differs little from the next
-  pairs?: boolean; // direct messages
+  doing?: Doing; // "room" if absent
 }
 
 /** The one figure that the load generator may limit. */
@@ -45,7 +47,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "50 pairs writing direct messages",
     options: ["--mode", "pairs", "--clients", "100", "--window", "8"],
     columns: [RATE, CPU],
-    pairs: true,
+    doing: "pairs",
   },
   {
     name: "pace",
@@ -61,6 +63,7 @@ export const SCENARIOS: readonly Scenario[] = [
       { key: "session_kb", title: "memory per session", unit: "KiB", better: "less" },
       { key: "memory_kb", title: "memory in all", unit: "MiB", scale: 1 / 1024, better: "less" },
     ],
+    doing: "nothing",
     fresh: true,
     reps: 1,
   },
