@@ -293,37 +293,46 @@ export class Rooms {
     return entries;
   }
 
+  /** Tells everybody what is theirs. Who comes is announced before they speak and who goes after it, wherever that was. */
   #deliver(entries: Map<string, Entry[]>): void {
     const changed = [...this.#changed];
     this.#changed.clear();
+    const comings = new Map<string, Entry[]>();
+    const goings = new Map<string, Entry[]>();
     for (const { name, joined, left } of changed) {
-      const said = entries.get(name) ?? [];
-      if (joined.size > 0) said.unshift({ event: { type: "joined", to: name, users: [...joined] } });
-      if (left.size > 0) said.push({ event: { type: "left", to: name, users: [...left] } });
-      if (!name.startsWith("@")) entries.set(name, said);
+      const told = !name.startsWith("@"); // whoever is in an inbox is its owner
+      if (told && joined.size > 0) comings.set(name, [{ event: { type: "joined", to: name, users: [...joined] } }]);
+      if (told && left.size > 0) goings.set(name, [{ event: { type: "left", to: name, users: [...left] } }]);
       joined.clear();
       left.clear();
+      if (!name.startsWith("#") || (entries.get(name) ?? []).length === 0) continue;
+      // A room's own are sent together with what was said in it, in one write.
+      entries.set(name, [...(comings.get(name) ?? []), ...entries.get(name)!, ...(goings.get(name) ?? [])]);
+      comings.delete(name);
+      goings.delete(name);
     }
-    for (const [name, said] of entries) {
-      const conversation = this.#conversations.get(name);
-      if (conversation === undefined) continue; // nobody is there
-      // What is not beyond the head was read by everybody when they entered, while this batch was on its way.
-      const fresh = said.filter(({ event, only }) => only || event.type !== "message" || event.seq > conversation.head);
-      for (const { event, only } of fresh)
-        if (!only && event.type === "message") {
-          conversation.head = event.seq;
-          this.delivered += conversation.live.size;
-        }
-      broadcast(conversation.live, fresh);
-      if (conversation.replaying.size > 0)
-        broadcast(
-          conversation.replaying,
-          fresh.filter(({ event }) => event.type !== "message"),
-        );
-      if (name.startsWith("@")) this.#shownLive(conversation, fresh);
-    }
+    for (const group of [comings, entries, goings]) for (const [name, said] of group) this.#tell(name, said);
     for (const { name, members } of changed)
       if (members.size === 0 && this.#conversations.delete(name) && name.startsWith("#")) this.#rooms--;
+  }
+
+  #tell(name: string, said: readonly Entry[]): void {
+    const conversation = this.#conversations.get(name);
+    if (conversation === undefined) return; // nobody is there
+    // What is not beyond the head was read by everybody when they entered, while this batch was on its way.
+    const fresh = said.filter(({ event, only }) => only || event.type !== "message" || event.seq > conversation.head);
+    for (const { event, only } of fresh)
+      if (!only && event.type === "message") {
+        conversation.head = event.seq;
+        this.delivered += conversation.live.size;
+      }
+    broadcast(conversation.live, fresh);
+    if (conversation.replaying.size > 0)
+      broadcast(
+        conversation.replaying,
+        fresh.filter(({ event }) => event.type !== "message"),
+      );
+    if (name.startsWith("@")) this.#shownLive(conversation, fresh);
   }
 
   #shownLive(conversation: Conversation, entries: Entry[]): void {

@@ -94,16 +94,16 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   }
   const door = new Door(services, descriptors() - RESERVED);
 
-  let listener: ReturnType<typeof listen>;
+  let listener!: ReturnType<typeof listen>; // stays unset when the port is taken
   let web: WebListener | undefined;
   try {
     listener = listen(host, port, door, certificate);
     if (webPort !== false) web = listenWeb(host, webPort, door, () => pageAddresses(server), certificate);
   } catch (problem) {
-    listener!?.stop(true);
+    listener?.stop(true);
     history.close();
     log.close();
-    throw listener! === undefined
+    throw listener === undefined
       ? cannotListen(problem, host, port, "--port")
       : cannotListen(problem, host, Number(webPort), "--web-port");
   }

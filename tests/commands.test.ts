@@ -370,3 +370,14 @@ test("what is said and a password are taken as typed, spaces at the end included
   expect(parseCommand("/join lab ", place)).toEqual({ type: "join", to: "#lab" });
   expect(parseCommand("/search tea ", place)).toMatchObject({ match: "tea" });
 });
+
+test("who comes is announced before they speak, and who goes after it, also when all of it comes at once", async () => {
+  await using chat = await startChat(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const bob = await chat.typist();
+  bob.raw(`login bob ${PASSWORD}\nhello\n!exit\n`);
+
+  expect(await alice.line()).toBe("* bob has joined the chat");
+  expect(await alice.line()).toBe("bob: hello");
+  expect(await alice.line()).toBe("* bob has left the chat");
+});
