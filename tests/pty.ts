@@ -3,6 +3,9 @@
 
 import { PASSWORD, REPOSITORY } from "./harness.ts";
 
+const MOST_SCROLLED = 1_000; // rows
+const segmenter = new Intl.Segmenter();
+
 /** The screen of a terminal: rows of graphemes, the rows that scrolled away, the cursor. */
 export class Screen {
   columns: number;
@@ -23,11 +26,7 @@ export class Screen {
   }
 
   get rows(): string[] {
-    return this.#rows.map((cells) =>
-      Array.from(cells, (cell) => cell ?? " ")
-        .join("")
-        .trimEnd(),
-    );
+    return this.#rows.map(toText);
   }
   /** Everything that was ever on the screen and still is, scrollback first. */
   get text(): string {
@@ -45,12 +44,12 @@ export class Screen {
       else if (part === "\n") this.#lineFeed();
       else if (part === "\x07") this.bells++;
       else if (part < " ") this.strange.push(part);
-      else for (const { segment } of new Intl.Segmenter().segment(part)) this.#put(segment);
+      else if (/^[ -~]*$/.test(part)) for (const character of part) this.#put(character, 1);
+      else for (const { segment } of segmenter.segment(part)) this.#put(segment, Bun.stringWidth(segment));
     }
   }
 
-  #put(grapheme: string): void {
-    const width = Bun.stringWidth(grapheme);
+  #put(grapheme: string, width: number): void {
     if (this.column + width > this.columns) {
       this.column = 0;
       this.#lineFeed();
@@ -66,8 +65,8 @@ export class Screen {
     this.row++;
     if (this.#rows.length <= this.row) this.#rows.push([]);
     while (this.#rows.length > this.height) {
-      this.scrolled.push(this.rows[0]!);
-      this.#rows.shift();
+      this.scrolled.push(toText(this.#rows.shift()!));
+      if (this.scrolled.length > MOST_SCROLLED) this.scrolled.shift();
       this.row--;
     }
   }
@@ -86,6 +85,12 @@ export class Screen {
     else if (letter === "l") this.modes.delete(argument);
     else this.strange.push(text);
   }
+}
+
+function toText(cells: string[]): string {
+  return Array.from(cells, (cell) => cell ?? " ")
+    .join("")
+    .trimEnd();
 }
 
 export interface Seat extends AsyncDisposable {

@@ -185,12 +185,13 @@ test.if(Bun.which("tmux") !== null)("a resize draws the typed line again at the 
   const until = async (wanted: string) => {
     while (!tmux("capture-pane", "-p").trimEnd().endsWith(wanted)) await new Promise(setImmediate);
   };
-  const command = `${process.execPath} client.ts 127.0.0.1:${chat.port} --name alice`;
+  // Should this test be given up, nobody would end the session.
+  const command = `timeout --foreground 60 ${process.execPath} client.ts 127.0.0.1:${chat.port} --name alice`;
   tmux("new-session", "-d", "-x", "60", "-y", "12", "-c", REPOSITORY, command);
   try {
     await until("hidden):");
     tmux("send-keys", PASSWORD, "Enter");
-    await until("#lobby>");
+    await until("alone so far ──\n#lobby>");
     tmux("send-keys", "-l", "a line that is longer than the narrow window");
     await until("#lobby> a line that is longer than the narrow window");
     tmux("resize-window", "-x", "20", "-y", "12");
