@@ -2,7 +2,7 @@
 // footer tells what is on its way, what waits in other rooms and what becomes of the connection.
 // Delivery is connection.ts's business, looks are display.ts's, keys are the console's. Called by client.ts.
 
-import { help, parseCommand } from "./commands.ts";
+import { parseCommand } from "./commands.ts";
 import { complete, Known } from "./completion.ts";
 import type { Connection, Occurrence } from "./connection.ts";
 import type { Display } from "./display.ts";
@@ -29,10 +29,6 @@ const MOST_WAITING = 64; // typed lines not stored yet
 const BELL = 2_000; // ms between two bells
 const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
 const GOODBYE = 60; // ms a server may take to let go of a person; Ctrl+C has to feel like one
-const KEYS = [
-  "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
-  "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
-];
 
 export class Chat implements Reader {
   readonly #connection: Connection;
@@ -97,10 +93,9 @@ export class Chat implements Reader {
       if (/^\/(?!\/|login|register)/.test(text)) this.#console.print(this.#display.dim(this.#prompt() + text));
     }
     const complaint = verb === "say" ? whyTooLong(text.trimEnd()) : undefined;
-    if (complaint !== undefined) return complaint;
-    this.#turns.add(text);
+    if (complaint === undefined) this.#turns.add(text);
     this.#refresh();
-    return undefined;
+    return complaint;
   }
 
   async ready(): Promise<void> {
@@ -134,8 +129,7 @@ export class Chat implements Reader {
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#print(this.#display.event(failure(typed)));
-    else if (typed.type === "help")
-      for (const line of [...help(true), ...(this.#console.plain ? [] : KEYS)]) this.#info(line);
+    else if (typed.type === "help") this.#print(this.#display.help());
     else if (typed.type === "exit") void this.#leave(this.#console.plain ? undefined : PATIENCE);
     else if (typed.type === "say") void this.#ask(typed);
     else if (typed.type === "join" && this.#tabs.get(typed.to)?.head !== undefined) this.#show(typed.to);
@@ -197,8 +191,7 @@ export class Chat implements Reader {
     const early = this.#tabs.enter(name, seq);
     this.#known.met(users, this.#user);
     if (!this.#entering) this.#tabs.current = name; // at the start it is known already
-    const others = users.filter((user) => user !== this.#user);
-    if (this.#isShown(name)) this.#print(this.#display.rule(`You are in ${name}, ${company(others)}`));
+    if (this.#isShown(name)) this.#print(this.#display.entered(name, users));
     for (const message of early) this.#place(this.#tabs.get(name)!, message);
   }
 
@@ -339,8 +332,7 @@ export class Chat implements Reader {
 
   /** Typed lines that are not stored yet, in order. */
   #waiting(): string[] {
-    const said = this.#connection.waiting.map(({ text }) => text);
-    return [...said, ...this.#turns.waiting];
+    return [...this.#connection.waiting.map(({ text }) => text), ...this.#turns.waiting];
   }
 
   #prompt(): string {
@@ -355,12 +347,4 @@ export class Chat implements Reader {
     });
     this.#console.footer(this.#prompt(), rows);
   }
-}
-
-function company(others: string[]): string {
-  if (others.length === 0) return "alone so far";
-  const few = others.slice(0, 8);
-  const rest = others.length - few.length;
-  if (rest > 0) return `with ${few.join(", ")} and ${rest} more`;
-  return `with ${few.length > 1 ? `${few.slice(0, -1).join(", ")} and ` : ""}${few.at(-1)}`;
 }

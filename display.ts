@@ -2,7 +2,7 @@
 // day changes and rules between parts. Decides nothing and prints nothing; texts come in clean, and every further line is
 // indented so that nobody can write a line that looks like another's. Called by client.ts and chat.ts.
 
-import { render } from "./commands.ts";
+import { help, render } from "./commands.ts";
 import type { Event, Message, Request } from "./protocol.ts";
 import { truncateMessage } from "./protocol.ts";
 
@@ -19,6 +19,10 @@ const ANSI = [31, 32, 35, 36, 34];
 const NARROW = 40; // columns below which times are left out
 const MOST_NAMES = 100; // names listed on one line
 const ROWS_WAITING = 3; // lines on their way that are shown
+const KEYS = [
+  "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
+  "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
+];
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
 export class Display {
@@ -57,6 +61,16 @@ export class Display {
     const { text: short } = truncateMessage(text);
     if (this.#look.plain) return [`* ${short.replaceAll("\n", " / ")}`];
     return short.split("\n").map((line, i) => this.dim(i === 0 ? `* ${line}` : `  ${line}`));
+  }
+
+  /** The commands, and the keys where there are any. */
+  help(): string[] {
+    return [...help(true), ...(this.#look.plain ? [] : KEYS)].flatMap((line) => this.info(line));
+  }
+
+  /** That a room was entered, and who is there. */
+  entered(room: string, users: string[]): string[] {
+    return this.rule(`You are in ${room}, ${company(users.filter((user) => user !== this.user))}`);
   }
 
   /** A line between two parts of the log. */
@@ -165,6 +179,14 @@ function dayOf(at: number): string {
 function fewer(names: string[]): string[] {
   const rest = names.length - MOST_NAMES;
   return rest > 0 ? [...names.slice(0, MOST_NAMES), `${rest} more`] : names;
+}
+
+function company(others: string[]): string {
+  if (others.length === 0) return "alone so far";
+  const few = others.slice(0, 8);
+  const rest = others.length - few.length;
+  if (rest > 0) return `with ${few.join(", ")} and ${rest} more`;
+  return `with ${few.length > 1 ? `${few.slice(0, -1).join(", ")} and ` : ""}${few.at(-1)}`;
 }
 
 /** FNV-1a. */
