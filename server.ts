@@ -94,19 +94,20 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   }
   const door = new Door(services, descriptors() - RESERVED);
 
-  let listener!: ReturnType<typeof listen>; // stays unset when the port is taken
+  let opened: ReturnType<typeof listen> | undefined;
   let web: WebListener | undefined;
   try {
-    listener = listen(host, port, door, certificate);
+    opened = listen(host, port, door, certificate);
     if (webPort !== false) web = listenWeb(host, webPort, door, () => pageAddresses(server), certificate);
   } catch (problem) {
-    listener?.stop(true);
+    opened?.stop(true);
     history.close();
     log.close();
-    throw listener === undefined
+    throw opened === undefined
       ? cannotListen(problem, host, port, "--port")
       : cannotListen(problem, host, Number(webPort), "--web-port");
   }
+  let listener = opened;
   if (web !== undefined) door.page = { port: web.port, encrypted: certificate !== undefined };
   if (web !== undefined) log.info(`Page listening ${host}:${web.port}`);
   if (certificate !== undefined) warnOfAge(certificate, services);

@@ -18,10 +18,6 @@ export class Search {
     the("found-close", HTMLButtonElement).onclick = () => this.close();
   }
 
-  get isOpen(): boolean {
-    return !this.#panel.hidden;
-  }
-
   async start(words: string): Promise<void> {
     if (words === "") return this.close();
     this.#words.value = words;

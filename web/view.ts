@@ -331,8 +331,6 @@ export class View {
     this.#timeline.showButtons(this.#threads.unread(this.#current).length, !this.#threads.isComplete(this.#current));
   }
 
-  // ---- keys ----
-
   #toEnd(): void {
     this.#timeline.toEnd();
     this.#composer.focus();
@@ -347,7 +345,7 @@ export class View {
 
   #back(): void {
     if (this.#sidebar.isOpen) return this.#sidebar.toggle(false);
-    if (this.#search.isOpen) this.#search.close();
+    this.#search.close();
     this.#toEnd();
   }
 }
