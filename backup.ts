@@ -145,7 +145,10 @@ async function main(): Promise<number> {
   try {
     const options = { data: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
     const { values } = parseArgs({ options });
-    if (values.help) return (void process.stdout.write(HELP), 0);
+    if (values.help) {
+      process.stdout.write(HELP);
+      return 0;
+    }
     const data = values.data ?? process.env.BANTER_DATA ?? ".";
     const file = join(data, "chat.db");
     if (!existsSync(file)) {
