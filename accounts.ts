@@ -196,6 +196,7 @@ async function replaceFile(file: string, content: Uint8Array): Promise<void> {
     await unlink(temporary).catch(() => {});
     throw problem;
   }
+  if (process.platform === "win32") return; // a folder cannot be opened there, and needs no fsync
   const folder = await open(dirname(file), "r");
   try {
     await folder.sync();

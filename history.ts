@@ -263,6 +263,7 @@ function openDatabase(file: string): { db: Database; fd: number } {
       throw new Error("it holds no messages of Banter");
     db.run("pragma journal_mode = wal");
     db.run("pragma synchronous = full"); // a commit returns after its fdatasync
+    db.run("pragma fullfsync = on"); // on macOS, where fsync alone leaves the disk's own cache unwritten; no effect elsewhere
     db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
     db.run("pragma cache_size = -32768"); // KiB: a hundred inboxes written at once do not fit the default of 2 MB
     db.run("begin exclusive");
