@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { COMMANDS } from "../commands.ts";
 import { RULES } from "../requests.ts";
@@ -62,7 +62,7 @@ test.if(Bun.which("python3") !== null)(
   },
 );
 
-test("the README names every verb, every command and every option there is", async () => {
+test("the README names every verb, every command, every option and every file there is", async () => {
   const { stdout } = await run([process.execPath, "server.ts", "--help"]);
   const options = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option]) => option!);
   expect(options.length).toBeGreaterThan(4);
@@ -70,5 +70,8 @@ test("the README names every verb, every command and every option there is", asy
     when === "signed out" ? [] : names.map((name) => `/${name}`),
   );
   const verbs = Object.keys(RULES).map((verb) => `\`${verb}\``);
-  expect([...verbs, ...commands, ...options].filter((name) => !readme.includes(name))).toEqual([]);
+  const files = readdirSync(REPOSITORY)
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `\`${name}\``);
+  expect([...verbs, ...commands, ...options, ...files].filter((name) => !readme.includes(name))).toEqual([]);
 });
