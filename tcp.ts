@@ -79,8 +79,9 @@ class Connection implements Link, Visitor {
     this.#door = door;
     if (encrypted) this.#handshaking = door.services.now();
     this.socket = socket;
-    this.network = networkOf(socket.remoteAddress);
-    this.address = `${socket.remoteAddress}:${socket.remotePort}`;
+    const { remoteAddress = "unknown", remotePort = 0 } = socket as Partial<typeof socket>; // it may be gone already
+    this.network = networkOf(remoteAddress);
+    this.address = `${remoteAddress}:${remotePort}`;
     this.outbox = new Outbox(
       {
         write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
