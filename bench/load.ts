@@ -44,14 +44,16 @@ export class Running implements AsyncDisposable {
   }
 }
 
-/** Starts a peer in a new folder under `work`, or in `folder`. Throws what it said if it does not listen. */
+/** Starts a peer in a new folder under `work`, on the servers' core; or in `folder`, on all cores, as there is no generator
+ *  beside it. Throws what it said if it does not listen. */
 export async function start(peer: Peer, kit: Kit, work: string, folder?: string): Promise<Running> {
   const home = folder ?? mkdtempSync(join(work, `${peer.name}-`));
+  const core = folder === undefined ? pin(0) : [];
   const port = freePort();
   const { command, cwd = home } = peer.start(port, home, kit);
   const log = join(work, `${peer.name}.log`);
   const began = performance.now();
-  const child = Bun.spawn([...MANY_FILES, ...pin(0), ...command], {
+  const child = Bun.spawn([...MANY_FILES, ...core, ...command], {
     ...{ cwd, stdin: "ignore", stdout: Bun.file(log), stderr: Bun.file(log) },
     ...{ signal: kit.cancelled, killSignal: "SIGKILL" },
   });
