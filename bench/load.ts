@@ -11,7 +11,7 @@ const START = 15_000; // ms a server may take to listen
 const STOP = 5_000; // ms a server may take to stop by itself
 
 /** What the generator prints, by name; see chatload.c. */
-export type Figures = Record<string, number> & { error?: never };
+export type Figures = Record<string, number>;
 
 export const pinned = Bun.which("taskset") !== null && availableParallelism() >= 2;
 function pin(core: number): string[] {
@@ -77,6 +77,7 @@ export async function generate(generator: string, server: Running, options: stri
   await child.exited;
   if (stdout === "") throw new Error(stderr.trim().slice(0, 300) || `the generator ended with ${child.exitCode}`);
   const figures = JSON.parse(stdout);
+  if (figures.stalled) throw new Error("nothing arrived for three seconds");
   if (figures.error !== undefined) throw new Error(`${figures.error} ${stderr.trim().slice(0, 200)}`.trim());
   return figures;
 }
