@@ -236,8 +236,7 @@ static double set_up(int count) {
   return server_memory();
 }
 static void everybody_in(void) {
-  /* What a session takes is what nine tenths of them add to the first tenth: a server that has just started is no
-   * measure. */
+  /* A session takes what nine tenths of them add to the first tenth: a server that has just started is no measure. */
   int first = options.no_room ? total / 10 : 0;
   double memory = first ? set_up(first) : 0;
   uint64_t start = now();
@@ -249,12 +248,6 @@ static void everybody_in(void) {
     printf(",\"error\":\"only %d of %d could sign in\"}\n", ready_count, total);
     exit(0);
   }
-}
-static void idle(void) {
-  double cpu = server_cpu();
-  uint64_t start = now();
-  run_until(start + options.seconds * SECOND);
-  printf(",\"idle_cpu_percent\":%.2f,\"dead\":%d}\n", (server_cpu() - cpu) / (now() - start) * 100, dead_count);
 }
 /* One turn of the traffic at time `at`; `due` is when the next message is to leave, if there is a rate. */
 static void talk(uint64_t at, double *due) {
@@ -310,7 +303,6 @@ static void traffic(void) {
   double wall = now() - (began ? began : start), copies = delivered - delivered_before;
   cpu = server_cpu() - cpu;
   own = own_cpu() - own;
-  double messages = sent - sent_before;
   for (int i = 0; i < options.senders; i++) expected += (uint64_t)connections[i].sequence * connections[i].expect;
   for (uint64_t deadline = now() + options.drain * SECOND; delivered < expected && now() < deadline;) {
     turn(20);
@@ -320,8 +312,9 @@ static void traffic(void) {
       ",\"messages_per_s\":%.0f,\"deliveries_per_s\":%.0f,\"cpu_ns\":%.0f,\"server_load\":%.2f,\"generator_load\":%.2f,"
       "\"p50_us\":%.0f,\"p99_us\":%.0f,\"lost\":%ld,\"gaps\":%lu,\"reordered\":%lu,\"foreign\":%lu,\"dead\":%d,"
       "\"stalled\":%s}\n",
-      messages / wall * 1e9, copies / wall * 1e9, copies ? cpu / copies : 0, cpu / wall, own / wall, latency(.5),
-      latency(.99), (long)(expected - delivered), gaps, reordered, foreign, dead_count, stalled ? "true" : "false");
+      (sent - sent_before) / wall * 1e9, copies / wall * 1e9, copies ? cpu / copies : 0, cpu / wall, own / wall,
+      latency(.5), latency(.99), (long)(expected - delivered), gaps, reordered, foreign, dead_count,
+      stalled ? "true" : "false");
 }
 
 int main(int count, char **values) {
@@ -329,7 +322,7 @@ int main(int count, char **values) {
   dialect = find_dialect(options.dialect);
   if (options.echo >= 0) dialect->echo = options.echo;
   pairs = !strcmp(options.mode, "pairs");
-  bool quiet = !strcmp(options.mode, "idle") || !strcmp(options.mode, "storm");
+  bool quiet = !strcmp(options.mode, "silent");
   if (pairs) options.senders = options.clients &= ~1;
   if (options.senders > options.clients) options.senders = options.clients;
 
@@ -352,7 +345,7 @@ int main(int count, char **values) {
     c->writer = i + options.clients < total ? c + options.clients : c;
   }
   everybody_in();
-  if (quiet) idle();
+  if (quiet) printf(",\"dead\":%d}\n", dead_count);
   else traffic();
   return 0;
 }

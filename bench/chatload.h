@@ -13,7 +13,7 @@ enum {
 };
 
 struct options {
-  const char *dialect, *mode;                     /* mode: fanout, pairs, idle or storm */
+  const char *dialect, *mode;                     /* mode: room, pairs or silent */
   const char *pids;                               /* the server's processes, whose CPU and memory are read */
   const char *steps[MOST_STEPS], *room, *direct;  /* templates of the line dialect */
   char **words;                                   /* %w: a line of --words for each client */

@@ -11,7 +11,7 @@ const START = 15_000; // ms a server may take to listen
 const STOP = 5_000; // ms a server may take to stop by itself
 
 /** What the generator prints, by name; see chatload.c. */
-export type Figures = Record<string, number> & { error?: never };
+export type Figures = Record<string, number>;
 
 export const pinned = Bun.which("taskset") !== null && availableParallelism() >= 2;
 function pin(core: number): string[] {
@@ -44,14 +44,16 @@ export class Running implements AsyncDisposable {
   }
 }
 
-/** Starts a peer in a new folder under `work`, or in `folder`. Throws what it said if it does not listen. */
+/** Starts a peer in a new folder under `work`, on the servers' core; or in `folder`, on all cores, as there is no generator
+ *  beside it. Throws what it said if it does not listen. */
 export async function start(peer: Peer, kit: Kit, work: string, folder?: string): Promise<Running> {
   const home = folder ?? mkdtempSync(join(work, `${peer.name}-`));
+  const core = folder === undefined ? pin(0) : [];
   const port = freePort();
   const { command, cwd = home } = peer.start(port, home, kit);
   const log = join(work, `${peer.name}.log`);
   const began = performance.now();
-  const child = Bun.spawn([...MANY_FILES, ...pin(0), ...command], {
+  const child = Bun.spawn([...MANY_FILES, ...core, ...command], {
     ...{ cwd, stdin: "ignore", stdout: Bun.file(log), stderr: Bun.file(log) },
     ...{ signal: kit.cancelled, killSignal: "SIGKILL" },
   });
@@ -75,6 +77,7 @@ export async function generate(generator: string, server: Running, options: stri
   await child.exited;
   if (stdout === "") throw new Error(stderr.trim().slice(0, 300) || `the generator ended with ${child.exitCode}`);
   const figures = JSON.parse(stdout);
+  if (figures.stalled) throw new Error("nothing arrived for three seconds");
   if (figures.error !== undefined) throw new Error(`${figures.error} ${stderr.trim().slice(0, 200)}`.trim());
   return figures;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 
 struct options options = {.dialect = "line",
-                          .mode = "fanout",
+                          .mode = "room",
                           .pids = "",
                           .room = "",
                           .direct = "",

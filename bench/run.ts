@@ -3,6 +3,7 @@
 // means is in README.md. Never asserts a speed.
 
 import { mkdtempSync, rmSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
@@ -215,7 +216,7 @@ class Benchmark {
       `- ${new Date().toISOString().slice(0, 10)}, ${processors.length} × ${processors[0]?.model ?? "unknown"}, ${gib} GiB, ${process.platform} ${/^\d+\.\d+/.exec(release())}, Bun ${Bun.version}.`,
       `- ${pinned ? "Server on one core, load generator on another." : "Not pinned: there is no taskset, or one core only."} One sync to disk takes ${figure(sync)} ms here.`,
       `- Banter runs with its history on: a message is on disk (synchronous=FULL) before anybody sees it. So do the peers marked ●; the others keep nothing.`,
-      `- Medians of ${this.#options.reps} × ${this.#options.seconds} s, as multiples of Banter's figure in the same run.`,
+      `- Medians of ${this.#options.reps} × ${this.#options.seconds} s, as multiples of the first row's figure in the same run.`,
       "",
     ].join("\n");
   }
@@ -258,7 +259,6 @@ async function versions(peers: Peer[]): Promise<string> {
 
 /** Milliseconds that one small write and its sync take: what a chat that stores pays at the least. */
 async function syncTime(folder: string): Promise<number> {
-  const { open } = await import("node:fs/promises");
   await using file = await open(join(folder, "sync"), "w");
   const times: number[] = [];
   for (let i = 0; i < 21; i++) {

@@ -58,7 +58,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "idle",
     title: "2,000 who are signed in and silent",
-    options: ["--mode", "idle", "--clients", "2000", "--no-room", "--seconds", "0"],
+    options: ["--mode", "silent", "--clients", "2000", "--no-room"],
     columns: [
       { key: "session_kb", title: "memory per session", unit: "KiB", better: "less" },
       { key: "memory_kb", title: "memory in all", unit: "MiB", scale: 1 / 1024, better: "less" },
@@ -70,7 +70,7 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: "signin",
     title: "500 who connect, sign in (by token, or however the peer does it without hashing) and enter one room",
-    options: ["--mode", "storm", "--clients", "500", "--seconds", "0"],
+    options: ["--mode", "silent", "--clients", "500"],
     columns: [{ key: "signins_per_s", title: "sign-ins", unit: "1/s", better: "more" }],
     fresh: true,
   },

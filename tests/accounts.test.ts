@@ -164,6 +164,16 @@ describe("the file after a change", () => {
       expect(lines(accounts)).toEqual(["{", ...kept, line("bob", "changed") + ",", line("alice", "new"), "}", ""]);
       expect(accounts.names()).toEqual([...crowd(count), "bob", "alice"]);
       expect(new Accounts(accounts.file).names()).toEqual(accounts.names());
+
+      await accounts.add("dave", account("later"));
+      await accounts.add("erin", account("last"));
+      const now = [...kept, line("bob", "changed") + ",", line("alice", "new") + ",", line("dave", "later") + ","];
+      expect(lines(accounts)).toEqual(["{", ...now, line("erin", "last"), "}", ""]);
+
+      const edited = readFileSync(accounts.file, "utf8").replace('"changed"', '"by hand"');
+      writeFileSync(accounts.file, edited);
+      await accounts.add("frank", account("x"));
+      expect(readFileSync(accounts.file, "utf8")).toBe(edited.replace("\n}\n", `,\n${line("frank", "x")}\n}\n`));
     },
   );
 
