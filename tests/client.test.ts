@@ -505,9 +505,10 @@ test("a flood does not keep Ctrl+C waiting", async () => {
   };
   using server = listen((frame, write) => {
     write(welcome(frame));
-    if (frame.type === "join") for (const socket of server.sockets) pour(socket);
+    if (frame.type === "say") for (const socket of server.sockets) pour(socket);
   }, pour);
   await using alice = await sitIn(server.port, "alice");
+  alice.type("more!\r");
   await alice.until("flood flood");
   alice.type("\x03");
   expect(await alice.exited).toBe(0);
