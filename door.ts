@@ -39,6 +39,7 @@ export class Door {
   readonly #mostQueued: number; // bytes
   readonly #strangers = new Set<Visitor>(); // who was not signed in when last looked at, oldest first
   readonly #networks = new Map<string, number>();
+  #emptied: (() => void) | undefined;
 
   constructor(services: Services, most: number, mostQueued = MOST_QUEUED) {
     this.services = services;
@@ -59,10 +60,23 @@ export class Door {
 
   leave(visitor: Visitor): void {
     if (!this.visitors.delete(visitor)) return;
+    if (this.visitors.size === 0) this.#emptied?.();
     this.#strangers.delete(visitor);
     const sharing = this.#networks.get(visitor.network)! - 1;
     if (sharing > 0) this.#networks.set(visitor.network, sharing);
     else this.#networks.delete(visitor.network);
+  }
+
+  /** Resolves when everybody has left, and after `patience` (ms) at the latest. */
+  empty(patience: number): Promise<void> {
+    if (this.visitors.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, patience);
+      this.#emptied = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
   }
 
   /** So many bytes more wait for some reader now, or fewer. Past the limit those with most are cut off, as few as will do. */

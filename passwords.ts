@@ -1,6 +1,7 @@
 // passwords.ts: a password to a hash, and whether a hash is of that password. Hashing is slow on purpose, so it waits in one
 // bounded queue. Never keeps a password and never says one. Called by users.ts.
 
+import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
 import { LIMITS } from "./protocol.ts";
 
@@ -19,6 +20,12 @@ export function normalizePassword(password: string): string | undefined {
 
 export function hashPassword(secret: string): Promise<string> {
   return Bun.password.hash(secret, COST);
+}
+
+/** A hash nobody has the password of. Checking a password against it takes as long as against any other. */
+export function decoyHash(): string {
+  const [salt, hash] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString("base64").replace("=", ""));
+  return `$argon2id$v=19$m=${COST.memoryCost},t=${COST.timeCost},p=1$${salt}$${hash}`;
 }
 
 /** Whether `hash` is of `secret`, or why that cannot be told. */

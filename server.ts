@@ -84,7 +84,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     mkdirSync(folder, { recursive: true });
     history = openHistory(join(folder, "chat.db"), now); // it locks the folder
     certificate ??= certify();
-    const users = await openUsers(folder, { now, warn: (event) => log?.warning(event) });
+    const users = openUsers(folder, { now, warn: (event) => log?.warning(event) });
     log = openLog({ file: join(folder, "log", "app.log"), level: logLevel, now, ...(console && { console }) });
     const rooms = new Rooms(history, (event, problem) => log!.error(event, problem));
     services = { users, rooms, log, now, rate };
@@ -142,8 +142,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     clearInterval(sweeper);
     await services.rooms.settled();
     for (const { session } of door.visitors) session.dismiss("The server is stopping. Come back in a moment.");
-    const deadline = performance.now() + DRAIN;
-    while (door.visitors.size > 0 && performance.now() < deadline) await Bun.sleep(20);
+    await door.empty(DRAIN);
     for (const visitor of door.visitors) visitor.terminate();
     await web?.close();
     await services.rooms.settled();
@@ -239,7 +238,6 @@ async function main(): Promise<void> {
   const args = process.argv.slice(2);
   if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) return void process.stdout.write(HELP);
   requireBun(Bun.version);
-  process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const { lan, ...options } = readOptions(args, process.env);
   process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
 import { Accounts } from "./accounts.ts";
-import { Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
+import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import type { Refusal } from "./protocol.ts";
 import { ERRORS, foldName, LIMITS } from "./protocol.ts";
 
@@ -32,7 +32,7 @@ export interface Users {
   accounts: Accounts;
   gate: Gate;
   key: Buffer; // signs the tokens
-  decoy: string; // a hash nobody has the password of, so that an unknown name takes the same work as a known one
+  decoy: string; // a hash for names that are unknown, so that they take the same work as known ones
   failures: Map<string, { count: number; since: number }>; // by network, and by network and account
   known: Set<string>; // network and account of those who have signed in
   now: () => number;
@@ -48,16 +48,13 @@ export function checkUsers(folder: string): void {
 
 /** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent).
  *  Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
-export async function openUsers(
-  folder: string,
-  options: { now?: () => number; warn?: (event: string) => void } = {},
-): Promise<Users> {
+export function openUsers(folder: string, options: { now?: () => number; warn?: (event: string) => void } = {}): Users {
   const { now = Date.now, warn = () => {} } = options;
   return {
     accounts: new Accounts(join(folder, "users.json")),
     gate: new Gate(),
     key: readKey(join(folder, "secret.key")),
-    decoy: await hashPassword(randomBytes(16).toString("hex")),
+    decoy: decoyHash(),
     failures: new Map(),
     known: new Set(),
     now,

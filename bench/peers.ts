@@ -195,7 +195,7 @@ export async function writeLoadAccounts(folder: string): Promise<void> {
     join(folder, "users.json"),
     JSON.stringify(Object.fromEntries(names.map((name) => [name, { password }]))),
   );
-  const users = await openUsers(folder);
+  const users = openUsers(folder);
   const tokens: string[] = [];
   for (const name of names) {
     const result = await authenticateUser(users, name, { password: PASSWORD }, "bench");

@@ -82,7 +82,7 @@ test("Dockerfile, compose.yaml and the unit agree with the server and with each 
   expect(compose.volumes).toHaveProperty("banter");
 
   const drain = Number(/const DRAIN = ([\d_]+);/.exec(await read("server.ts"))![1]!.replace("_", "")) / 1000; // s
-  expect(Number.parseInt(service.stop_grace_period)).toBeGreaterThan(drain);
+  expect(Number.parseInt(service.stop_grace_period, 10)).toBeGreaterThan(drain);
   expect(Number(/^TimeoutStopSec=(\d+)$/m.exec(unit)![1])).toBeGreaterThan(drain);
   const state = /^StateDirectory=(\w+)$/m.exec(unit)![1];
   expect(unit).toContain(`BANTER_DATA=/var/lib/${state}`);

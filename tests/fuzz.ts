@@ -123,7 +123,6 @@ async function converse(
   else wire.halfClose(); // everything is answered, then the server closes
   await wire.ended;
   if (kind === "websocket") return;
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const unsafe = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/.exec(wire.text);
   if (unsafe !== null)
     problems.push(`sent out ${JSON.stringify(wire.text.slice(unsafe.index - 50, unsafe.index + 50))}`);

@@ -91,7 +91,7 @@ describe("bytes that wait for slow readers", () => {
     writeAccounts(folder.path, ["alice", "bob", "carol", "dave"]);
     const history = openHistory(join(folder.path, "chat.db"));
     const log = openLog({ file: join(folder.path, "app.log") });
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const rooms = new Rooms(history, (event, problem) => log.error(event, problem));
     const door = new Door({ users, rooms, log, now: Date.now, rate: 0 }, 1_000, 3 * MEGABYTE);
     const listener = listen("127.0.0.1", 0, door);
@@ -161,7 +161,7 @@ describe("a pulled cable", () => {
 describe("an unknown name and a wrong password", () => {
   test("are one answer after the same work", async () => {
     using folder = temporaryFolder();
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     writeAccounts(folder.path, []);
     await users.accounts.add("alice", { password: users.decoy }); // at the full cost, as a registration makes it
     const spent = { known: [] as number[], unknown: [] as number[] };

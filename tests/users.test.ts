@@ -70,7 +70,7 @@ describe("registering", () => {
 
   test("the file and the key are private, and hold an argon2id hash at its full cost and no password", async () => {
     using folder = temporaryFolder();
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     await registerUser(users, "Alice", "my-secret-word");
 
     for (const name of ["users.json", "secret.key"]) expect(statSync(join(folder.path, name)).mode & 0o777).toBe(0o600);
@@ -83,7 +83,7 @@ describe("registering", () => {
   test("a file that cannot be written refuses the registration, and the name is free again", async () => {
     using folder = temporaryFolder();
     const warnings: string[] = [];
-    const users = await openUsers(folder.path, { warn: (event) => warnings.push(event) });
+    const users = openUsers(folder.path, { warn: (event) => warnings.push(event) });
     mkdirSync(join(folder.path, "users.json.tmp")); // the temporary file cannot be made
     expect(await registerUser(users, "alice", PASSWORD)).toMatchObject({ code: "unavailable" });
     expect(warnings).toEqual([expect.stringContaining("Cannot store the account alice")]);
@@ -92,7 +92,7 @@ describe("registering", () => {
 
   test("one password typed on two keyboards is one password: NFC, and its length is counted in characters", async () => {
     using folder = temporaryFolder();
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     expect(await registerUser(users, "alice", "cafe\u0301s-cre\u0300me")).toMatchObject({ user: "alice" });
     expect(await authenticateUser(users, "alice", { password: "caf\u00e9s-cr\u00e8me" }, HERE)).toMatchObject({
       user: "alice",
@@ -109,7 +109,7 @@ describe("registering", () => {
 
   test("__proto__ is no name, and constructor is one like any other", async () => {
     using folder = temporaryFolder();
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     for (const name of ["__proto__", "a", "b\u00f6b"])
       expect(await registerUser(users, name, PASSWORD)).toMatchObject({ code: "bad_name" });
     expect(await authenticateUser(users, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
@@ -118,7 +118,7 @@ describe("registering", () => {
     expect(await authenticateUser(users, "constructor", { token: "x" }, HERE)).toMatchObject({ code: "bad_login" });
     expect(await registerUser(users, "constructor", PASSWORD)).toMatchObject({ user: "constructor" });
 
-    const again = await openUsers(folder.path);
+    const again = openUsers(folder.path);
     expect(await authenticateUser(again, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
       user: "constructor",
     });
@@ -129,7 +129,7 @@ describe("signing in", () => {
   test("an unknown name and a wrong password are the same answer", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const wrong = await authenticateUser(users, "alice", { password: "wrong-password" }, HERE);
     const unknown = await authenticateUser(users, "nobody", { password: "wrong-password" }, HERE);
     const impossible = await authenticateUser(users, "no body", { password: "wrong-password" }, HERE);
@@ -142,7 +142,7 @@ describe("signing in", () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
     let now = 1_000_000;
-    const users = await openUsers(folder.path, { now: () => now });
+    const users = openUsers(folder.path, { now: () => now });
     const attempt = (password: string, address = HERE) => authenticateUser(users, "alice", { password }, address);
 
     for (let n = 0; n < 30; n++) expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
@@ -160,7 +160,7 @@ describe("signing in", () => {
   test("a guesser does not lock out whoever has signed in from the same address before", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice", "bob", "carol"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const attempt = (name: string, password: string) => authenticateUser(users, name, { password }, HERE);
     expect(await attempt("alice", PASSWORD)).toMatchObject({ user: "alice" });
     for (let n = 0; n < 10; n++) expect(await attempt("bob", "wrong-password")).toEqual({ code: "bad_login" });
@@ -173,7 +173,7 @@ describe("signing in", () => {
   test("a hundred guesses at once are ten guesses", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const guesses = Array.from({ length: 100 }, (_, n) => ({ password: `guess-${n}-x` }));
     const answers = await Promise.all(guesses.map((guess) => authenticateUser(users, "alice", guess, HERE)));
 
@@ -188,7 +188,7 @@ describe("signing in", () => {
   test("wrong tokens are throttled no more than they are worth: they cost no hash", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     for (let n = 0; n < 50; n++)
       expect(await authenticateUser(users, "alice", { token: `99999999999.${"x".repeat(43)}` }, HERE)).toEqual({
         code: "bad_login",
@@ -199,7 +199,7 @@ describe("signing in", () => {
   test("the queue is bounded: who comes when it is full is told to come again", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const answers = await Promise.all(
       Array.from({ length: 400 }, () => authenticateUser(users, "alice", { password: PASSWORD }, HERE)),
     );
@@ -226,7 +226,7 @@ describe("signing in", () => {
       JSON.stringify({ ...accountsIn(folder.path), bob: { password: hash } }),
     );
     const warnings: string[] = [];
-    const users = await openUsers(folder.path, { warn: (event) => warnings.push(event) });
+    const users = openUsers(folder.path, { warn: (event) => warnings.push(event) });
 
     expect(await authenticateUser(users, "bob", { password: PASSWORD }, HERE)).toEqual({ code: "bad_login" });
     expect(warnings).toEqual([expect.stringContaining("Cannot check the password of bob")]);
@@ -249,14 +249,9 @@ describe("tokens", () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
     let now = 1_000_000_000;
-    const { token } = await signIn(
-      await openUsers(folder.path, { now: () => now }),
-      "alice",
-      { password: PASSWORD },
-      HERE,
-    );
+    const { token } = await signIn(openUsers(folder.path, { now: () => now }), "alice", { password: PASSWORD }, HERE);
 
-    const users = await openUsers(folder.path, { now: () => now });
+    const users = openUsers(folder.path, { now: () => now });
     now += 30 * 86_400_000 - 1;
     const { token: fresh } = await signIn(users, "alice", { token }, HERE);
     now += 1;
@@ -267,14 +262,14 @@ describe("tokens", () => {
   test("a token ends with its password, and is good for no other account", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice", "bob"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const { token } = await signIn(users, "alice", { password: PASSWORD }, HERE);
     expect(await authenticateUser(users, "bob", { token }, HERE)).toEqual({ code: "bad_login" });
     expect(await authenticateUser(users, "constructor", { token }, HERE)).toEqual({ code: "bad_login" });
 
     const other = await Bun.password.hash(PASSWORD, { algorithm: "argon2id", memoryCost: 1024, timeCost: 1 });
     writeFileSync(join(folder.path, "users.json"), JSON.stringify({ alice: { password: other } }));
-    expect(await authenticateUser(await openUsers(folder.path), "alice", { token }, HERE)).toEqual({
+    expect(await authenticateUser(openUsers(folder.path), "alice", { token }, HERE)).toEqual({
       code: "bad_login",
     });
   });
@@ -282,7 +277,7 @@ describe("tokens", () => {
   test("a token that was changed in any place is worth nothing", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
-    const users = await openUsers(folder.path);
+    const users = openUsers(folder.path);
     const { token } = await signIn(users, "alice", { password: PASSWORD }, HERE);
     const [expiry, mac] = token.split(".") as [string, string];
 
