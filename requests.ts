@@ -6,7 +6,8 @@ import type { Log } from "./log.ts";
 import type { Ask, Ok, Refusal, Request, Verb } from "./protocol.ts";
 import { answeredIn, inboxOf, isRefusal, LIMITS, LOBBY, sanitizeMessage, truncateMessage } from "./protocol.ts";
 import type { Member } from "./delivery.ts";
-import type { Batch, Rooms } from "./rooms.ts";
+import type { Batch } from "./pipeline.ts";
+import type { Rooms } from "./rooms.ts";
 import { EVERYBODY } from "./rooms.ts";
 import type { Proof, Users } from "./users.ts";
 import { authenticateUser, registerUser } from "./users.ts";
@@ -141,7 +142,7 @@ function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answe
   }
   const { text, cut } = truncateMessage(clean);
   const from = caller.user;
-  const batch = rooms.post({
+  const batch = rooms.pipeline.post({
     ...{ to, from, text, by: caller, asked },
     ...(cut > 0 && { cut }),
     ...(caller.text && { note: note(caller, to, cut) }),

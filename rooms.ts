@@ -1,47 +1,18 @@
-// rooms.ts: who hears what. Members and presence, and the one pipeline on which everything said travels: the drafts of
-// one turn of the event loop are appended to the history together, and only then delivered. Never reads a request and
-// never sees a socket. Called by session.ts; nothing here calls a session back except to hand it what to send.
+// rooms.ts: who is where and hears what: members, presence, and the replay of what was said before. What is said now comes
+// stored out of the pipeline. Never reads a request and never sees a socket. Called by session.ts and requests.ts; nothing
+// here calls a session back except to hand it what to send.
 
 import type { Entry, Member } from "./delivery.ts";
 import { broadcast, compose } from "./delivery.ts";
-import type { Draft, History, Outcome } from "./history.ts";
-import type { Message, Refusal } from "./protocol.ts";
-import { answeredIn, failure, inboxOf } from "./protocol.ts";
+import type { History } from "./history.ts";
+import type { Batch } from "./pipeline.ts";
+import { Pipeline } from "./pipeline.ts";
+import type { Message } from "./protocol.ts";
+import { inboxOf } from "./protocol.ts";
 
 /** The conversation everybody signed in is in: nothing is said in it, it only carries presence. */
 export const EVERYBODY = "*";
 const MOST_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
-
-const BUSY = 8; // messages in a batch above which many are talking
-const GATHER = 3; // turns of the event loop the next batch then gathers longer; a turn without news takes some µs
-
-/** A draft on its way: who said it, the id it was asked with, if any, and what its author is told once it is stored. */
-export interface Post extends Draft {
-  by: Member;
-  asked?: string | undefined;
-  note?: string | undefined;
-}
-
-/** What one turn of the event loop gathered. `settled` resolves when all of it is stored and delivered, or refused. */
-export class Batch {
-  readonly posts: Post[] = [];
-  readonly confirmed = new Map<string, number>();
-  readonly settled: Promise<void>;
-  delivered = false;
-  failed = false;
-  readonly #resolve: () => void;
-
-  constructor() {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.settled = promise;
-    this.#resolve = resolve;
-  }
-  settle(): void {
-    this.delivered = true;
-    this.posts.length = 0; // sessions keep their last batch, which must not keep what others said in it
-    this.#resolve();
-  }
-}
 
 interface Conversation {
   name: string;
@@ -57,43 +28,22 @@ interface Conversation {
 
 export class Rooms {
   readonly history: History;
-  readonly #report: (event: string, problem: unknown) => void;
+  readonly pipeline: Pipeline;
   readonly #conversations = new Map<string, Conversation>();
   #rooms = 0; // of the conversations
   readonly #changed = new Set<Conversation>(); // whose presence is to be told
-  #batch: Batch | undefined;
-  #scheduled = false;
-  #size = 0; // messages in the last batch
-  #flushing: Promise<void> | undefined;
-  /** Messages stored, and how often one was handed to a connection. */
-  stored = 0;
+  /** How often a message was handed to a connection. */
   delivered = 0;
-  #serial = 0;
-  readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
 
   /** `report` is told of a batch that could not be stored or delivered. */
   constructor(history: History, report: (event: string, problem: unknown) => void) {
     this.history = history;
-    this.#report = report;
-  }
-
-  /** Hands a message to the pipeline. Whoever said it hears in its conversation what became of it.
-   *  1. MUST NOT deliver anything to anybody, sender included, before the append has returned.
-   *  2. MUST keep the order of one member's posts, also when one of them could not be stored: after `unavailable` this
-   *     member's later posts are refused alike until it sends the failed one again, so no retry is overtaken.
-   *  3. MUST answer each post exactly once. */
-  post(post: Omit<Post, "id">): Batch {
-    const batch = this.#gather();
-    batch.posts.push({ ...post, id: post.asked ?? this.#nextId() });
-    return batch;
+    this.pipeline = new Pipeline(history, (entries) => this.#deliver(entries), report);
   }
 
   /** Confirms an account's inbox up to `seq`, at most its head, never backwards; stored when the batch is settled. */
   confirm(user: string, seq: number): Batch {
-    const batch = this.#gather();
-    const head = this.#conversations.get(inboxOf(user))?.head ?? 0;
-    batch.confirmed.set(user, Math.max(Math.min(seq, head), batch.confirmed.get(user) ?? 0));
-    return batch;
+    return this.pipeline.confirm(user, Math.min(seq, this.#conversations.get(inboxOf(user))?.head ?? 0));
   }
 
   /** Puts a member into a conversation: tells it through `begin`, sends what was said after `since` page by page as its
@@ -142,7 +92,7 @@ export class Rooms {
       conversation.accounts.delete(member.user);
       if (!conversation.joined.delete(member.user)) conversation.left.add(member.user);
       this.#changed.add(conversation);
-      this.#schedule();
+      this.pipeline.wake();
     }
   }
 
@@ -174,12 +124,6 @@ export class Rooms {
     return rooms.map(({ name, accounts }) => ({ to: name, users: accounts.size }));
   }
 
-  /** Resolves when everything posted so far is stored and delivered, or refused. */
-  async settled(): Promise<void> {
-    await this.#flushing;
-    await this.#batch?.settled;
-  }
-
   #open(name: string): Conversation {
     const known = this.#conversations.get(name);
     if (known !== undefined) return known;
@@ -208,89 +152,7 @@ export class Rooms {
     if (count > 0) return;
     if (!conversation.left.delete(member.user)) conversation.joined.add(member.user);
     this.#changed.add(conversation);
-    this.#schedule();
-  }
-
-  /** An id for a `say` that came without one. They ascend, so that the index of ids grows at one end: a page or two to
-   *  write in a batch instead of one a sender. */
-  #nextId(): string {
-    return `${this.#prefix}-${(++this.#serial).toString(36).padStart(7, "0")}`;
-  }
-
-  #gather(): Batch {
-    this.#batch ??= new Batch();
-    this.#schedule();
-    return this.#batch;
-  }
-
-  /** setImmediate runs after every socket that was readable in this turn has been read, so they all share one batch. While
-   *  many talk, a batch gathers some turns longer, so that those who were just answered speak in it too: half as many
-   *  batches, a third more messages in all at 10 and 100 members, twice as many at 1,000. A lone message waits for nobody. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    let turns = this.#size > BUSY ? GATHER : 0;
-    const turn = () => void (turns-- > 0 ? setImmediate(turn) : (this.#flushing = this.#flush()));
-    setImmediate(turn);
-  }
-
-  async #flush(): Promise<void> {
-    const batch = this.#batch;
-    this.#batch = undefined;
-    this.#size = batch?.posts.length ?? 0;
-    try {
-      const entries = batch === undefined ? new Map<string, Entry[]>() : await this.#append(batch);
-      this.#deliver(entries);
-    } catch (problem) {
-      this.#report("Cannot deliver a batch", problem);
-    }
-    batch?.settle();
-    this.#scheduled = false;
-    if (this.#batch !== undefined || this.#changed.size > 0) this.#schedule();
-  }
-
-  /** Appends a batch; what is to be told of it, by conversation, in the order in which it was said. */
-  async #append(batch: Batch): Promise<Map<string, Entry[]>> {
-    const entries = new Map<string, Entry[]>();
-    const add = (conversation: string, entry: Entry): void => {
-      const list = entries.get(conversation);
-      if (list === undefined) entries.set(conversation, [entry]);
-      else list.push(entry);
-    };
-    const refuse = (post: Post, refusal: Refusal): void =>
-      add(answeredIn(post), { event: failure(refusal, post.asked), only: post.by });
-
-    const posts: Post[] = [];
-    for (const post of batch.posts)
-      if (isOvertaking(post)) refuse(post, { code: "unavailable", after: 1 });
-      else posts.push(post);
-    let outcomes: Outcome[];
-    try {
-      outcomes = await this.history.append(posts, batch.confirmed);
-    } catch (problem) {
-      this.#report(`Cannot store ${posts.length} messages`, problem);
-      batch.failed = true;
-      for (const post of posts) {
-        post.by.stalled ??= post.asked;
-        refuse(post, { code: "unavailable", after: 1 });
-      }
-      return entries;
-    }
-    for (let i = 0; i < posts.length; i++) {
-      const post = posts[i]!;
-      const outcome = outcomes[i]!;
-      if ("refused" in outcome) refuse(post, { code: outcome.refused });
-      else if ("repeated" in outcome) add(answeredIn(post), { event: outcome.repeated, only: post.by });
-      else {
-        this.stored++;
-        // Who types sees what was typed; frames come back to their sender as the receipt.
-        for (const { conversation, message } of outcome.stored)
-          add(conversation, post.by.text ? { event: message, not: post.by } : { event: message });
-        if (post.note !== undefined)
-          add(answeredIn(post), { event: { type: "notice", text: post.note }, only: post.by });
-      }
-    }
-    return entries;
+    this.pipeline.wake();
   }
 
   /** Tells everybody what is theirs. Who comes is announced before they speak and who goes after it, wherever that was. */
@@ -350,12 +212,4 @@ export class Rooms {
     for (const reader of readers) reader.partner = partner ?? reader.partner;
     this.confirm(user, last.seq);
   }
-}
-
-/** Whether a post would overtake an earlier one of its member that could not be stored and is to be sent again. */
-function isOvertaking({ by, asked }: Post): boolean {
-  if (by.stalled === undefined) return false;
-  if (by.stalled !== asked) return true;
-  by.stalled = undefined;
-  return false;
 }

@@ -140,12 +140,12 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     listener.stop();
     web?.stop();
     clearInterval(sweeper);
-    await services.rooms.settled();
+    await services.rooms.pipeline.settled();
     for (const { session } of door.visitors) session.dismiss("The server is stopping. Come back in a moment.");
     await door.empty(DRAIN);
     for (const visitor of door.visitors) visitor.terminate();
     await web?.close();
-    await services.rooms.settled();
+    await services.rooms.pipeline.settled();
     await backups.stop();
     history.close();
     log.info("Server stopped");

@@ -8,7 +8,7 @@ import type { Ask, Event, Ok, Refusal, Request, Verb } from "./protocol.ts";
 import { answeredIn, decode, encode, failure, isRefusal, LIMITS, LOBBY } from "./protocol.ts";
 import type { Answer, Caller, Rule, Services } from "./requests.ts";
 import { RULES } from "./requests.ts";
-import type { Batch } from "./rooms.ts";
+import type { Batch } from "./pipeline.ts";
 import { Payload } from "./delivery.ts";
 import { Pace } from "./rates.ts";
 

@@ -237,7 +237,7 @@ function metrics(door: Door, delay: ReturnType<typeof monitorEventLoopDelay>): s
     ["connections", "gauge", "Open connections, TCP and WebSocket", visitors.length],
     ["sessions", "gauge", "Connections that are signed in", visitors.filter(({ session }) => session.user).length],
     ["users_online", "gauge", "Accounts that are signed in", rooms.who().length],
-    ["messages_total", "counter", "Messages stored", rooms.stored],
+    ["messages_total", "counter", "Messages stored", rooms.pipeline.stored],
     ["deliveries_total", "counter", "Messages handed to a connection", rooms.delivered],
     [
       "queued_bytes",

@@ -23,9 +23,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   "history.ts": ["protocol.ts"],
   "users.ts": ["protocol.ts", "accounts.ts", "passwords.ts"],
   "delivery.ts": ["protocol.ts", "commands.ts"],
-  "rooms.ts": ["protocol.ts", "history.ts", "delivery.ts"],
-  "requests.ts": ["protocol.ts", "log.ts", "users.ts", "delivery.ts", "rooms.ts"],
-  "session.ts": ["protocol.ts", "commands.ts", "rates.ts", "delivery.ts", "rooms.ts", "requests.ts"],
+  "pipeline.ts": ["protocol.ts", "history.ts", "delivery.ts"],
+  "rooms.ts": ["protocol.ts", "history.ts", "delivery.ts", "pipeline.ts"],
+  "requests.ts": ["protocol.ts", "log.ts", "users.ts", "delivery.ts", "pipeline.ts", "rooms.ts"],
+  "session.ts": ["protocol.ts", "commands.ts", "rates.ts", "delivery.ts", "pipeline.ts", "requests.ts"],
   "door.ts": ["protocol.ts", "requests.ts", "session.ts"],
   "tcp.ts": [
     ...["protocol.ts", "lines.ts", "outbox.ts", "tls.ts", "keepalive.ts"],

@@ -71,7 +71,7 @@ async function enter(rooms: Rooms, member: Member, name: string, since?: number)
 
 /** Says a line and waits until it is stored and delivered. */
 const say = (rooms: Rooms, by: Member, text: string, asked?: string) =>
-  rooms.post({ to: "#lab", from: by.user, text, by, asked }).settled;
+  rooms.pipeline.post({ to: "#lab", from: by.user, text, by, asked }).settled;
 
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
@@ -284,7 +284,7 @@ describe("delivery", () => {
     const { rooms } = open;
     const [alice, bob] = [new Person("alice"), new Person("bob")];
     for (const person of [alice, bob]) await enter(rooms, person, "#lab");
-    await rooms.post({ to: "#attic", from: "alice", text: "a turn", by: alice }).settled;
+    await rooms.pipeline.post({ to: "#attic", from: "alice", text: "a turn", by: alice }).settled;
     const before = bob.payloads.length;
 
     await Promise.all([say(rooms, alice, "one"), say(rooms, bob, "two"), say(rooms, alice, "three")]);
@@ -301,7 +301,7 @@ describe("delivery", () => {
     bob.payloads = [];
     rooms.history.close();
 
-    const batch = rooms.post({ to: "#lab", from: "alice", text: "one", by: alice, asked: "1" });
+    const batch = rooms.pipeline.post({ to: "#lab", from: "alice", text: "one", by: alice, asked: "1" });
     await batch.settled;
     await say(rooms, alice, "two", "2");
 
@@ -393,7 +393,7 @@ describe("presence", () => {
     rooms.leaveAll(alice);
     expect(rooms.list()).toEqual([{ to: "#lab", users: 1 }]);
     rooms.leaveAll(bob);
-    await rooms.settled();
+    await rooms.pipeline.settled();
     expect(rooms.list()).toEqual([]);
     expect(rooms.who("#lab")).toEqual([]);
     expect(await enter(rooms, bob, "#lab")).toMatchObject({ head: 1, users: ["bob"] });
@@ -406,7 +406,8 @@ describe("seen", () => {
     const { rooms } = open;
     const bob = new Person("bob");
     await enter(rooms, bob, "@bob");
-    for (const text of ["one", "two", "three"]) await rooms.post({ to: "bob", from: "bob", text, by: bob }).settled;
+    for (const text of ["one", "two", "three"])
+      await rooms.pipeline.post({ to: "bob", from: "bob", text, by: bob }).settled;
 
     await rooms.confirm("bob", 2).settled;
     expect(await rooms.history.confirmed("bob")).toBe(2);
@@ -424,7 +425,7 @@ describe("seen", () => {
     await enter(rooms, alice, "@alice");
     await enter(rooms, bob, "@bob");
 
-    await rooms.post({ to: "bob", from: "alice", text: "psst", by: alice }).settled;
+    await rooms.pipeline.post({ to: "bob", from: "alice", text: "psst", by: alice }).settled;
     await say(rooms, alice, "a turn later");
     expect(await rooms.history.confirmed("bob")).toBe(1);
     expect(bob.partner).toBe("alice");

@@ -39,7 +39,7 @@ export class View {
   readonly #composer: Composer;
   readonly #heading: Heading;
   readonly #banner: Banner;
-  readonly #present = new Set<string>(); // who is signed in
+  #present = new Set<string>(); // who is signed in
   #rooms: { to: string; users: number }[] = []; // that there are
   #current: Thread;
   #partner: string | undefined; // who wrote the last direct message
@@ -161,8 +161,7 @@ export class View {
     this.#showWaiting();
     void this.#chat.ask({ type: "rooms" }).then((answer) => this.#knowRooms(answer));
     const here = await this.#chat.ask({ type: "who" });
-    this.#present.clear();
-    if (here.type === "ok") for (const user of here.users ?? []) this.#present.add(user);
+    if (here.type === "ok") this.#present = new Set(here.users);
     this.#soon();
     if (!this.#isFirst) return;
     this.#isFirst = false;
