@@ -51,10 +51,11 @@ export function openLog(options: {
   const write = (of: Level, event: string): void => {
     if (LEVELS.indexOf(of) < least) return;
     const line = `${stamp(now())} - ${of.toUpperCase()} - ${oneLine(event)}\n`;
-    console?.(line);
-    if (fd === CLOSED) return; // its number may be another file's by now
-    if (size >= mostBytes) attempt(rotate);
-    attempt(() => (size += writeSync(fd, line)));
+    if (fd !== CLOSED) {
+      if (size >= mostBytes) attempt(rotate);
+      attempt(() => (size += writeSync(fd, line)));
+    }
+    console?.(line); // whoever has read it there finds it in the file
   };
   return {
     debug: (event) => write("debug", event),

@@ -1,7 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPOSITORY, run, temporaryFolder } from "./harness.ts";
+import { PATIENCE, REPOSITORY, run, temporaryFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Runs the benchmark with its temporary files in `folder`. */
 const bench = (folder: string, args: string) =>

@@ -2,10 +2,19 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Lines } from "../lines.ts";
-import { PASSWORD, REPOSITORY, run, spawnServer, startChat, temporaryFolder, writeAccounts } from "./harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  REPOSITORY,
+  run,
+  spawnServer,
+  startChat,
+  temporaryFolder,
+  writeAccounts,
+} from "./harness.ts";
 import { sitAtClient, sitIn } from "./pty.ts";
 
-setDefaultTimeout(20_000); // ms; only a test that hangs gets there
+setDefaultTimeout(PATIENCE);
 
 const CLIENT = [process.execPath, "client.ts"];
 const ALT = "\x1b";

@@ -1,7 +1,9 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { REPOSITORY, run, temporaryFolder } from "./harness.ts";
+import { PATIENCE, REPOSITORY, run, temporaryFolder } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const read = (file: string) => Bun.file(join(REPOSITORY, file)).text();
 const dockerfile = await read("Dockerfile");

@@ -1,7 +1,18 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import type { Message } from "../protocol.ts";
-import { PASSWORD, REPOSITORY, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  REPOSITORY,
+  spawnServer,
+  startChat,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const python = Bun.which("python3");
 if (python === null) console.log("skipped: examples/client.py needs python3, which is not here");

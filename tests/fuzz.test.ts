@@ -1,5 +1,8 @@
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { fuzz } from "./fuzz.ts";
+import { PATIENCE } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const MEGABYTE = 1024 * 1024;
 

@@ -1,9 +1,11 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../protocol.ts";
-import { PASSWORD, spawnServer, startChat, temporaryFolder, Wire } from "./harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire } from "./harness.ts";
 import type { Chat } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** What must not reach anybody's terminal, page or log: C0 without tab and newline, DEL, C1, bidi controls. */
 const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   existsSync,
   mkdirSync,
@@ -16,7 +16,9 @@ import { openLog } from "../log.ts";
 import { requireBun } from "../options.ts";
 import type { Message } from "../protocol.ts";
 import { startServer } from "../server.ts";
-import { REPOSITORY, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PATIENCE, REPOSITORY, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 /** Everything in a folder: what each file holds, byte for byte. */
 function contents(folder: string): Record<string, string> {

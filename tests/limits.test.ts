@@ -1,4 +1,4 @@
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Door } from "../door.ts";
@@ -7,7 +7,9 @@ import { openLog } from "../log.ts";
 import { Rooms } from "../rooms.ts";
 import { listen } from "../tcp.ts";
 import { authenticateUser, openUsers } from "../users.ts";
-import { startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PATIENCE, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+setDefaultTimeout(PATIENCE);
 
 const MEGABYTE = 1024 * 1024;
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Message } from "../protocol.ts";
 import { readOptions, StartError } from "../options.ts";
 import { startServer } from "../server.ts";
-import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder, Wire } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -123,88 +123,6 @@ describe("starting", () => {
 });
 
 describe("stopping", () => {
-  test("SIGTERM under load: everybody is told, exit 0, and everything acknowledged is there after a restart", async () => {
-    using folder = temporaryFolder();
-    const names = ["alice", "bob", "carol"];
-    writeAccounts(folder.path, names);
-    const server = await spawnServer(folder.path, ["--rate", "0"]);
-    const wires = await Promise.all(
-      names.map(async (name) => {
-        const wire = await Wire.open(server.port);
-        await wire.login(name);
-        await wire.join("#lab");
-        for (let n = 0; n < 5_000; n++)
-          wire.send({ type: "say", to: "#lab", text: `${name} ${n} not-for-the-log`, id: `${name}-${n}` });
-        return wire;
-      }),
-    );
-    await wires[0]!.next<Message>((frame) => frame.type === "message" && frame.seq >= 500);
-    server.process.kill("SIGTERM");
-    await Promise.all(wires.map(({ ended }) => ended));
-    expect(await server.process.exited).toBe(0);
-
-    const seen = wires.map(({ text }) =>
-      text
-        .split("\n")
-        .filter((line) => line.startsWith("{"))
-        .map((line) => JSON.parse(line)),
-    );
-    for (const frames of seen) {
-      expect(frames.at(-1)).toMatchObject({ type: "notice", text: "The server is stopping. Come back in a moment." });
-      expect(frames.filter(({ type }) => type === "message").length).toBeGreaterThan(400);
-    }
-    await using again = await spawnServer(folder.path);
-    const alice = await Wire.open(again.port);
-    await alice.login("alice");
-    const stored = (await alice.join("#lab", 0)).backlog;
-    expect(stored.map(({ seq }) => seq)).toEqual(stored.map((_, n) => n + 1));
-    for (const frames of seen)
-      for (const message of frames.filter(({ type }) => type === "message"))
-        expect(stored[message.seq - 1]).toEqual(message);
-    alice.close();
-
-    const log = logOf(folder.path);
-    expect(log).not.toContain("not-for-the-log");
-    expect(log).not.toContain(PASSWORD);
-    expect(log).not.toContain("ERROR");
-    expect(log).toContain(" - INFO - Server stopping\n");
-    expect(log).toContain(" - INFO - Server stopped\n");
-  }, 20_000);
-
-  test("a reader that does not read holds a stop up, and a second signal ends it at once", async () => {
-    using folder = temporaryFolder();
-    writeAccounts(folder.path, ["alice", "bob"]);
-    await using server = await spawnServer(folder.path, ["--rate", "0"]);
-    const [alice, bob] = await Promise.all(
-      ["alice", "bob"].map(async (name) => {
-        const wire = await Wire.open(server.port);
-        await wire.login(name);
-        await wire.join("#lab");
-        return wire;
-      }),
-    );
-    // Bob takes nothing until he is cut off; back again he gets as much less than that as his outbox still holds.
-    bob!.socket.pause();
-    let said = 0;
-    const say = async (times: number) => {
-      for (let n = 0; n < times; n++) alice!.send({ type: "say", to: "#lab", text: "\u{1f44b}".repeat(4_000) });
-      await alice!.quiet();
-    };
-    for (; !server.output().includes("did not keep up"); said += 10) await say(10);
-    const back = await Wire.open(server.port);
-    await back.login("bob");
-    await back.join("#lab", said);
-    back.socket.pause();
-    await say(said - 128);
-
-    server.process.kill("SIGTERM");
-    await alice!.ended;
-    server.process.kill("SIGTERM");
-    expect(await server.process.exited).toBe(0);
-    expect(logOf(folder.path)).toContain("Server stopping");
-    expect(logOf(folder.path)).not.toContain("Server stopped");
-  });
-
   test("stop hands over what waits, ends the connections, frees the port and the data, and may be called twice", async () => {
     await using chat = await startChat(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");

@@ -1,8 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { PASSWORD, REPOSITORY, startChat } from "./harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, startChat } from "./harness.ts";
 import { sit, sitIn } from "./pty.ts";
 
-setDefaultTimeout(20_000); // ms; only a test that hangs gets there
+setDefaultTimeout(PATIENCE);
 
 const ESC = "\x1b";
 const LEFT = `${ESC}[D`;

@@ -34,7 +34,7 @@ describe("registering", () => {
     expect(await last.ask({ type: "login", user: "pupil-49", password: `${PASSWORD}-49` })).toMatchObject({
       type: "ok",
     });
-  }, 20_000); // fifty hashes at their full cost, on a machine that may be busy
+  });
 
   test("fifty who race for one name in every spelling have one winner, whose password it is", async () => {
     await using chat = await startChat();
