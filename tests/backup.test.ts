@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, statSync, watch, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readdirSync, statSync, watch, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { makeBackup } from "../backup.ts";
 import { connect, receiveMessages } from "../client.ts";
 import { openHistory } from "../history.ts";
@@ -12,17 +12,9 @@ setDefaultTimeout(PATIENCE);
 const backup = (data: string) => run([process.execPath, "backup.ts", "--data", data]);
 const forever = new AbortController().signal;
 
-/** Does what the document tells people to do. */
-async function restore(data: string, path: string): Promise<void> {
-  const document = await Bun.file(join(REPOSITORY, "docs/OPERATING.md")).text();
-  const command = /^mv DIR .*$/m.exec(document)![0];
-  const filled = command.replaceAll(/\bDIR\b/g, data).replace("TIME", basename(path));
-  expect(await run(["sh", "-c", filled])).toEqual({ code: 0, stdout: "", stderr: "" });
-}
-
 test("a backup made while people talk is a data folder of its own, and who comes back to it is told so", async () => {
   using folder = temporaryFolder();
-  const data = join(folder.path, "data");
+  const [data, restored] = [join(folder.path, "data"), join(folder.path, "restored")];
   writeAccounts(data, ["alice", "bob"]);
   const server = await spawnServer(data, ["--rate", "0"]);
   const alice = await connect({ port: server.port, user: "alice", password: PASSWORD, rooms: ["#lab"] });
@@ -56,8 +48,9 @@ test("a backup made while people talk is a data folder of its own, and who comes
   expect(await run([process.execPath, "server.ts", "--port", "0", "--data", data])).toMatchObject({ code: 4 });
 
   await server.kill9();
-  await restore(data, path);
-  await using second = await spawnServer(data, ["--port", String(server.port), "--rate", "0"]);
+  mkdirSync(restored);
+  cpSync(path, restored, { recursive: true });
+  await using second = await spawnServer(restored, ["--port", String(server.port), "--rate", "0"]);
   alice.retryNow();
   expect(await reset).toBe("#lab");
   const again = await alice.say("#lab", "once more");
