@@ -78,6 +78,16 @@ test("the README names every verb, every command, every option and every file th
   expect([...verbs, ...commands, ...options, ...files].filter((name) => !readme.includes(name))).toEqual([]);
 });
 
+test("what the README says to read is in the file it names", async () => {
+  const named = Array.from(readme.matchAll(/((?:`[\w.#]+`(?: and )?)+)\s+in\s+`(\w+\.ts)`/g));
+  expect(named.length).toBeGreaterThan(5);
+  for (const [, words, file] of named) {
+    const source = await Bun.file(join(REPOSITORY, file!)).text();
+    const missing = words!.match(/[\w#]+(?=`)/g)!.filter((word) => !source.includes(`${word}(`));
+    expect([file, missing]).toEqual([file, []]);
+  }
+});
+
 // ---- every command of the documents -------------------------------------------------------------------------------
 
 /** The lines of a document's `sh` blocks, without the remarks at their ends. */
