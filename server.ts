@@ -256,7 +256,6 @@ async function main(): Promise<void> {
   if (server.webPort !== undefined)
     for (const address of pageAddresses(server))
       process.stdout.write(`In a browser: ${address}    (projector: ${address}/join)\n`);
-  process.stdout.write("Stop: Ctrl+C\n");
 
   const onBug = (problem: unknown): void => server.log.error("The server met a bug and goes on", problem);
   process.on("uncaughtException", onBug).on("unhandledRejection", onBug);
@@ -270,6 +269,7 @@ async function main(): Promise<void> {
     .on("SIGINT", onSignal)
     .on("SIGTERM", onSignal)
     .on("SIGHUP", () => server.reload());
+  process.stdout.write("Stop: Ctrl+C\n"); // last, for now it does
 }
 
 if (import.meta.main)

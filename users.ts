@@ -3,8 +3,8 @@
 // Also a small program, beside a running server or without one: bun users.ts list | add NAME | passwd NAME | remove NAME
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
@@ -218,6 +218,7 @@ async function manage(accounts: Accounts, command: string, name: string | undefi
   const secret = normalizePassword(await askPassword(`Password for ${user} (typing is hidden): `));
   if (secret === undefined) return [`${ERRORS.bad_password}\n`, 1];
   const account = { password: await hashPassword(secret) };
+  mkdirSync(dirname(accounts.file), { recursive: true }); // accounts may come before the server's first start
   const done = await (command === "add" ? accounts.add(user, account) : accounts.replace(user, account));
   return done
     ? [`${user} can sign in.\n`, 0]

@@ -49,6 +49,15 @@ describe("bun users.ts beside a running server", () => {
     expect(readFileSync(join(chat.data, "users.json"), "utf8")).not.toContain("password-");
   });
 
+  test("adds before the server has ever run, and what it refuses makes no folder", async () => {
+    using folder = temporaryFolder();
+    const data = join(folder.path, "lesson");
+    expect((await users(data, "add alice", "short")).code).toBe(1);
+    expect(existsSync(data)).toBeFalse();
+    expect(await users(data, "add alice", PASSWORD)).toEqual({ code: 0, stdout: "alice can sign in.\n", stderr: "" });
+    expect((await users(data, "list")).stdout).toBe("alice\n");
+  });
+
   test("and registrations at the same time lose nobody", async () => {
     await using chat = await startChat(["alice"]);
     const wires = await Promise.all(Array.from({ length: 8 }, () => chat.wire()));
