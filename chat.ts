@@ -46,7 +46,7 @@ export class Chat implements Reader {
     (line) => this.#perform(this.#read(line)),
     () => this.#refresh(),
   );
-  #offline: { next: number } | undefined; // ms since 1970
+  #offline: { next: number; reason: string } | undefined; // the next try, ms since 1970, and why it is one
   #ticker: Timer | undefined;
   #rang = 0; // ms since 1970
   #left: Promise<void> | undefined;
@@ -230,7 +230,7 @@ export class Chat implements Reader {
         return;
       }
       case "offline":
-        return this.#lost(occurrence.retry);
+        return this.#lost(occurrence);
       case "online":
         return this.#back(occurrence.missed);
       case "reset": {
@@ -285,10 +285,11 @@ export class Chat implements Reader {
 
   // ---- the connection ----
 
-  #lost(retry: number): void {
+  #lost({ code, reason, retry }: Extract<Occurrence, { type: "offline" }>): void {
     if (this.#offline === undefined)
       this.#print(this.#display.rule("connection lost; what you type now is sent when it is back", this.#now()));
-    this.#offline = { next: this.#now() + retry };
+    if (code === "untrusted" && reason !== this.#offline?.reason) this.#info(reason);
+    this.#offline = { next: this.#now() + retry, reason };
     this.#ticker ??= setInterval(() => this.#refresh(), 1_000);
     this.#refresh();
   }

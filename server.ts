@@ -249,7 +249,7 @@ async function main(): Promise<void> {
       fingerprint === undefined
         ? `nc ${host} ${server.port}`
         : `openssl s_client -quiet -connect ${host}:${server.port}`;
-    const tls = fingerprint === undefined ? "" : options.tls === "own" ? " --trust-new" : " --tls";
+    const tls = fingerprint === undefined ? "" : " --tls";
     process.stdout.write(`Join with: bun client.ts ${host}${port}${tls}    or: ${other}\n`);
   }
   if (fingerprint !== undefined) process.stdout.write(`Fingerprint of the certificate: ${fingerprint}\n`);
