@@ -38,7 +38,7 @@ export class Chat implements Reader {
   readonly #classic: boolean;
   readonly #now: () => number;
   readonly #tabs = new Tabs();
-  #entering = false; // the first rooms
+  #entering = true; // the first rooms
   #partner: string | undefined; // who wrote to us last
   readonly #known = new Known();
   readonly #asked = new Set<Promise<void>>();
@@ -67,7 +67,6 @@ export class Chat implements Reader {
     this.#tabs.current = this.#start;
     const hearing = this.#hear();
     const entering = Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to }));
-    this.#entering = true;
     this.#turns.wait(Promise.all(entering).then(() => (this.#entering = false)));
     this.#console.listen(this);
     await Promise.race([hearing, this.#over.promise]);

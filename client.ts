@@ -187,7 +187,7 @@ function readAuthority(path: string): string {
     throw new Usage(
       syscall === undefined
         ? `${path} is not a certificate in PEM form.`
-        : `Cannot read the certificate ${path}: ${code}.`,
+        : `Cannot read the certificate ${path}: ${code === "ENOENT" ? "there is no such file" : code}.`,
     );
   }
 }

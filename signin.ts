@@ -98,7 +98,7 @@ async function meet(options: SignInOptions, console: Console, say: (text: string
     if (asks) {
       say(`${trust.server} is new to you, and no authority vouches for its certificate: ${stranger.why}.`);
       say("Whoever runs the server can tell you its fingerprint. If it is another one, somebody else is listening:");
-      say(stranger.fingerprint);
+      console.print(`  ${stranger.fingerprint.slice(0, 48)}`, `  ${stranger.fingerprint.slice(48)}`);
       if (!YES.test(await ask(console, "Trust it from now on? [y/N] ")))
         throw new Refused({ code: "untrusted", text: "Not trusted. Nothing was sent." });
     } else say(`${trust.server} is new; from now on this fingerprint is trusted: ${stranger.fingerprint}`);
