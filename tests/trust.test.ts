@@ -165,7 +165,7 @@ describe("a certificate that has changed", () => {
       using eve = thief(chat.port);
       await seat.until("connection lost");
       seat.type("for my friends only\r");
-      await seat.until(/HAS CHANGED[^]*… for my friends only/);
+      await seat.until(/HAS CHANGED[\s\S]*… for my friends only/);
       const visits = eve.visits();
       seat.type("\r"); // tries again, and is refused again
       await seat.until(() => eve.visits() > visits && !/Trying now/.test(seat.screen.text));
@@ -174,7 +174,7 @@ describe("a certificate that has changed", () => {
     });
     await seat.until(() => {
       seat.type("\r");
-      return /back online[^]*alice: for my friends only/.test(seat.screen.text);
+      return /back online[\s\S]*alice: for my friends only/.test(seat.screen.text);
     });
     expect(seat.screen.text.match(/for my friends only/g)).toHaveLength(1);
   });

@@ -1,7 +1,7 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRefusal } from "../protocol.ts";
+import { ERRORS, isRefusal } from "../protocol.ts";
 import { startServer } from "../server.ts";
 import type { SignedIn } from "../users.ts";
 import { authenticateUser, openUsers, registerUser } from "../users.ts";
@@ -126,16 +126,28 @@ describe("registering", () => {
 });
 
 describe("signing in", () => {
-  test("an unknown name and a wrong password are the same answer", async () => {
-    using folder = temporaryFolder();
-    writeAccounts(folder.path, ["alice"]);
-    const users = openUsers(folder.path);
-    const wrong = await authenticateUser(users, "alice", { password: "wrong-password" }, HERE);
-    const unknown = await authenticateUser(users, "nobody", { password: "wrong-password" }, HERE);
-    const impossible = await authenticateUser(users, "no body", { password: "wrong-password" }, HERE);
-    const short = await authenticateUser(users, "alice", { password: "x" }, HERE);
-    expect([wrong, unknown, impossible, short]).toEqual(Array(4).fill({ code: "bad_login" }));
-    expect(users.decoy).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/); // the work for a name that does not exist
+  test("an unknown name and a wrong password are the same answer after the same work: one hash at its full cost", async () => {
+    await using chat = await startChat();
+    const alice = await chat.wire();
+    await alice.ask({ type: "register", user: "alice", password: PASSWORD });
+    const hashing = spyOn(Bun.password, "verify"); // counts, and hashes all the same
+    try {
+      const wire = await chat.wire();
+      const attempt = async (user: string, password: string) => {
+        hashing.mockClear();
+        const answer = await wire.ask({ type: "login", user, password, id: "1" });
+        const costs = hashing.mock.calls.map(([, hash]) => /^\$argon2id\$v=19\$[^$]+/.exec(hash as string)?.[0]);
+        return { answer, costs, verdicts: await Promise.all(hashing.mock.results.map(({ value }) => value)) };
+      };
+      const refused = { type: "error", id: "1", code: "bad_login", text: ERRORS.bad_login };
+      const once = { answer: refused, costs: ["$argon2id$v=19$m=19456,t=2,p=1"], verdicts: [false] };
+      for (const name of ["alice", "nobody", "no body", "__proto__"])
+        expect([name, await attempt(name, "wrong-password")]).toEqual([name, once]);
+      for (const name of ["alice", "nobody"])
+        expect([name, await attempt(name, "short")]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
+    } finally {
+      hashing.mockRestore();
+    }
   });
 
   test("ten failures a minute, then this address waits; successes do not count, and nobody else waits", async () => {
