@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ERRORS, isRefusal } from "../protocol.ts";
 import { startServer } from "../server.ts";
@@ -66,6 +66,28 @@ describe("registering", () => {
     const other = await Wire.open(second.port);
     expect(await other.ask({ type: "login", user: "alice", password: PASSWORD })).toMatchObject({ user: "alice" });
     for (const wire of [again, other]) wire.close();
+  });
+
+  test("a server killed in the middle of registrations leaves a whole file, with everybody who was told ok", async () => {
+    using folder = temporaryFolder();
+    const welcome: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const server = await spawnServer(folder.path);
+      const wires = await Promise.all(Array.from({ length: 8 }, () => Wire.open(server.port)));
+      const answers = wires.map(async (wire, n) => {
+        const answer = await wire.ask({ type: "register", user: `pupil-${round}-${n}`, password: PASSWORD });
+        welcome.push(answer.user);
+      });
+      answers.forEach((answer) => void answer.catch(() => {})); // those the kill overtakes
+      await answers[round];
+      await server.kill9();
+      await Promise.allSettled(answers);
+      const lock = join(folder.path, "users.json.lock");
+      if (existsSync(lock)) utimesSync(lock, new Date(0), new Date(0)); // as if some seconds had passed
+      expect(Object.keys(accountsIn(folder.path))).toEqual(expect.arrayContaining(welcome));
+    }
+    await (await startServer({ port: 0, webPort: false, data: folder.path })).stop();
+    expect(welcome.length).toBeGreaterThanOrEqual(3);
   });
 
   test("the file and the key are private, and hold an argon2id hash at its full cost and no password", async () => {
@@ -143,11 +165,31 @@ describe("signing in", () => {
       const once = { answer: refused, costs: ["$argon2id$v=19$m=19456,t=2,p=1"], verdicts: [false] };
       for (const name of ["alice", "nobody", "no body", "__proto__"])
         expect([name, await attempt(name, "wrong-password")]).toEqual([name, once]);
-      for (const name of ["alice", "nobody"])
-        expect([name, await attempt(name, "short")]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
+      for (const [name, word] of [
+        ["alice", "short"],
+        ["nobody", "short"],
+        ["alice", "x".repeat(3_000)],
+      ] as const)
+        expect([name, await attempt(name, word)]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
     } finally {
       hashing.mockRestore();
     }
+  });
+
+  test("whoever guesses on a new connection each time, by frames, by lines or over HTTP, is counted once", async () => {
+    await using chat = await startChat(["alice"]);
+    const login = { user: "alice", password: "wrong-password" };
+    const overHttp = () =>
+      fetch(`http://localhost:${chat.webPort}/login`, { method: "POST", body: JSON.stringify(login) });
+    for (let n = 0; n < 4; n++) {
+      expect((await (await chat.wire()).ask({ type: "login", ...login })).code).toBe("bad_login");
+      const typist = await chat.typist();
+      typist.type("login alice wrong-password");
+      await typist.line((line) => line === `* ${ERRORS.bad_login}`);
+      if (n < 2) expect((await overHttp()).status).toBe(401);
+    }
+    expect((await overHttp()).status).toBe(429);
+    expect((await (await chat.wire()).ask({ type: "login", ...login })).code).toBe("throttled");
   });
 
   test("ten failures a minute, then this address waits; successes do not count, and nobody else waits", async () => {
