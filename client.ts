@@ -100,9 +100,9 @@ Joins a Banter server: localhost:12345 if none is given. Asks for a name and a p
   --plain                no cursor movement, one line an event: for screen readers and old terminals
   --classic              in the lobby the words message, who, join ROOM, leave and exit are commands
   --wire                 show every frame that goes in and out
-  --tls                  encrypted; a server that no authority vouches for is trusted once, by its fingerprint
-  --trust-new            encrypted; a server that was never met is trusted without a question
-  --ca FILE              encrypted; only a certificate that this one (PEM) vouches for is believed
+  --tls                  encrypted; a new server that no authority vouches for is yours to trust, once
+  --trust-new            encrypted; such a server is trusted without a question, once
+  --ca FILE              encrypted; only what this certificate (PEM) vouches for is believed
   --help                 this text
 
 NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
