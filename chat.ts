@@ -38,7 +38,7 @@ export class Chat implements Reader {
   readonly #classic: boolean;
   readonly #now: () => number;
   readonly #tabs = new Tabs();
-  #entering = false; // the first rooms
+  #entering = true; // the first rooms
   #partner: string | undefined; // who wrote to us last
   readonly #known = new Known();
   readonly #asked = new Set<Promise<void>>();
@@ -46,7 +46,7 @@ export class Chat implements Reader {
     (line) => this.#perform(this.#read(line)),
     () => this.#refresh(),
   );
-  #offline: { next: number } | undefined; // ms since 1970
+  #offline: { next: number; reason: string } | undefined; // the next try, ms since 1970, and why it is one
   #ticker: Timer | undefined;
   #rang = 0; // ms since 1970
   #left: Promise<void> | undefined;
@@ -67,7 +67,6 @@ export class Chat implements Reader {
     this.#tabs.current = this.#start;
     const hearing = this.#hear();
     const entering = Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to }));
-    this.#entering = true;
     this.#turns.wait(Promise.all(entering).then(() => (this.#entering = false)));
     this.#console.listen(this);
     await Promise.race([hearing, this.#over.promise]);
@@ -230,7 +229,7 @@ export class Chat implements Reader {
         return;
       }
       case "offline":
-        return this.#lost(occurrence.retry);
+        return this.#lost(occurrence);
       case "online":
         return this.#back(occurrence.missed);
       case "reset": {
@@ -285,10 +284,11 @@ export class Chat implements Reader {
 
   // ---- the connection ----
 
-  #lost(retry: number): void {
+  #lost({ code, reason, retry }: Extract<Occurrence, { type: "offline" }>): void {
     if (this.#offline === undefined)
       this.#print(this.#display.rule("connection lost; what you type now is sent when it is back", this.#now()));
-    this.#offline = { next: this.#now() + retry };
+    if (code === "untrusted" && reason !== this.#offline?.reason) this.#info(reason);
+    this.#offline = { next: this.#now() + retry, reason };
     this.#ticker ??= setInterval(() => this.#refresh(), 1_000);
     this.#refresh();
   }

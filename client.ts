@@ -2,6 +2,7 @@
 // somebody is in signin.ts, the conversation in chat.ts, scripts in pipe.ts, delivery in connection.ts.
 // Bots import `connect` and `receiveMessages` from here.
 
+import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Chat } from "./chat.ts";
@@ -9,15 +10,17 @@ import { nearest } from "./commands.ts";
 import type { Connection } from "./connection.ts";
 import { connect, receiveMessages } from "./connection.ts";
 import { coloursOf, Display } from "./display.ts";
-import type { OnWire } from "./link.ts";
+import type { Encryption, OnWire } from "./link.ts";
 import { Refused } from "./link.ts";
 import { exchangeFrames, sendLines } from "./pipe.ts";
 import type { Pipe } from "./pipe.ts";
 import { Plain } from "./plain.ts";
 import { foldName, foldRoom, sanitizeMessage } from "./protocol.ts";
+import type { Strangers } from "./signin.ts";
 import { signIn } from "./signin.ts";
 import type { Console } from "./terminal.ts";
 import { Terminal } from "./terminal.ts";
+import { Trust, trustFile } from "./trust.ts";
 
 export { connect, receiveMessages, Refused };
 
@@ -28,6 +31,8 @@ const SIGNALS = { SIGHUP: 129, SIGINT: EXIT.interrupted, SIGTERM: 143 } as const
 export interface ClientOptions {
   host?: string; // "localhost"
   port?: number; // 12345
+  encryption?: Encryption | undefined; // absent: none
+  strangers?: Strangers | undefined; // absent: none is trusted
   name?: string | undefined; // asked for, like the password, when it is missing
   password?: string | undefined;
   room?: string | undefined; // "#lobby"
@@ -48,7 +53,8 @@ export async function startClient(
   const onlyNew = pipe !== undefined && { backlog: false };
   let signedIn = false;
   try {
-    const who = { host, port, name, password, ...(options.wire && { onWire }), ...onlyNew };
+    const { encryption, strangers } = options;
+    const who = { host, port, encryption, strangers, name, password, ...(options.wire && { onWire }), ...onlyNew };
     const connection = await signIn(who, console, display);
     signedIn = true;
     display.user = connection.user;
@@ -61,7 +67,7 @@ export async function startClient(
     if (problem.code === "nobody" && !console.plain) return EXIT.interrupted;
     const wait = problem.after === undefined ? "" : ` (${problem.after} s)`;
     console.print(...display.info(problem.message + wait));
-    if (problem.code === "unreachable") return EXIT.unreachable;
+    if (["unreachable", "untrusted"].includes(problem.code)) return EXIT.unreachable;
     return signedIn ? EXIT.failed : EXIT.refused;
   }
 }
@@ -94,11 +100,14 @@ Joins a Banter server: localhost:12345 if none is given. Asks for a name and a p
   --plain                no cursor movement, one line an event: for screen readers and old terminals
   --classic              in the lobby the words message, who, join ROOM, leave and exit are commands
   --wire                 show every frame that goes in and out
+  --tls                  encrypted; a new server that no authority vouches for is yours to trust, once
+  --trust-new            encrypted; such a server is trusted without a question, once
+  --ca FILE              encrypted; only what this certificate (PEM) vouches for is believed
   --help                 this text
 
 NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
 Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 cannot reach the server,
-4 sign-in refused, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
+or it is not to be trusted, 4 sign-in refused, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
 `;
 
 const FLAGS = {
@@ -110,6 +119,9 @@ const FLAGS = {
   plain: { type: "boolean" },
   classic: { type: "boolean" },
   wire: { type: "boolean" },
+  tls: { type: "boolean" },
+  "trust-new": { type: "boolean" },
+  ca: { type: "string" },
 } as const;
 
 /** What is wrong with a command line: the program ends with EXIT.usage. */
@@ -130,6 +142,7 @@ function readOptions(args: string[]) {
   const { values, positionals } = parsed;
   if (positionals.length > 1) throw new Usage("Only one HOST[:PORT] can be given.");
   if (values.send !== undefined && values.json) throw new Usage("--send and --json exclude each other.");
+  if (values.ca !== undefined && values["trust-new"]) throw new Usage("--ca and --trust-new exclude each other.");
   if (values.name !== undefined && foldName(values.name) === undefined)
     throw new Usage(`Nobody can be called "${sanitizeMessage(values.name)}". Names have 2 to 32 of a-z 0-9 . _ -`);
   const room = values.room === undefined ? undefined : foldRoom(values.room.replace(/^#?/, "#"));
@@ -151,6 +164,32 @@ function readAddress(address: string): { host: string; port: number } {
   if (host === undefined || port < 1 || port > 65_535)
     throw new Usage(`"${sanitizeMessage(address)}" is no HOST[:PORT]. For example: localhost:12345, or [::1]:12345.`);
   return { host: host || "localhost", port };
+}
+
+/** How the server has to prove itself, and whether one that was never met may. Throws `Usage` about a CA file. */
+function readEncryption(
+  { host, port, tls, ca, "trust-new": trustNew }: ReturnType<typeof readOptions>,
+  person: boolean,
+) {
+  if (ca !== undefined) return { encryption: { ca: readAuthority(ca) } };
+  if (!tls && !trustNew) return {};
+  const trust = new Trust(`${host.includes(":") ? `[${host}]` : host}:${port}`, trustFile(process.env));
+  return { encryption: trust, ...((trustNew || person) && { strangers: { trust, ask: !trustNew } }) };
+}
+
+function readAuthority(path: string): string {
+  try {
+    const pem = readFileSync(path, "latin1");
+    new X509Certificate(pem);
+    return pem;
+  } catch (problem) {
+    const { code, syscall } = problem as NodeJS.ErrnoException;
+    throw new Usage(
+      syscall === undefined
+        ? `${path} is not a certificate in PEM form.`
+        : `Cannot read the certificate ${path}: ${code === "ENOENT" ? "there is no such file" : code}.`,
+    );
+  }
 }
 
 /** The password in a file's first line; "-" is the input's. Throws `Usage` when there is none. */
@@ -175,6 +214,7 @@ async function main(): Promise<number> {
   const { "password-file": file, json = false, plain = false, ...options } = readOptions(args);
   const { stdin, stdout, stderr, env } = process;
   const scripted = json || options.send !== undefined;
+  const security = readEncryption(options, stdin.isTTY && !scripted);
   if (scripted && !stdin.isTTY && (options.name === undefined || file === undefined))
     throw new Usage(`${json ? "--json" : "--send"} needs --name and --password-file.`);
   for (const [signal, code] of Object.entries(SIGNALS)) process.on(signal, () => process.exit(code));
@@ -197,7 +237,7 @@ async function main(): Promise<number> {
   const remark = (text: string) => console.print(`* ${text}`);
   const pipe = scripted && console instanceof Plain ? { lines: console.lines(), write, remark } : undefined;
   try {
-    return await startClient({ ...options, password }, console, display, pipe);
+    return await startClient({ ...options, ...security, password }, console, display, pipe);
   } finally {
     console.close();
     const written = new Promise<void>((resolve) => stdout.write("", () => resolve()));

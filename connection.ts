@@ -13,7 +13,9 @@ export type { Occurrence };
 export interface ConnectOptions {
   host?: string; // "localhost"
   port?: number; // 12345
-  encryption?: Encryption; // absent: none
+  /** TLS, checked again on every return; absent: none. `{}` believes the authorities everybody knows, `{ ca }` those in a
+   *  PEM (a server's own `tls-cert.pem` is one), `{ judge }` also decides about a fingerprint. */
+  encryption?: Encryption;
   user: string;
   password?: string; // this or a token
   token?: string;
@@ -35,7 +37,8 @@ interface Pending {
 }
 
 /** Connects and signs in. Rejects with `Refused` when the first try fails: `bad_login`, `name_taken` and so on as the
- *  server said it, or `unreachable`. After that it keeps coming back until it is closed. */
+ *  server said it, `unreachable`, or `untrusted` for a certificate that is not believed. After that it keeps coming back
+ *  until it is closed; a server that is not believed any more is told nothing. */
 export async function connect(options: ConnectOptions): Promise<Connection> {
   const connection = new Connection(options);
   await connection.start();
@@ -183,7 +186,7 @@ export class Connection {
         this.#feed.tell({ type: "error", code, text: "Your password was changed, so you are signed out." });
         return void this.close();
       }
-      this.#later((problem as Error).message, problem instanceof Refused ? problem.after : undefined);
+      this.#later(code, (problem as Error).message, problem instanceof Refused ? problem.after : undefined);
     }
   }
 
@@ -269,13 +272,13 @@ export class Connection {
     this.#feed.release(false);
     if (!this.#online) return; // a try that failed says so itself
     this.#online = false;
-    if (!this.#closed) this.#later("The connection was lost.");
+    if (!this.#closed) this.#later("lost", "The connection was lost.");
   }
 
-  #later(reason: string, after?: number): void {
+  #later(code: string, reason: string, after?: number): void {
     const ceiling = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
     const retry = Math.max(Math.round(ceiling * (0.5 + Math.random() / 2)), (after ?? 0) * 1000);
-    this.#feed.tell({ type: "offline", reason, retry });
+    this.#feed.tell({ type: "offline", code, reason, retry });
     this.#retry = setTimeout(() => void this.#again(), retry);
   }
 

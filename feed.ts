@@ -5,11 +5,12 @@ import type { Event } from "./protocol.ts";
 import { MAX_MESSAGE_LENGTH, truncateMessage } from "./protocol.ts";
 
 /** What a connection hands on: what others do, and what becomes of the connection itself. `missed` messages follow an
- *  `online` that ended an `offline`; `reset` says that the server was restored from an older copy of this conversation. */
+ *  `online` that ended an `offline`, whose `code` is "lost" or why a try failed (see `connect`); `reset` says that the
+ *  server was restored from an older copy of this conversation. */
 export type Occurrence =
   | Exclude<Event, { type: "ok" | "ping" }>
   | { type: "online"; missed: number }
-  | { type: "offline"; reason: string; retry: number } // ms until the next try
+  | { type: "offline"; code: string; reason: string; retry: number } // ms until the next try
   | { type: "reset"; to: string };
 
 const MOST_UNREAD = 1_000; // events that may wait for the reader before the socket is no longer read

@@ -108,13 +108,14 @@ function gather() {
   return { asked, add };
 }
 
-/** Reads what happens and drops it; rejects when the connection is away for too long. */
+/** Reads what happens and drops it; rejects when the connection is away for too long, or to a server not to be trusted. */
 async function watch(connection: Connection, pipe: Pipe): Promise<void> {
   const { promise: gone, reject } = Promise.withResolvers<never>();
   let timer: Timer | undefined;
   const hearing = (async () => {
     for (let next; (next = await connection.next()) !== undefined;)
       if (next.type === "offline") {
+        if (next.code === "untrusted") reject(new Refused({ code: next.code, text: next.reason }));
         if (timer === undefined) pipe.remark(`${next.reason} Trying again.`);
         timer ??= setTimeout(() => reject(new Refused({ code: "unreachable", text: next.reason })), GIVE_UP);
       } else if (next.type === "online") {

@@ -17,7 +17,7 @@ import { Rooms } from "./rooms.ts";
 import { listen } from "./tcp.ts";
 import type { Certificate } from "./tls.ts";
 import { checkOwnCertificate, ownCertificate, readCertificate } from "./tls.ts";
-import { checkUsers, openUsers } from "./users.ts";
+import { checkUsers, openUsers, refreshUsers } from "./users.ts";
 import type { WebListener } from "./web.ts";
 import { listenWeb } from "./web.ts";
 
@@ -84,7 +84,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     mkdirSync(folder, { recursive: true });
     history = openHistory(join(folder, "chat.db"), now); // it locks the folder
     certificate ??= certify();
-    const users = openUsers(folder, { now, warn: (event) => log?.warning(event) });
+    const info = (event: string) => log?.info(event);
+    const users = openUsers(folder, { now, info, warn: (event) => log?.warning(event) });
     log = openLog({ file: join(folder, "log", "app.log"), level: logLevel, now, ...(console && { console }) });
     const rooms = new Rooms(history, (event, problem) => log!.error(event, problem));
     services = { users, rooms, log, now, rate };
@@ -115,7 +116,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
 
   const backups = new Backups(folder, history, log, now);
   const sweep = () => {
-    pickUpAccounts(services);
+    refreshUsers(services.users);
     backups.tick();
     for (const visitor of door.visitors) visitor.tick();
   };
@@ -182,15 +183,6 @@ function warnOfAge({ until }: Certificate, { log, now }: Services): void {
     log.warning(`The certificate ended on ${until.toISOString().slice(0, 10)}; clients will refuse it`);
 }
 
-/** Accounts that `bun users.ts` or a person's editor changed take effect; a damaged edit is reported and changes nothing. */
-function pickUpAccounts({ users, log }: Services): void {
-  try {
-    if (users.accounts.refresh()) log.info("users.json was changed and read again");
-  } catch (problem) {
-    log.warning(`${(problem as Error).message} Going on with the accounts as they were.`);
-  }
-}
-
 /** How many descriptors this process may have open. */
 function descriptors(): number {
   try {
@@ -249,7 +241,7 @@ async function main(): Promise<void> {
       fingerprint === undefined
         ? `nc ${host} ${server.port}`
         : `openssl s_client -quiet -connect ${host}:${server.port}`;
-    const tls = fingerprint === undefined ? "" : options.tls === "own" ? " --trust-new" : " --tls";
+    const tls = fingerprint === undefined ? "" : " --tls";
     process.stdout.write(`Join with: bun client.ts ${host}${port}${tls}    or: ${other}\n`);
   }
   if (fingerprint !== undefined) process.stdout.write(`Fingerprint of the certificate: ${fingerprint}\n`);

@@ -1,14 +1,16 @@
-// signin.ts: who somebody is: asks for what is missing, a name and a password that is never shown, and offers an account
-// to a new name, until the server lets them in. Never says whether the name or the password was wrong: it is not told.
+// signin.ts: who the server is and who somebody is: asks whether a new server is trusted, then for what is missing, a name
+// and a password that is never shown, and offers an account to a new name, until the server lets them in. Never says
+// whether the name or the password was wrong: it is not told.
 // Called by client.ts.
 
 import type { Connection, ConnectOptions } from "./connection.ts";
 import { connect } from "./connection.ts";
 import type { Display } from "./display.ts";
-import type { OnWire } from "./link.ts";
+import type { Encryption, OnWire, Proof } from "./link.ts";
 import { knock, Refused } from "./link.ts";
 import { ERRORS, foldName, LIMITS } from "./protocol.ts";
 import type { Console } from "./terminal.ts";
+import type { Trust } from "./trust.ts";
 
 export interface SignInOptions {
   host: string;
@@ -17,22 +19,40 @@ export interface SignInOptions {
   password?: string | undefined;
   backlog?: boolean;
   onWire?: OnWire | undefined;
+  encryption?: Encryption | undefined; // absent: none
+  strangers?: Strangers | undefined; // absent: a server that was never met is refused
+}
+/** Whose trust a server may win that was never met, and that no authority vouches for. */
+export interface Strangers {
+  trust: Trust; // the encryption
+  ask: boolean; // whether a person decides; without, it is trusted
 }
 
 const TRIES = 5; // passwords before the program gives up
 const SLOW = 300; // ms after which somebody is told that the server is at work
 const BUSY_TRIES = 10; // times a full queue is met with patience
+const PROVEN: Record<Proof, string> = {
+  nothing: "not encrypted",
+  authority: "encrypted, by a certificate that an authority vouches for",
+  fingerprint: "encrypted, by the certificate you trust",
+};
+const YES = /^\s*y(es)?\s*$/i;
 
 /** Signs in. Rejects with `Refused` when the server cannot be reached, does not let in, or nobody answers a question:
  *  then the code is "nobody". */
 export async function signIn(options: SignInOptions, console: Console, display: Display): Promise<Connection> {
-  const { host, port, password, onWire } = options;
+  const { host, port, password, onWire, encryption } = options;
   const say = (text: string): void => console.print(...display.info(text));
-  if (options.name === undefined || password === undefined) {
-    await patiently("Connecting…", console, knock(host, port, onWire));
-    say(`Connected to ${host} (not encrypted).`);
+  if (options.name === undefined || password === undefined || options.strangers !== undefined) {
+    const proof = await meet(options, console, say);
+    say(`Connected to ${host} (${PROVEN[proof]}).`);
   }
-  const server = { host, port, ...(onWire && { onWire }), ...(options.backlog === false && { backlog: false }) };
+  const server = {
+    ...{ host, port },
+    ...(onWire && { onWire }),
+    ...(encryption && { encryption }),
+    ...(options.backlog === false && { backlog: false }),
+  };
   let name = options.name;
   let tries = TRIES;
   for (;;) {
@@ -56,13 +76,36 @@ export async function signIn(options: SignInOptions, console: Console, display: 
       if (password !== undefined && console.plain) throw problem;
       say("No account matches that name and password.");
       const offer = `Create a new account called ${user}? [y/N] `;
-      if (/^y(es)?$/i.test((await ask(console, offer)).trim())) {
+      if (YES.test(await ask(console, offer))) {
         const created = await register({ ...server, user, password: secret }, password !== undefined, console, say);
         if (created !== undefined) return created;
         name = undefined;
       } else if (password !== undefined || tries <= 0) throw problem;
     }
   }
+}
+
+/** Knocks; what the server proved itself by. One that was never met is trusted or not before it is told anything. */
+async function meet(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Proof> {
+  const { host, port, onWire, encryption, strangers } = options;
+  const connecting = () => patiently("Connecting…", console, knock(host, port, onWire, encryption));
+  try {
+    return await connecting();
+  } catch (problem) {
+    const stranger = strangers?.trust.stranger;
+    if (stranger === undefined) throw problem;
+    const { trust, ask: asks } = strangers!;
+    if (asks) {
+      say(`${trust.server} is new to you, and no authority vouches for its certificate: ${stranger.why}.`);
+      say("Whoever runs the server can tell you its fingerprint. If it is another one, somebody else is listening:");
+      console.print(`  ${stranger.fingerprint.slice(0, 48)}`, `  ${stranger.fingerprint.slice(48)}`);
+      if (!YES.test(await ask(console, "Trust it from now on? [y/N] ")))
+        throw new Refused({ code: "untrusted", text: "Not trusted. Nothing was sent." });
+    } else say(`${trust.server} is new; from now on this fingerprint is trusted: ${stranger.fingerprint}`);
+    const why = trust.keep(stranger.fingerprint);
+    if (why !== undefined) throw new Refused({ code: "untrusted", text: why });
+  }
+  return connecting();
 }
 
 /** Creates the account; `undefined` when the name is taken, so that another one is needed. */

@@ -1,5 +1,5 @@
 // trust.ts: which servers this person trusts. Fingerprints of certificates that no authority vouches for, kept from the
-// first visit on; one that has changed is refused. Never connects. Called by client.ts.
+// first visit on; one that has changed is refused. Never connects and never asks. Called by client.ts and signin.ts.
 
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -10,39 +10,64 @@ export function trustFile(env: Record<string, string | undefined>): string {
   return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "banter", "servers");
 }
 
-/** A judge of one server's certificates: `undefined` for the fingerprint it had before, or with `trustNew` for the first it
- *  is seen with, which is written to `file` (0600); for any other a sentence that says why it is refused. */
-export function judgeOf(server: string, file: string, trustNew: boolean) {
-  return (fingerprint: string, why: string): string | undefined => {
+/** What is known of one server: believed by its certificate's fingerprint, if that is the one in `file`. An `Encryption`
+ *  to connect with. */
+export class Trust {
+  /** A certificate that was refused because this server was never met before: somebody may decide to `keep` it. */
+  stranger: { fingerprint: string; why: string } | undefined;
+  readonly server: string; // HOST:PORT
+  readonly #file: string;
+
+  constructor(server: string, file: string) {
+    this.server = server;
+    this.#file = file;
+  }
+
+  /** `undefined` for the fingerprint that is known; for any other a sentence that says why it is refused. */
+  judge(fingerprint: string, why: string): string | undefined {
+    this.stranger = undefined;
+    let known: string | undefined;
     try {
-      const known = knownFingerprint(server, file);
-      if (known === fingerprint) return undefined;
-      if (known !== undefined)
-        return (
-          `WARNING: THE CERTIFICATE OF ${server} HAS CHANGED. Somebody may be posing as this server. Nothing was sent. ` +
-          `It was ${known} and is ${fingerprint}. Ask whoever runs the server; if it has a new certificate, remove its line from ${file}.`
-        );
-      if (!trustNew)
-        return (
-          `Cannot tell whose certificate ${server} has: ${why}. Nothing was sent. Its fingerprint is ${fingerprint}. ` +
-          `If the server printed the same one, come in with --trust-new; or name the authority that signed it: --ca FILE.`
-        );
-      mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-      appendFileSync(file, `${server} ${fingerprint}\n`, { mode: 0o600 });
+      known = this.#known();
+    } catch (problem) {
+      return this.#unusable(problem);
+    }
+    if (known === fingerprint) return undefined;
+    if (known !== undefined)
+      return (
+        `WARNING: THE CERTIFICATE OF ${this.server} HAS CHANGED. Somebody may be posing as this server. Nothing was sent. ` +
+        `It was ${known} and is ${fingerprint}. Ask whoever runs the server; if it has a new certificate, remove its line from ${this.#file}.`
+      );
+    this.stranger = { fingerprint, why };
+    return (
+      `Cannot tell whose certificate ${this.server} has: ${why}. Nothing was sent. Its fingerprint is ${fingerprint}. ` +
+      `If the server printed the same one, come in with --trust-new; or name the authority that signed it: --ca FILE.`
+    );
+  }
+
+  /** Trusts this fingerprint from now on: it is written to the file (0600). A sentence if it cannot be. */
+  keep(fingerprint: string): string | undefined {
+    try {
+      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
+      appendFileSync(this.#file, `${this.server} ${fingerprint}\n`, { mode: 0o600 });
       return undefined;
     } catch (problem) {
-      return `Cannot use ${file}, which keeps the fingerprints of servers: ${(problem as Error).message}.`;
+      return this.#unusable(problem);
     }
-  };
-}
-
-function knownFingerprint(server: string, file: string): string | undefined {
-  let text = "";
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (problem) {
-    if ((problem as NodeJS.ErrnoException).code !== "ENOENT") throw problem;
   }
-  const lines = text.split("\n").map((line) => line.split(" "));
-  return lines.findLast(([name]) => name === server)?.[1];
+
+  #known(): string | undefined {
+    let text = "";
+    try {
+      text = readFileSync(this.#file, "utf8");
+    } catch (problem) {
+      if ((problem as NodeJS.ErrnoException).code !== "ENOENT") throw problem;
+    }
+    const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
+    return lines.findLast(([server]) => server === this.server)?.[1];
+  }
+
+  #unusable(problem: unknown): string {
+    return `Cannot use ${this.#file}, which keeps the fingerprints of servers: ${(problem as Error).message}.`;
+  }
 }

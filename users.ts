@@ -36,6 +36,7 @@ export interface Users {
   failures: Map<string, { count: number; since: number }>; // by network, and by network and account
   known: Set<string>; // network and account of those who have signed in
   now: () => number;
+  info: (event: string) => void;
   warn: (event: string) => void;
 }
 
@@ -48,8 +49,8 @@ export function checkUsers(folder: string): void {
 
 /** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent).
  *  Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
-export function openUsers(folder: string, options: { now?: () => number; warn?: (event: string) => void } = {}): Users {
-  const { now = Date.now, warn = () => {} } = options;
+export function openUsers(folder: string, options: Partial<Pick<Users, "now" | "info" | "warn">> = {}): Users {
+  const { now = Date.now, info = () => {}, warn = () => {} } = options;
   return {
     accounts: new Accounts(join(folder, "users.json")),
     gate: new Gate(),
@@ -58,8 +59,19 @@ export function openUsers(folder: string, options: { now?: () => number; warn?: 
     failures: new Map(),
     known: new Set(),
     now,
+    info,
     warn,
   };
+}
+
+/** Picks up what `bun users.ts` or a person's editor changed, at the cost of a look at the file's time; a damaged edit is
+ *  reported once and changes nothing. */
+export function refreshUsers({ accounts, info, warn }: Users): void {
+  try {
+    if (accounts.refresh()) info("users.json was changed and read again");
+  } catch (problem) {
+    warn(`${(problem as Error).message} Going on with the accounts as they were.`);
+  }
 }
 
 /** Creates an account and signs it in; resolves when it is safe on disk.
@@ -69,6 +81,7 @@ export async function registerUser(users: Users, name: string, password: string)
   if (user === undefined) return { code: "bad_name" };
   const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
+  refreshUsers(users);
   if (users.accounts.has(user)) return nameTaken(users, user);
   // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
   const hash = await users.gate.run(async () =>
@@ -104,6 +117,7 @@ export async function authenticateUser(
   proof: Proof,
   network: string,
 ): Promise<SignedIn | Refusal> {
+  refreshUsers(users); // for every name alike, so that the time tells nothing
   const user = foldName(name);
   const account = user === undefined ? undefined : users.accounts.get(user);
   if ("token" in proof) {

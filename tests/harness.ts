@@ -314,12 +314,15 @@ export async function spawnServer(
   };
 }
 
-/** Runs one of the programs to its end, with this on its standard input. */
+/** Runs one of the programs to its end, with this on its standard input and more of an environment. */
 export async function run(
   command: readonly string[],
   input = "",
+  more: Record<string, string> = {},
 ): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = Bun.spawn([...command], { cwd: REPOSITORY, stdin: Buffer.from(input), stdout: "pipe", stderr: "pipe" });
+  const env = { ...process.env, ...more };
+  const stdin = Buffer.from(input);
+  const child = Bun.spawn([...command], { cwd: REPOSITORY, env, stdin, stdout: "pipe", stderr: "pipe" });
   const [stdout, stderr, code] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),

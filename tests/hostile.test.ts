@@ -227,6 +227,40 @@ describe("hostile bytes are answered, and the connection stays", () => {
     expect(texts).toEqual(Array(5).fill("😀 ab"));
   });
 
+  test("WebSocket frames that the protocol forbids end their own connection", async () => {
+    await using chat = await startChat(["alice"]);
+    const alice = await browser(chat, "alice");
+    const mask = [1, 2, 3, 4];
+    const frames: [string, number[]][] = [
+      ["unmasked", [0x81, 2, 0x7b, 0x7d]],
+      ["compressed, which was not agreed", [0xc1, 0x80, ...mask]],
+      ["a reserved opcode", [0x83, 0x80, ...mask]],
+      ["a continuation of nothing", [0x80, 0x80, ...mask]],
+      ["a ping in parts", [0x09, 0x80, ...mask]],
+      ["a ping of 126 bytes", [0x89, 0xfe, 0, 126, ...mask]],
+      ["eight exabytes", [0x81, 0xff, 0x7f, 255, 255, 255, 255, 255, 255, 255, ...mask]],
+    ];
+    for (const [, bytes] of frames) {
+      const wire = await Wire.open(chat.webPort);
+      const asked = [
+        "GET /ws HTTP/1.1",
+        `Host: localhost:${chat.webPort}`,
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+      ];
+      asked.push("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13");
+      wire.raw(`${asked.join("\r\n")}\r\n\r\n`);
+      await wire.line((line) => line === "\r");
+      wire.raw(Uint8Array.from(bytes));
+      await wire.ended;
+    }
+    const pinging = await browser(chat, "alice");
+    for (let n = 0; n < 10_000; n++) (pinging.socket as unknown as { ping(): void }).ping();
+    expect((await alice.ask({ type: "ping" }, "after")).type).toBe("ok");
+    expect(logOf(chat.data)).not.toMatch(/ERROR|bug/);
+    for (const { socket } of [alice, pinging]) socket.close();
+  });
+
   test("connections that are reset before anybody looked at them are no bug", async () => {
     using folder = temporaryFolder();
     await using server = await spawnServer(folder.path);

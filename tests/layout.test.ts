@@ -54,14 +54,14 @@ const MAY_IMPORT: Record<string, string[]> = {
   "completion.ts": ["commands.ts"],
   "tabs.ts": ["protocol.ts"],
   "pipe.ts": ["protocol.ts", "link.ts", "connection.ts"],
-  "signin.ts": ["protocol.ts", "link.ts", "connection.ts", "terminal.ts", "display.ts"],
+  "signin.ts": ["protocol.ts", "trust.ts", "link.ts", "connection.ts", "terminal.ts", "display.ts"],
   "turns.ts": ["protocol.ts", "commands.ts"],
   "chat.ts": [
     ...["protocol.ts", "commands.ts", "connection.ts"],
     ...["editor.ts", "terminal.ts", "display.ts", "completion.ts", "tabs.ts", "turns.ts"],
   ],
   "client.ts": [
-    ...["protocol.ts", "commands.ts", "link.ts", "connection.ts", "terminal.ts"],
+    ...["protocol.ts", "commands.ts", "trust.ts", "link.ts", "connection.ts", "terminal.ts"],
     ...["plain.ts", "display.ts", "pipe.ts", "signin.ts", "chat.ts"],
   ],
 };

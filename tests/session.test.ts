@@ -361,6 +361,28 @@ describe("order", () => {
     expect(answers[11].messages.map(({ text }: { text: string }) => text)).toEqual(["one", "two"]);
   });
 
+  test("a clock that goes back an hour, or forward ten years, changes no order", async () => {
+    let now = Date.UTC(2026, 10, 21);
+    await using chat = await startChat(["alice", "bob"], { now: () => now });
+    const alice = await chat.signedIn("alice", "#lab");
+    const bob = await chat.signedIn("bob", "#lab");
+    const told: string[] = [];
+    for (const [text, step] of [
+      ["now", -3_600_000],
+      ["an hour ago", 315_360_000_000],
+      ["ten years on", 0],
+    ] as const) {
+      expect(await alice.ask({ type: "say", to: "#lab", text })).toMatchObject({ text, at: now, seq: told.push(text) });
+      now += step;
+      if (step < 0) chat.server.sweep(); // nobody has been silent for less than no time
+    }
+    const { messages } = await bob.ask({ type: "history", to: "#lab" });
+    expect(messages.map(({ text }: { text: string }) => text)).toEqual(told);
+    await chat.restart();
+    const again = await chat.signedIn("bob");
+    expect((await again.join("#lab")).backlog.map(({ text }) => text)).toEqual(told);
+  });
+
   test("what two people say in the same turn has one order, the same for both", async () => {
     await using chat = await startChat(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");

@@ -5,7 +5,6 @@ import { connect } from "../client.ts";
 import { openLink } from "../link.ts";
 import { startServer } from "../server.ts";
 import { ownCertificate } from "../tls.ts";
-import { judgeOf, trustFile } from "../trust.ts";
 import {
   PASSWORD,
   PATIENCE,
@@ -122,61 +121,6 @@ describe("an encrypted server", () => {
     expect(await shownAt(server.port)).toBe(renewed.fingerprint);
     expect(alice.online).toBe(true);
     await alice.close();
-  });
-});
-
-describe("a client", () => {
-  const come = (port: number, judge: (fingerprint: string, why: string) => string | undefined) =>
-    connect({ port, user: "alice", password: PASSWORD, encryption: { judge } });
-
-  test("trusts a new server only when it is told to, knows it from then on, and refuses it loudly when it changes", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
-    using home = temporaryFolder();
-    const file = trustFile({ XDG_STATE_HOME: home.path });
-    const server = `localhost:${chat.port}`;
-    const { fingerprint } = chat.server;
-
-    const unknown = come(chat.port, judgeOf(server, file, false));
-    await expect(unknown).rejects.toThrow(`it is self-signed. Nothing was sent. Its fingerprint is ${fingerprint}`);
-    expect(readdirSync(home.path)).toEqual([]);
-
-    await (await come(chat.port, judgeOf(server, file, true))).close();
-    expect(readFileSync(file, "utf8")).toBe(`${server} ${fingerprint}\n`);
-    expect(statSync(file).mode & 0o777).toBe(0o600);
-    await (await come(chat.port, judgeOf(server, file, false))).close();
-
-    writeFileSync(file, `${server} ${fingerprint!.replace(/^../, fingerprint!.startsWith("00") ? "01" : "00")}\n`);
-    const before = readFileSync(file, "utf8");
-    const log = () => readFileSync(join(chat.data, "log", "app.log"), "utf8").match(/signed in/g)!.length;
-    const signedIn = log();
-    for (const trustNew of [false, true])
-      await expect(come(chat.port, judgeOf(server, file, trustNew))).rejects.toThrow(/HAS CHANGED.*Nothing was sent/);
-    expect([readFileSync(file, "utf8"), log()]).toEqual([before, signedIn]);
-  });
-
-  test("does not believe a certificate that an authority signed for another name", async () => {
-    await using chat = await startChat(["alice"], { tls: "own", host: "0.0.0.0" });
-    const ca = readFileSync(join(chat.data, "tls-cert.pem"), "utf8");
-    let doubt = "";
-    const judge = (_: string, why: string) => (doubt = why);
-    const host = "127.0.0.2"; // this computer under an address the certificate does not name
-    const refused = connect({ host, port: chat.port, user: "alice", password: PASSWORD, encryption: { ca, judge } });
-    await expect(refused).rejects.toMatchObject({ code: "unreachable" });
-    expect(doubt).toBe("it is for another name");
-  });
-
-  test("without TLS at an encrypted port, and the other way round, is told what to change", async () => {
-    await using secret = await startChat(["alice"], { tls: "own" });
-    await using open = await startChat(["alice"]);
-    const plain = connect({ port: secret.port, user: "alice", password: PASSWORD });
-    await expect(plain).rejects.toThrow(`localhost:${secret.port} is encrypted. Connect with --tls`);
-    await expect(come(open.port, () => undefined)).rejects.toThrow(
-      "does not speak TLS. Nothing was sent. Connect without",
-    );
-
-    const other = await Wire.open(open.port); // any other program that speaks TLS
-    other.raw(Uint8Array.of(0x16, 3, 1, 2, 0));
-    expect(await other.line()).toContain("which does not speak TLS. Connect without TLS.");
   });
 });
 

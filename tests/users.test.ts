@@ -1,7 +1,7 @@
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { isRefusal } from "../protocol.ts";
+import { ERRORS, isRefusal } from "../protocol.ts";
 import { startServer } from "../server.ts";
 import type { SignedIn } from "../users.ts";
 import { authenticateUser, openUsers, registerUser } from "../users.ts";
@@ -68,6 +68,28 @@ describe("registering", () => {
     for (const wire of [again, other]) wire.close();
   });
 
+  test("a server killed in the middle of registrations leaves a whole file, with everybody who was told ok", async () => {
+    using folder = temporaryFolder();
+    const welcome: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const server = await spawnServer(folder.path);
+      const wires = await Promise.all(Array.from({ length: 8 }, () => Wire.open(server.port)));
+      const answers = wires.map(async (wire, n) => {
+        const answer = await wire.ask({ type: "register", user: `pupil-${round}-${n}`, password: PASSWORD });
+        welcome.push(answer.user);
+      });
+      answers.forEach((answer) => void answer.catch(() => {})); // those the kill overtakes
+      await answers[round];
+      await server.kill9();
+      await Promise.allSettled(answers);
+      const lock = join(folder.path, "users.json.lock");
+      if (existsSync(lock)) utimesSync(lock, new Date(0), new Date(0)); // as if some seconds had passed
+      expect(Object.keys(accountsIn(folder.path))).toEqual(expect.arrayContaining(welcome));
+    }
+    await (await startServer({ port: 0, webPort: false, data: folder.path })).stop();
+    expect(welcome.length).toBeGreaterThanOrEqual(3);
+  });
+
   test("the file and the key are private, and hold an argon2id hash at its full cost and no password", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
@@ -126,16 +148,48 @@ describe("registering", () => {
 });
 
 describe("signing in", () => {
-  test("an unknown name and a wrong password are the same answer", async () => {
-    using folder = temporaryFolder();
-    writeAccounts(folder.path, ["alice"]);
-    const users = openUsers(folder.path);
-    const wrong = await authenticateUser(users, "alice", { password: "wrong-password" }, HERE);
-    const unknown = await authenticateUser(users, "nobody", { password: "wrong-password" }, HERE);
-    const impossible = await authenticateUser(users, "no body", { password: "wrong-password" }, HERE);
-    const short = await authenticateUser(users, "alice", { password: "x" }, HERE);
-    expect([wrong, unknown, impossible, short]).toEqual(Array(4).fill({ code: "bad_login" }));
-    expect(users.decoy).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/); // the work for a name that does not exist
+  test("an unknown name and a wrong password are the same answer after the same work: one hash at its full cost", async () => {
+    await using chat = await startChat();
+    const alice = await chat.wire();
+    await alice.ask({ type: "register", user: "alice", password: PASSWORD });
+    const hashing = spyOn(Bun.password, "verify"); // counts, and hashes all the same
+    try {
+      const wire = await chat.wire();
+      const attempt = async (user: string, password: string) => {
+        hashing.mockClear();
+        const answer = await wire.ask({ type: "login", user, password, id: "1" });
+        const costs = hashing.mock.calls.map(([, hash]) => /^\$argon2id\$v=19\$[^$]+/.exec(hash as string)?.[0]);
+        return { answer, costs, verdicts: await Promise.all(hashing.mock.results.map(({ value }) => value)) };
+      };
+      const refused = { type: "error", id: "1", code: "bad_login", text: ERRORS.bad_login };
+      const once = { answer: refused, costs: ["$argon2id$v=19$m=19456,t=2,p=1"], verdicts: [false] };
+      for (const name of ["alice", "nobody", "no body", "__proto__"])
+        expect([name, await attempt(name, "wrong-password")]).toEqual([name, once]);
+      for (const [name, word] of [
+        ["alice", "short"],
+        ["nobody", "short"],
+        ["alice", "x".repeat(3_000)],
+      ] as const)
+        expect([name, await attempt(name, word)]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
+    } finally {
+      hashing.mockRestore();
+    }
+  });
+
+  test("whoever guesses on a new connection each time, by frames, by lines or over HTTP, is counted once", async () => {
+    await using chat = await startChat(["alice"]);
+    const login = { user: "alice", password: "wrong-password" };
+    const overHttp = () =>
+      fetch(`http://localhost:${chat.webPort}/login`, { method: "POST", body: JSON.stringify(login) });
+    for (let n = 0; n < 4; n++) {
+      expect((await (await chat.wire()).ask({ type: "login", ...login })).code).toBe("bad_login");
+      const typist = await chat.typist();
+      typist.type("login alice wrong-password");
+      await typist.line((line) => line === `* ${ERRORS.bad_login}`);
+      if (n < 2) expect((await overHttp()).status).toBe(401);
+    }
+    expect((await overHttp()).status).toBe(429);
+    expect((await (await chat.wire()).ask({ type: "login", ...login })).code).toBe("throttled");
   });
 
   test("ten failures a minute, then this address waits; successes do not count, and nobody else waits", async () => {
