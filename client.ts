@@ -50,11 +50,11 @@ export async function startClient(
 ): Promise<number> {
   const { host = "localhost", port = 12345, name, password, room, send, classic = false } = options;
   const onWire: OnWire = (direction, line) => console.print(...display.frame(direction, line));
-  const onlyNew = pipe !== undefined && { backlog: false };
   let signedIn = false;
   try {
     const { encryption, strangers } = options;
-    const who = { host, port, encryption, strangers, name, password, ...(options.wire && { onWire }), ...onlyNew };
+    const script = pipe !== undefined;
+    const who = { host, port, encryption, strangers, name, password, script, ...(options.wire && { onWire }) };
     const connection = await signIn(who, console, display);
     signedIn = true;
     display.user = connection.user;

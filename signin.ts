@@ -17,7 +17,7 @@ export interface SignInOptions {
   port: number;
   name?: string | undefined;
   password?: string | undefined;
-  backlog?: boolean;
+  script?: boolean; // wants no backlog and no word about waiting
   onWire?: OnWire | undefined;
   encryption?: Encryption | undefined; // absent: none
   strangers?: Strangers | undefined; // absent: a server that was never met is refused
@@ -51,7 +51,7 @@ export async function signIn(options: SignInOptions, console: Console, display: 
     ...{ host, port },
     ...(onWire && { onWire }),
     ...(encryption && { encryption }),
-    ...(options.backlog === false && { backlog: false }),
+    ...(options.script && { backlog: false }),
   };
   let name = options.name;
   let tries = TRIES;
@@ -69,7 +69,8 @@ export async function signIn(options: SignInOptions, console: Console, display: 
       continue;
     }
     try {
-      return await patiently("Checking…", console, enter({ ...server, user, password: secret }));
+      const entering = enter({ ...server, user, password: secret });
+      return await (options.script ? entering : patiently("Checking…", console, entering));
     } catch (problem) {
       if (!(problem instanceof Refused) || problem.code !== "bad_login") throw problem;
       tries--;
@@ -88,7 +89,10 @@ export async function signIn(options: SignInOptions, console: Console, display: 
 /** Knocks; what the server proved itself by. One that was never met is trusted or not before it is told anything. */
 async function meet(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Proof> {
   const { host, port, onWire, encryption, strangers } = options;
-  const connecting = () => patiently("Connecting…", console, knock(host, port, onWire, encryption));
+  const connecting = () => {
+    const knocking = knock(host, port, onWire, encryption);
+    return options.script ? knocking : patiently("Connecting…", console, knocking);
+  };
   try {
     return await connecting();
   } catch (problem) {
