@@ -28,7 +28,7 @@ export interface Server {
   readonly host: string;
   readonly port: number;
   readonly webPort: number | undefined; // undefined without a page
-  /** Looks after time: who did not sign in, who is silent, who does not read. Runs by itself every two seconds. */
+  /** Looks after time: who did not sign in, who is silent, who does not read. Runs by itself every second. */
   sweep(): void;
   /** Opens the log anew, and goes on with the certificate as it is on disk now; open connections keep theirs. */
   reload(): void;
@@ -38,7 +38,7 @@ export interface Server {
   readonly fingerprint: string | undefined; // of the certificate, SHA-256; undefined without TLS
 }
 
-const SWEEP = 2_000; // ms
+const SWEEP = 1_000; // ms
 const DRAIN = 10_000; // ms a stopping server waits for its readers
 /** Ports above 1023 that browsers do not open (https://fetch.spec.whatwg.org/#port-blocking). */
 const BLOCKED_BY_BROWSERS = new Set([

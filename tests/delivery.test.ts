@@ -12,7 +12,7 @@ import { runWorkload } from "./workload.ts";
 setDefaultTimeout(PATIENCE);
 
 test("eight people lose nothing and see nothing twice while the server is killed and connections are reset", async () => {
-  const { run, counts } = await runWorkload({ seed: 20, seconds: 5, kills: 4, replacements: 3, rate: 250 });
+  const { run, counts } = await runWorkload({ seed: 20, seconds: 3, kills: 3, replacements: 2, rate: 250 });
 
   expect(check(run)).toEqual([]);
   expect(counts.kills).toBeGreaterThanOrEqual(3);

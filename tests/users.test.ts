@@ -148,33 +148,36 @@ describe("registering", () => {
 });
 
 describe("signing in", () => {
-  test("an unknown name and a wrong password are the same answer after the same work: one hash at its full cost", async () => {
-    await using chat = await startChat();
-    const alice = await chat.wire();
-    await alice.ask({ type: "register", user: "alice", password: PASSWORD });
-    const hashing = spyOn(Bun.password, "verify"); // counts, and hashes all the same
-    try {
-      const wire = await chat.wire();
-      const attempt = async (user: string, password: string) => {
-        hashing.mockClear();
-        const answer = await wire.ask({ type: "login", user, password, id: "1" });
-        const costs = hashing.mock.calls.map(([, hash]) => /^\$argon2id\$v=19\$[^$]+/.exec(hash as string)?.[0]);
-        return { answer, costs, verdicts: await Promise.all(hashing.mock.results.map(({ value }) => value)) };
-      };
-      const refused = { type: "error", id: "1", code: "bad_login", text: ERRORS.bad_login };
-      const once = { answer: refused, costs: ["$argon2id$v=19$m=19456,t=2,p=1"], verdicts: [false] };
-      for (const name of ["alice", "nobody", "no body", "__proto__"])
-        expect([name, await attempt(name, "wrong-password")]).toEqual([name, once]);
-      for (const [name, word] of [
-        ["alice", "short"],
-        ["nobody", "short"],
-        ["alice", "x".repeat(3_000)],
-      ] as const)
-        expect([name, await attempt(name, word)]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
-    } finally {
-      hashing.mockRestore();
-    }
-  });
+  test.serial(
+    "an unknown name and a wrong password are the same answer after the same work: one hash at its full cost",
+    async () => {
+      await using chat = await startChat();
+      const alice = await chat.wire();
+      await alice.ask({ type: "register", user: "alice", password: PASSWORD });
+      const hashing = spyOn(Bun.password, "verify"); // counts, and hashes all the same
+      try {
+        const wire = await chat.wire();
+        const attempt = async (user: string, password: string) => {
+          hashing.mockClear();
+          const answer = await wire.ask({ type: "login", user, password, id: "1" });
+          const costs = hashing.mock.calls.map(([, hash]) => /^\$argon2id\$v=19\$[^$]+/.exec(hash as string)?.[0]);
+          return { answer, costs, verdicts: await Promise.all(hashing.mock.results.map(({ value }) => value)) };
+        };
+        const refused = { type: "error", id: "1", code: "bad_login", text: ERRORS.bad_login };
+        const once = { answer: refused, costs: ["$argon2id$v=19$m=19456,t=2,p=1"], verdicts: [false] };
+        for (const name of ["alice", "nobody", "no body", "__proto__"])
+          expect([name, await attempt(name, "wrong-password")]).toEqual([name, once]);
+        for (const [name, word] of [
+          ["alice", "short"],
+          ["nobody", "short"],
+          ["alice", "x".repeat(3_000)],
+        ] as const)
+          expect([name, await attempt(name, word)]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
+      } finally {
+        hashing.mockRestore();
+      }
+    },
+  );
 
   test("whoever guesses on a new connection each time, by frames, by lines or over HTTP, is counted once", async () => {
     await using chat = await startChat(["alice"]);
