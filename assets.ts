@@ -7,6 +7,6 @@ import { join } from "node:path";
 /** Every file the browser gets, by its path in the repository: all of web/, and what the page shares with the server. */
 export function readAssets(): Record<string, string> {
   const page = readdirSync(join(import.meta.dir, "web")).filter((name) => /\.(html|css|ts)$/.test(name));
-  const paths = ["commands.ts", "protocol.ts", ...page.map((name) => `web/${name}`)];
+  const paths = ["commands.ts", "protocol.ts", "unanswered.ts", ...page.map((name) => `web/${name}`)];
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(import.meta.dir, path), "utf8")]));
 }

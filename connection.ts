@@ -8,6 +8,8 @@ import type { Encryption, Link, OnWire } from "./link.ts";
 import { openLink, Refused } from "./link.ts";
 import type { Event, Failure, Message, Ok, Request } from "./protocol.ts";
 import { failure, LIMITS } from "./protocol.ts";
+import type { Waiting } from "./unanswered.ts";
+import { Unanswered } from "./unanswered.ts";
 
 export type { Occurrence };
 export interface ConnectOptions {
@@ -27,14 +29,6 @@ export interface ConnectOptions {
 
 const BACKOFF = { first: 1_000, most: 30_000 }; // ms, doubled from try to try, jittered so that a class does not return at once
 const GOODBYE = 1_000; // ms a server may take to answer `exit`
-const WINDOW = 32; // requests under way; more would only wait at the server
-
-interface Pending {
-  request: Request & { id: string };
-  sent: boolean;
-  resolve: (answer: Ok | Message) => void;
-  reject: (problem: Error) => void;
-}
 
 /** Connects and signs in. Rejects with `Refused` when the first try fails: `bad_login`, `name_taken` and so on as the
  *  server said it, `unreachable`, or `untrusted` for a certificate that is not believed. After that it keeps coming back
@@ -59,18 +53,20 @@ export class Connection {
   #registered = false; // the account exists, so that a token that has ended is followed by a login
   #rooms = new Set<string>();
   #positions = new Map<string, number>(); // seq of the last message handed on, by room, "@" for the inbox
-  #unanswered = new Map<string, Pending>(); // by id, in the order they were asked
+  readonly #unanswered = new Unanswered((request) => {
+    const since = request.type === "join" ? this.#positions.get(request.to) : undefined;
+    this.#link?.send(request.type === "join" && since !== undefined ? { ...request, since } : request);
+  });
   #exchanges = new Map<string, (answer: Ok | Failure) => void>(); // of the sign-in under way
   #link: Link | undefined;
   #online = false;
   #failures = 0;
   #retry: Timer | undefined;
-  #resend: Timer | undefined;
   #started = false; // the first try has succeeded
   #paused = false; // the socket is not read
   #closed = false;
 
-  readonly #marks = new WeakMap<object, number>(); // where among the occurrences an answer came
+  readonly #marks = new WeakMap<object, number>(); // how many occurrences came before an answer
   readonly #feed = new Feed(() => this.#pace());
   #seen = 0; // inbox seq handed on
   #confirmed = 0; // inbox seq the server was told of
@@ -87,11 +83,8 @@ export class Connection {
   get online(): boolean {
     return this.#online;
   }
-  /** Messages that are not stored yet, in order. */
-  get waiting(): { to: string; text: string }[] {
-    return Array.from(this.#unanswered.values(), ({ request }) => request).flatMap((request) =>
-      request.type === "say" ? [{ to: request.to, text: request.text }] : [],
-    );
+  get waiting(): Waiting[] {
+    return this.#unanswered.waiting;
   }
 
   /** The first try; see `connect`. */
@@ -117,14 +110,19 @@ export class Connection {
   ask(request: Request): Promise<Ok | Message> {
     const { promise, resolve, reject } = Promise.withResolvers<Ok | Message>();
     promise.catch(() => {}); // who does not wait for the answer must not be ended by a refusal
-    if (this.#closed) reject(new Refused({ code: "closed", text: "This connection is closed." }));
-    else {
-      const id = request.id ?? this.#nextId();
-      if (this.#unanswered.has(id)) reject(new Refused(failure({ code: "id_reused" })));
-      else this.#unanswered.set(id, { request: { ...request, id }, sent: false, resolve, reject });
-      this.#send();
-      this.#pace();
-    }
+    const id = request.id ?? this.#nextId();
+    const closed = () => reject(new Refused({ code: "closed", text: "The connection was closed before the answer." }));
+    if (this.#closed) closed();
+    else if (this.#unanswered.has(id)) reject(new Refused(failure({ code: "id_reused" })));
+    else
+      this.#unanswered.add({ ...request, id }, (answer) => {
+        this.#pace();
+        if (answer === undefined) return closed();
+        if (answer.type === "error") return reject(this.#marked(new Refused(answer)));
+        this.#answered(request, answer);
+        resolve(this.#marked(answer));
+      });
+    this.#pace();
     return promise;
   }
 
@@ -155,10 +153,7 @@ export class Connection {
     this.#closed = true;
     this.#online = false;
     clearTimeout(this.#retry);
-    clearTimeout(this.#resend);
-    for (const { reject } of this.#unanswered.values())
-      reject(new Refused({ code: "closed", text: "The connection was closed before this was answered." }));
-    this.#unanswered.clear();
+    this.#unanswered.giveUp();
     this.#feed.close();
     if (this.#link === undefined) return;
     const link = this.#link;
@@ -223,7 +218,7 @@ export class Connection {
     this.#failures = 0;
     this.#online = true;
     this.#feed.release(true);
-    this.#send();
+    this.#unanswered.start();
   }
 
   async #enter(to: string): Promise<void> {
@@ -266,9 +261,7 @@ export class Connection {
     if (this.#link !== link) return;
     this.#link = undefined;
     this.#exchanges.clear();
-    for (const pending of this.#unanswered.values()) pending.sent = false;
-    clearTimeout(this.#resend);
-    this.#resend = undefined;
+    this.#unanswered.stop();
     this.#feed.release(false);
     if (!this.#online) return; // a try that failed says so itself
     this.#online = false;
@@ -284,58 +277,22 @@ export class Connection {
 
   // ---- asking ----
 
-  /** Sends what is unsent, in order, as far as the window allows. */
-  #send(): void {
-    if (!this.#online || this.#resend !== undefined) return;
-    let under = 0;
-    for (const pending of this.#unanswered.values()) {
-      if (++under > WINDOW) break;
-      if (pending.sent) continue;
-      pending.sent = true;
-      const { request } = pending;
-      const since = request.type === "join" ? this.#positions.get(request.to) : undefined;
-      this.#link?.send(request.type === "join" && since !== undefined ? { ...request, since } : request);
+  /** What an answer says about where we are. */
+  #answered(request: Request, answer: Ok | Message): void {
+    if (request.type === "join" && answer.type === "ok") {
+      this.#rooms.add(request.to);
+      this.#place(request.to, answer);
+    }
+    if (request.type === "leave") {
+      this.#rooms.delete(request.to);
+      this.#positions.delete(request.to);
     }
   }
 
-  /** Hands an answer to whoever asked. */
-  #settle(id: string, answer: Ok | Failure | Message): void {
-    const pending = this.#unanswered.get(id);
-    if (pending === undefined) return;
-    if (answer.type === "error" && answer.code === "unavailable") {
-      // The server cannot store now. It refuses everything after this until this comes again, so the order holds.
-      pending.sent = false;
-      this.#resend ??= setTimeout(
-        () => {
-          this.#resend = undefined;
-          this.#send();
-        },
-        (answer.after ?? 1) * 1000,
-      );
-      return;
-    }
-    this.#unanswered.delete(id);
-    this.#pace();
-    const { request } = pending;
-    if (answer.type === "error") {
-      const refused = new Refused(answer);
-      this.#marks.set(refused, this.#feed.mark);
-      pending.reject(refused);
-    } else {
-      this.#marks.set(answer, this.#feed.mark);
-      if (request.type === "join" && answer.type === "ok") {
-        this.#rooms.add(request.to);
-        this.#place(request.to, answer);
-      }
-      if (request.type === "leave") this.#forget(request.to);
-      pending.resolve(answer);
-    }
-    this.#send();
-  }
-
-  #forget(room: string): void {
-    this.#rooms.delete(room);
-    this.#positions.delete(room);
+  /** Remembers where among the occurrences an answer came. */
+  #marked<Answer extends object>(answer: Answer): Answer {
+    this.#marks.set(answer, this.#feed.mark);
+    return answer;
   }
 
   #nextId(): string {
@@ -355,7 +312,7 @@ export class Connection {
         if (exchange !== undefined) {
           this.#exchanges.delete(event.id!);
           exchange(event);
-        } else if (event.id !== undefined) this.#settle(event.id, event);
+        } else if (event.id !== undefined) this.#unanswered.settle(event.id, event);
         else if (event.type === "error") this.#feed.tell(event);
         return;
       }
@@ -368,7 +325,7 @@ export class Connection {
         const fresh = last === undefined || event.seq > last;
         if (fresh) this.#positions.set(conversation, event.seq);
         if (fresh || answers) this.#feed.tell(event);
-        if (answers) this.#settle(event.id, event);
+        if (answers) this.#unanswered.settle(event.id, event);
         return;
       }
       default:

@@ -230,7 +230,7 @@ function compared({ title, columns }: Scenario, samples: Map<Peer, Figures[]>, n
   );
   const base = medians[0] ?? [];
   const rows = measured.map(([peer], row) => [
-    `${peer.stores ? "●" : " "} ${peer.title}`,
+    peer.stores ? `● ${peer.title}` : peer.title,
     ...columns.map((_, i) => {
       const value = medians[row]![i]!;
       return row === 0 ? `1× = ${figure(value)}` : ratio(value, base[i]!);

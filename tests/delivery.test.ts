@@ -16,12 +16,12 @@ test("eight people lose nothing and see nothing twice while the server is killed
 
   expect(check(run)).toEqual([]);
   expect(counts.kills).toBeGreaterThanOrEqual(3);
-  expect(counts.stored).toBeGreaterThan(400);
-  expect(counts.shown).toBeGreaterThan(2_000);
+  expect(counts.stored).toBeGreaterThan(100);
+  expect(counts.shown).toBeGreaterThan(500);
   expect(counts.refused).toBeGreaterThan(0);
-  expect(counts.resets).toBeGreaterThan(40);
-  expect(counts.late).toBeGreaterThan(10);
-  expect(counts.resumed).toBeGreaterThan(100);
+  expect(counts.resets).toBeGreaterThan(10);
+  expect(counts.late).toBeGreaterThan(0);
+  expect(counts.resumed).toBeGreaterThan(20);
 });
 
 test("a reader who is too slow for the replay gets all of it, and then what was said meanwhile, in order", async () => {

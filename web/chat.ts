@@ -4,13 +4,9 @@
 
 import type { Event, Failure, Message, Ok, Presence, Request } from "../protocol.ts";
 import { decodeEvent, encode, LIMITS, LOBBY } from "../protocol.ts";
+import type { Waiting } from "../unanswered.ts";
+import { Unanswered } from "../unanswered.ts";
 
-/** A message that is not stored yet. Its id makes it one message however often it is sent. */
-export interface Waiting {
-  id: string;
-  to: string;
-  text: string;
-}
 /** What the connection hands on: what others do, and what becomes of itself. */
 export type Occurrence =
   | Message
@@ -28,13 +24,6 @@ export type Occurrence =
 const BACKOFF = { first: 1_000, most: 30_000 }; // ms, doubled from try to try, jittered so that a class does not return at once
 const SILENCE = { connecting: 10_000, online: 45_000 }; // ms without a word after which the connection is lost; the server asks after 30 s
 const PROBE = 5_000; // ms a connection has to prove itself after the device was asleep
-const WINDOW = 32; // requests under way; more would only wait at the server
-
-interface Pending {
-  request: Request & { id: string };
-  sent: boolean;
-  answer?: (answer: Ok | Failure) => void;
-}
 
 export class Chat {
   readonly user: string;
@@ -44,7 +33,10 @@ export class Chat {
   #token: string;
   readonly #rooms: Set<string>;
   readonly #positions = new Map<string, number>(); // seq of the last message handed on, by room, "@" for the inbox
-  readonly #unanswered = new Map<string, Pending>(); // by id, in the order they were asked
+  readonly #unanswered = new Unanswered((request) => {
+    const since = request.type === "join" ? this.#positions.get(request.to) : undefined;
+    this.#write(since === undefined ? request : { ...request, since });
+  });
   #exchanges = new Map<string, (answer: Ok | Failure) => void>(); // of the sign-in under way
   #socket: WebSocket | undefined;
   #online = false;
@@ -52,7 +44,6 @@ export class Chat {
   #failures = 0;
   #heard = 0; // ms, when something last came
   #retry: ReturnType<typeof setTimeout> | undefined;
-  #resend: ReturnType<typeof setTimeout> | undefined;
   readonly #watch = setInterval(() => this.#look(), 1_000);
 
   /** `waiting`: what an earlier page could not send any more; it keeps its ids. */
@@ -66,8 +57,7 @@ export class Chat {
     this.#token = account.token;
     this.#rooms = new Set([LOBBY, ...rooms]);
     this.#tell = tell;
-    for (const { id, to, text } of waiting)
-      this.#unanswered.set(id, { request: { type: "say", id, to, text }, sent: false });
+    for (const one of waiting) this.#keep(one);
     this.#attempt();
   }
 
@@ -79,25 +69,29 @@ export class Chat {
   }
   /** Messages that are not stored yet, in order. */
   get waiting(): Waiting[] {
-    return Array.from(this.#unanswered.values(), ({ request }) => request).flatMap((request) =>
-      request.type === "say" ? [{ id: request.id, to: request.to, text: request.text }] : [],
-    );
+    return this.#unanswered.waiting;
   }
 
   /** Says something, now or as soon as it can be. It comes back as a message, or as `refused`. */
   say(to: string, text: string): void {
-    const id = this.#nextId();
-    this.#unanswered.set(id, { request: { type: "say", id, to, text }, sent: false });
-    this.#send();
+    this.#keep({ id: this.#nextId(), to, text });
+  }
+  #keep(waiting: Waiting): void {
+    this.#unanswered.add({ type: "say", ...waiting }, (answer) =>
+      this.#tell(answer?.type === "error" ? { type: "refused", failure: answer, waiting } : { type: "settled" }),
+    );
   }
 
   /** Asks anything but a `say`; the answer may come from a later connection than the one that was asked. */
   ask(request: Exclude<Request, { type: "say" }>): Promise<Ok | Failure> {
-    const id = this.#nextId();
-    return new Promise((answer) => {
-      this.#unanswered.set(id, { request: { ...request, id }, sent: false, answer });
-      this.#send();
-    });
+    return new Promise((resolve) =>
+      this.#unanswered.add({ ...request, id: this.#nextId() }, (answer) => {
+        if (answer === undefined || answer.type === "message") return;
+        if (answer.type === "ok") this.#arrive(request, answer);
+        if (request.type === "leave") this.#forget(request.to);
+        resolve(answer);
+      }),
+    );
   }
 
   /** Confirms the inbox. Lost on the way, it is said again with the next one. */
@@ -129,8 +123,8 @@ export class Chat {
     this.#socket?.close();
     this.#socket = undefined;
     this.#online = false;
+    this.#unanswered.stop();
     clearTimeout(this.#retry);
-    clearTimeout(this.#resend);
     clearInterval(this.#watch);
   }
 
@@ -181,7 +175,7 @@ export class Chat {
     this.#failures = 0;
     this.#online = true;
     this.#tell({ type: "online", missed: this.#missed, token: this.#token });
-    this.#send();
+    this.#unanswered.start();
   }
 
   async #enter(to: string): Promise<void> {
@@ -224,9 +218,7 @@ export class Chat {
     socket?.close();
     this.#exchanges = new Map();
     this.#online = false;
-    for (const pending of this.#unanswered.values()) pending.sent = false;
-    clearTimeout(this.#resend);
-    this.#resend = undefined;
+    this.#unanswered.stop();
     const ceiling = Math.min(BACKOFF.most, BACKOFF.first * 2 ** this.#failures++);
     const retry = Math.max(Math.round(ceiling * (0.5 + Math.random() / 2)), after * 1000);
     this.#retry = setTimeout(() => this.#attempt(), retry);
@@ -241,52 +233,8 @@ export class Chat {
 
   // ---- asking ----
 
-  /** Sends what is unsent, in order, as far as the window allows. */
-  #send(): void {
-    if (!this.#online || this.#resend !== undefined) return;
-    let under = 0;
-    for (const pending of this.#unanswered.values()) {
-      if (++under > WINDOW) break;
-      if (pending.sent) continue;
-      pending.sent = true;
-      const { request } = pending;
-      const since = request.type === "join" ? this.#positions.get(request.to) : undefined;
-      this.#write(since === undefined ? request : { ...request, since });
-    }
-  }
-
   #write(request: object): void {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(encode(request as Request));
-  }
-
-  #settle(id: string, answer: Ok | Failure | Message): void {
-    const pending = this.#unanswered.get(id);
-    if (pending === undefined) return;
-    if (answer.type === "error" && answer.code === "unavailable") {
-      // The server cannot store now. It refuses everything after this until this comes again, so the order holds.
-      pending.sent = false;
-      this.#resend ??= setTimeout(
-        () => {
-          this.#resend = undefined;
-          this.#send();
-        },
-        (answer.after ?? 1) * 1000,
-      );
-      return;
-    }
-    this.#unanswered.delete(id);
-    const { request } = pending;
-    if (request.type === "say") {
-      const { to, text } = request;
-      this.#tell(
-        answer.type === "error" ? { type: "refused", failure: answer, waiting: { id, to, text } } : { type: "settled" },
-      );
-    } else if (answer.type !== "message") {
-      if (answer.type === "ok") this.#arrive(request, answer);
-      if (request.type === "leave") this.#forget(request.to);
-      pending.answer?.(answer);
-    }
-    this.#send();
   }
 
   #forget(room: string): void {
@@ -310,12 +258,12 @@ export class Chat {
         const exchange = this.#exchanges.get(id);
         this.#exchanges.delete(id);
         if (exchange !== undefined) exchange(event);
-        else if (this.#unanswered.has(id)) this.#settle(id, event);
+        else if (this.#unanswered.has(id)) this.#unanswered.settle(id, event);
         else if (event.type === "error") this.#tell({ type: "refused", failure: event });
         return;
       }
       case "message": {
-        if (event.from === this.user) this.#settle(event.id, event);
+        if (event.from === this.user) this.#unanswered.settle(event.id, event);
         const conversation = event.to.startsWith("#") ? event.to : "@";
         const last = this.#positions.get(conversation);
         if (last !== undefined && event.seq <= last) return;

@@ -1,5 +1,6 @@
 // page.ts: the page's beginning and end: sign in or create an account, then the chat; sign out. The chat itself is view.ts,
-// the connection chat.ts; both speak the server's own protocol.ts and commands.ts. Started by index.html.
+// the connection chat.ts; they share protocol.ts and commands.ts with the server, unanswered.ts with the terminal client.
+// Started by index.html.
 
 import { the } from "./dom.ts";
 import type { Account } from "./memory.ts";
