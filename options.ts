@@ -16,7 +16,8 @@ export interface ServerOptions {
   rate?: number; // `say`s a second and connection; 10; 0 for no limit
   logLevel?: Level; // "info"
   console?: (line: string) => void; // where log lines go besides log/app.log
-  now?: () => number; // ms since 1970
+  now?: () => number; // ms since 1970: what is written down
+  elapsed?: () => number; // ms since some moment, never jumping: how long something lasts
 }
 
 export const EXIT = { stopped: 0, bug: 1, usage: 2, listen: 3, data: 4 } as const;

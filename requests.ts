@@ -17,7 +17,7 @@ export interface Services {
   users: Users;
   rooms: Rooms;
   log: Log;
-  now: () => number; // ms since 1970
+  elapsed: () => number; // ms; how long things last is measured by it, for it never jumps
   rate: number; // `say`s a second and connection, 0 for no limit
 }
 

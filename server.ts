@@ -59,6 +59,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     logLevel = "info",
     console,
     now = Date.now,
+    elapsed = () => performance.now(),
   } = options;
   if (webPort && BLOCKED_BY_BROWSERS.has(webPort))
     throw new StartError(
@@ -88,7 +89,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     const users = openUsers(folder, { now, info, warn: (event) => log?.warning(event) });
     log = openLog({ file: join(folder, "log", "app.log"), level: logLevel, now, ...(console && { console }) });
     const rooms = new Rooms(history, (event, problem) => log!.error(event, problem));
-    services = { users, rooms, log, now, rate };
+    services = { users, rooms, log, elapsed, rate };
   } catch (problem) {
     history?.close();
     throw new StartError(`${(problem as Error).message} The server did not start and changed nothing.`, EXIT.data);
@@ -111,7 +112,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   let listener = opened;
   if (web !== undefined) door.page = { port: web.port, encrypted: certificate !== undefined };
   if (web !== undefined) log.info(`Page listening ${host}:${web.port}`);
-  if (certificate !== undefined) warnOfAge(certificate, services);
+  if (certificate !== undefined) warnOfAge(certificate, log, now());
   log.info(`Server listening ${host}:${listener.port}`);
 
   const backups = new Backups(folder, history, log, now);
@@ -130,7 +131,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
       listener.stop(); // its connections live on
       listener = listen(host, same, door, certificate);
       web?.renew(certificate);
-      warnOfAge(certificate, services);
+      warnOfAge(certificate, log, now());
       log.info(`Certificate read again, fingerprint ${certificate.fingerprint}`);
     } catch (problem) {
       log.warning(`${(problem as Error).message} Going on with the certificate as it was.`);
@@ -178,8 +179,8 @@ function probe(hostname: string, port: number, option: string): Disposable {
   }
 }
 
-function warnOfAge({ until }: Certificate, { log, now }: Services): void {
-  if (until.getTime() < now())
+function warnOfAge({ until }: Certificate, log: Log, now: number): void {
+  if (until.getTime() < now)
     log.warning(`The certificate ended on ${until.toISOString().slice(0, 10)}; clients will refuse it`);
 }
 

@@ -56,8 +56,8 @@ export class Session implements Caller {
   constructor(services: Services, link: Link) {
     this.services = services;
     this.link = link;
-    this.#start = this.#heard = services.now();
-    this.#pace = new Pace(services.rate, services.now);
+    this.#start = this.#heard = services.elapsed();
+    this.#pace = new Pace(services.rate, services.elapsed);
   }
 
   get address(): string {
@@ -73,7 +73,7 @@ export class Session implements Caller {
 
   /** Whether nothing is under way, and nothing was for this long (ms). */
   isIdleFor(ms: number): boolean {
-    return !this.#busy && this.services.now() - this.#heard >= ms;
+    return !this.#busy && this.services.elapsed() - this.#heard >= ms;
   }
 
   /** How long an unfinished line may grow now, in bytes: little for a stranger with nothing under way. */
@@ -84,7 +84,7 @@ export class Session implements Caller {
   /** Takes lines in the order they came; those that come while a request is under way wait for their turn. */
   receive(lines: readonly (string | null)[]): void {
     if (this.#closed || this.#ended) return;
-    this.#heard = this.services.now();
+    this.#heard = this.services.elapsed();
     this.#asked = false;
     for (const line of lines) {
       this.#waiting.push(line);
@@ -117,7 +117,7 @@ export class Session implements Caller {
   /** Called every few seconds: asks a quiet JSON session whether it is there, and lets go of one that is not. */
   tick(): void {
     if (this.#closed || this.#busy) return;
-    const now = this.services.now();
+    const now = this.services.elapsed();
     if (this.user === "") {
       if (now - this.#start < SIGN_IN) return;
       this.text = this.#dialect !== "frames"; // who has said nothing at all is a person who reads

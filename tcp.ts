@@ -77,7 +77,7 @@ class Connection implements Link, Visitor {
 
   constructor(door: Door, socket: Bun.Socket<Connection>, encrypted: boolean) {
     this.#door = door;
-    if (encrypted) this.#handshaking = door.services.now();
+    if (encrypted) this.#handshaking = door.services.elapsed();
     this.socket = socket;
     const { remoteAddress = "unknown", remotePort = 0 } = socket as Partial<typeof socket>; // it may be gone already
     this.network = networkOf(remoteAddress);
@@ -89,7 +89,7 @@ class Connection implements Link, Visitor {
         terminate: () => socket.terminate(),
         waits: (change) => door.waits(change),
       },
-      door.services.now,
+      door.services.elapsed,
     );
     this.session = new Session(door.services, this);
     door.services.log.info(`${this.address} connected`);
@@ -155,8 +155,8 @@ class Connection implements Link, Visitor {
     this.socket.terminate();
   }
   tick(): void {
-    const { now } = this.#door.services;
-    if (this.#handshaking !== undefined && now() - this.#handshaking >= HANDSHAKE) this.terminate();
+    const { elapsed } = this.#door.services;
+    if (this.#handshaking !== undefined && elapsed() - this.#handshaking >= HANDSHAKE) this.terminate();
     else if (this.outbox.stuck(STUCK)) this.outbox.cut();
     else this.session.tick();
   }

@@ -60,7 +60,7 @@ class Visit implements Link, Visitor {
   constructor(door: Door, socket: Bun.ServerWebSocket<Guest>) {
     this.#door = door;
     this.#socket = socket;
-    this.#now = door.services.now;
+    this.#now = door.services.elapsed;
     this.#progress = this.#now();
     this.address = socket.data.address;
     this.network = socket.data.network;

@@ -16,7 +16,7 @@ const MEGABYTE = 1024 * 1024;
 describe("connections without a name", () => {
   test("are 256 at most; the one that has been silent longest makes room, and who is signed in notices nothing", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob"], { now: () => now });
+    await using chat = await startChat(["alice", "bob"], { elapsed: () => now });
     const alice = await chat.signedIn("alice", "#lab");
     const strangers: Wire[] = [];
     for (let n = 0; n < 256; n++) strangers.push(await Wire.open(chat.port));
@@ -95,7 +95,7 @@ describe("bytes that wait for slow readers", () => {
     const log = openLog({ file: join(folder.path, "app.log") });
     const users = openUsers(folder.path);
     const rooms = new Rooms(history, (event, problem) => log.error(event, problem));
-    const door = new Door({ users, rooms, log, now: Date.now, rate: 0 }, 1_000, 3 * MEGABYTE);
+    const door = new Door({ users, rooms, log, elapsed: Date.now, rate: 0 }, 1_000, 3 * MEGABYTE);
     const listener = listen("127.0.0.1", 0, door);
     const wire = async (user: string, room: string) => {
       const opened = await Wire.open(listener.port);

@@ -147,7 +147,7 @@ describe("many and slow", () => {
 
   test("one who takes nothing for 30 seconds is cut off, however little waits", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob"], { now: () => now });
+    await using chat = await startChat(["alice", "bob"], { elapsed: () => now });
     const alice = await chat.signedIn("alice", "#lab");
     const cutOffs = () => logOf(chat.data).match(/disconnected \(did not keep up\)/g)?.length ?? 0;
     const say = async (times: number) => {
@@ -217,7 +217,7 @@ describe("many and slow", () => {
 describe("time", () => {
   test("who does not sign in within 30 seconds is told and let go; who did stays", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice"], { now: () => now });
+    await using chat = await startChat(["alice"], { elapsed: () => now });
     const stranger = await chat.wire();
     await stranger.ask({ type: "ping" });
     const alice = await chat.signedIn("alice");
@@ -242,7 +242,7 @@ describe("time", () => {
 
   test("a JSON session is asked after 30 seconds and gone after 75; any frame keeps it; a text session may be silent", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob", "carol"], { now: () => now });
+    await using chat = await startChat(["alice", "bob", "carol"], { elapsed: () => now });
     const alice = await chat.signedIn("alice");
     const bob = await chat.signedIn("bob");
     const carol = await chat.typist("carol");

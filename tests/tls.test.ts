@@ -75,7 +75,7 @@ describe("an encrypted server", () => {
 
   test("lets go of a handshake that is not finished within 10 seconds, and of nobody else", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice"], { tls: "own", now: () => now });
+    await using chat = await startChat(["alice"], { tls: "own", elapsed: () => now });
     const encryption = { judge: () => undefined };
     const alice = await connect({ port: chat.port, user: "alice", password: PASSWORD, encryption });
     const silent = await Wire.open(chat.port);

@@ -277,7 +277,7 @@ test("a browser that does not read is cut off instead of getting a gap, and nobo
 
 test("a WebSocket that does not sign in, or is silent, is let go", async () => {
   let now = Date.now();
-  await using chat = await startChat(["alice"], { now: () => now });
+  await using chat = await startChat(["alice"], { elapsed: () => now });
   const stranger = await Browser.open(chat);
   const alice = await Browser.open(chat);
   await alice.ask({ type: "login", user: "alice", password: PASSWORD });
