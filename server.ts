@@ -262,7 +262,7 @@ async function main(): Promise<void> {
     .on("SIGINT", onSignal)
     .on("SIGTERM", onSignal)
     .on("SIGHUP", () => server.reload());
-  process.stdout.write("Stop: Ctrl+C\n"); // last, for now it does
+  process.stdout.write("Stop: Ctrl+C\n"); // only here is it true
 }
 
 if (import.meta.main)

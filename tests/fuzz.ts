@@ -89,7 +89,8 @@ export async function fuzz(seed: number, until: { conversations?: number; second
   }
   const after = { memory: memoryOf(server), descriptors: 0 };
   const end = performance.now() + 15_000; // an HTTP connection without a request may stay for ten seconds
-  while ((after.descriptors = descriptors()) > before.descriptors && performance.now() < end) await Bun.sleep(50);
+  while ((after.descriptors = descriptors()) > before.descriptors && performance.now() < end)
+    await witness.ask({ type: "ping" });
   const errors = readFileSync(join(folder.path, "log", "app.log"), "utf8").match(/^.* - ERROR - .*$/gm) ?? [];
   problems.push(...errors.slice(0, 5));
   return {

@@ -16,7 +16,7 @@ import { openLog } from "../log.ts";
 import { requireBun } from "../options.ts";
 import type { Message } from "../protocol.ts";
 import { startServer } from "../server.ts";
-import { PATIENCE, REPOSITORY, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -33,32 +33,45 @@ const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8
 describe("stopping", () => {
   test("SIGTERM under load tells everybody, ends with 0, and what anybody saw is stored", async () => {
     using folder = temporaryFolder();
-    writeAccounts(folder.path, ["alice", "bob"]);
+    const names = ["alice", "bob", "carol"];
+    writeAccounts(folder.path, names);
     await using chat = await spawnServer(folder.path, ["--rate", "0"]);
-    const [alice, bob] = [await Wire.open(chat.port), await Wire.open(chat.port)];
-    for (const [wire, name] of [[alice, "alice"] as const, [bob, "bob"] as const]) {
-      await wire.login(name);
-      await wire.join("#lab");
-    }
-    for (let n = 0; n < 5_000; n++) alice.send({ type: "say", to: "#lab", text: `line ${n}`, id: `n-${n}` });
-    await bob.next("message");
+    const wires = await Promise.all(
+      names.map(async (name) => {
+        const wire = await Wire.open(chat.port);
+        await wire.login(name);
+        await wire.join("#lab");
+        for (let n = 0; n < 5_000; n++)
+          wire.send({ type: "say", to: "#lab", text: `${name} ${n} not-for-the-log`, id: `${name}-${n}` });
+        return wire;
+      }),
+    );
+    await wires[0]!.next<Message>((frame) => frame.type === "message" && frame.seq >= 500);
     chat.process.kill("SIGTERM");
     expect(await chat.process.exited).toBe(0);
-    await Promise.all([alice.ended, bob.ended]);
+    await Promise.all(wires.map(({ ended }) => ended));
 
-    const framesOf = ({ text }: Wire) => text.match(/^\{.*\}$/gm)!.map((line) => JSON.parse(line));
-    const seen = [alice, bob].flatMap((wire) => framesOf(wire).filter(({ type }) => type === "message") as Message[]);
-    for (const wire of [alice, bob])
-      expect(framesOf(wire)).toContainEqual({ type: "notice", text: "The server is stopping. Come back in a moment." });
     const history = openHistory(join(folder.path, "chat.db"));
-    const stored = new Map<number, Message>();
-    for (let last = 0, head = await history.head("#lab"); last < head;)
-      for (const message of await history.read("#lab", last, head)) stored.set((last = message.seq), message);
+    const stored: Message[] = [];
+    for (const head = await history.head("#lab"); stored.length < head;)
+      stored.push(...(await history.read("#lab", stored.length, head)));
     history.close();
-    expect(seen.length).toBeGreaterThan(1);
-    expect(seen.filter((message) => !Bun.deepEquals(stored.get(message.seq), message))).toEqual([]);
-    expect([...stored.values()].map(({ text }) => text)).toEqual([...stored.keys()].map((seq) => `line ${seq - 1}`));
-    expect(logOf(folder.path)).toEndWith(" - INFO - Server stopped\n");
+    expect(stored.map(({ seq }) => seq)).toEqual(stored.map((_, n) => n + 1));
+    for (const name of names) {
+      const own = stored.filter(({ from }) => from === name);
+      expect(own.map(({ text }) => text)).toEqual(own.map((_, n) => `${name} ${n} not-for-the-log`));
+    }
+    for (const { text } of wires) {
+      const frames = text.match(/^\{.*\}$/gm)!.map((line) => JSON.parse(line));
+      expect(frames.at(-1)).toEqual({ type: "notice", text: "The server is stopping. Come back in a moment." });
+      const messages: Message[] = frames.filter(({ type }) => type === "message");
+      expect(messages.length).toBeGreaterThan(400);
+      expect(messages.filter((message) => !Bun.deepEquals(stored[message.seq - 1], message))).toEqual([]);
+    }
+    const log = logOf(folder.path);
+    for (const secret of ["not-for-the-log", PASSWORD, "ERROR"]) expect(log).not.toContain(secret);
+    expect(log).toContain(" - INFO - Server stopping\n");
+    expect(log).toEndWith(" - INFO - Server stopped\n");
   });
 
   test("a second SIGTERM does not wait for a reader that takes nothing", async () => {

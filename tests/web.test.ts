@@ -140,10 +140,11 @@ test("the page is the repository's own files with their types stripped, small, a
   expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|<script>|style="/);
   const modules = [...html.matchAll(/(?:href|src)="\/(\w+\.ts)"/g)].map(([, name]) => `/${name}`);
   expect(modules).toContain("/protocol.ts");
-  let carried = 0;
+  let [carried, unpacked] = [0, 0];
   for (const path of ["/", "/style.css", ...modules]) {
     const response = await fetch(url(chat, path));
     const source = await response.text();
+    unpacked += source.length;
     carried += Number(response.headers.get("content-length"));
     const type = path.endsWith("ts") ? "text/javascript" : path === "/" ? "text/html" : "text/css";
     expect(response.headers.get("content-type")).toBe(`${type}; charset=utf-8`);
@@ -161,7 +162,8 @@ test("the page is the repository's own files with their types stripped, small, a
     expect(again.status).toBe(304);
   }
   expect(carried).toBeGreaterThan(10_000);
-  expect(carried).toBeLessThan(60_000);
+  expect(carried).toBeLessThan(32_000);
+  expect(unpacked).toBeLessThan(90_000);
   const plain = await fetch(url(chat, "/"), { headers: { "Accept-Encoding": "identity" } });
   expect(plain.headers.get("content-encoding")).toBeNull();
   expect(await plain.text()).toBe(html);
