@@ -138,7 +138,8 @@ class Connection implements Link, Visitor {
     clearTimeout(this.#greeting);
     this.#door.leave(this);
     if (this.outbox.overrun) this.#door.overruns++;
-    const lost = this.#handshaking !== undefined ? "no TLS handshake" : problem ? "connection lost" : "left";
+    const isLost = problem !== undefined && this.#state !== "ending"; // a reset after the last words loses nobody
+    const lost = this.#handshaking !== undefined ? "no TLS handshake" : isLost ? "connection lost" : "left";
     const reason = this.outbox.overrun ? "did not keep up" : lost;
     this.outbox.close();
     this.#state = "ending";

@@ -122,11 +122,12 @@ class Visit implements Link, Visitor {
   }
 
   closed(code: number): void {
+    const isLost = code === 1006 && this.#ended === undefined; // no close frame (RFC 6455, 7.1.5) before our last words
     this.#ended ??= this.#now();
     this.#lower?.();
     this.#count(0);
     this.#door.leave(this);
-    this.session.closed(this.#overrun ? "did not keep up" : code === 1006 ? "connection lost" : "left");
+    this.session.closed(this.#overrun ? "did not keep up" : isLost ? "connection lost" : "left");
   }
 
   cut(): void {

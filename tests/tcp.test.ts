@@ -97,6 +97,23 @@ describe("the wrong door", () => {
   });
 });
 
+test("who has said exit has left, however the connection ends", async () => {
+  await using chat = await startChat(["alice", "bob"]);
+  const witness = await chat.wire();
+  for (const name of ["alice", "bob"]) {
+    const wire = await chat.signedIn(name);
+    if (name === "alice") await wire.ask({ type: "exit" });
+    wire.reset();
+  }
+  const ends = () => logOf(chat.data).match(/(alice|bob) \(\S+ disconnected \(.*\)/g) ?? [];
+  while (ends().length < 2) await witness.ask({ type: "ping" });
+  expect(
+    ends()
+      .map((end) => end.replace(/ \(\S+/, ""))
+      .sort(),
+  ).toEqual(["alice disconnected (left)", "bob disconnected (connection lost)"]);
+});
+
 describe("many and slow", () => {
   test("5,000 connects and disconnects leave no descriptor and no presence behind", async () => {
     using folder = temporaryFolder();
