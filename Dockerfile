@@ -3,6 +3,9 @@
 FROM oven/bun:1.4.5
 WORKDIR /app
 COPY package.json bunfig.toml *.ts ./
+COPY server ./server
+COPY client ./client
+COPY shared ./shared
 COPY web ./web
 RUN mkdir /data && chown bun:bun /data
 USER bun

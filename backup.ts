@@ -1,119 +1,14 @@
-// backup.ts: a copy of everything, made while people chat: whoever puts a file called `backup-now` into the data folder gets
-// backup/TIME/ with chat.db, users.json and secret.key, a data folder of its own. A file asks, because files work the same on
-// every system, in containers and from cron, and who may write there owns the data anyway. Never deletes an old copy.
-// Called by server.ts, which looks for that file as it looks after time. Also a small program: bun backup.ts [--data DIR]
+// backup.ts: the program that copies a server's data, while the server runs or while it does not: bun backup.ts [--data DIR]
+// How a copy is made is in server/backups.ts.
 
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { chmod, copyFile, open, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import type { History } from "./history.ts";
-import { InUse, openHistory } from "./history.ts";
-import type { Log } from "./log.ts";
+import { makeBackup, requestBackup } from "./server/backups.ts";
+import type { History } from "./server/history.ts";
+import { InUse, openHistory } from "./server/history.ts";
 
-/** The file that asks for a copy. It is gone when the copy is made, or has failed. */
-const REQUEST = "backup-now";
-const FOLDER = "backup";
-const UNFINISHED = ".tmp"; // ends the name of a copy that is under way, or was when somebody pulled the plug
-const ANSWER = 100; // ms between two looks whether the server has answered
-const PATIENCE = 10_000; // ms a server may take to begin
-
-/** Copies all that a chat consists of into a new folder inside `data`/backup, private and on disk on return; its path.
- *  The folder appears whole or not at all. Rejects when the disk cannot take it or `signal` says stop. */
-export async function makeBackup(
-  data: string,
-  history: History,
-  now: () => number,
-  signal: AbortSignal,
-): Promise<string> {
-  const time = new Date(now()).toISOString().slice(0, 19).replaceAll(":", "-") + "Z"; // a colon is no part of a name on Windows
-  for (const name of copies(data)) if (isUnfinished(name)) await rm(join(data, FOLDER, name), { recursive: true });
-  let path = join(data, FOLDER, time);
-  for (let more = 2; existsSync(path); more++) path = join(data, FOLDER, `${time}-${more}`);
-  const unfinished = path + UNFINISHED;
-  mkdirSync(unfinished, { recursive: true, mode: 0o700 });
-  try {
-    await history.copy(join(unfinished, "chat.db"), signal);
-    // After the messages, so that nobody who said one is missing.
-    for (const name of ["users.json", "secret.key"])
-      if (existsSync(join(data, name))) await copyPrivate(join(data, name), join(unfinished, name));
-    await rename(unfinished, path);
-  } catch (problem) {
-    await rm(unfinished, { recursive: true, force: true });
-    throw problem;
-  }
-  return path;
-}
-
-function copies(data: string): string[] {
-  try {
-    return readdirSync(join(data, FOLDER));
-  } catch {
-    return []; // there is none yet
-  }
-}
-function isUnfinished(name: string): boolean {
-  return name.endsWith(UNFINISHED);
-}
-
-async function copyPrivate(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
-  await chmod(to, 0o600);
-  const copy = await open(to, "r+");
-  try {
-    await copy.sync();
-  } finally {
-    await copy.close();
-  }
-}
-
-/** A server's side: looks whether a copy is asked for and makes it, one at a time. */
-export class Backups {
-  readonly #data: string;
-  readonly #history: History;
-  readonly #log: Log;
-  readonly #now: () => number;
-  readonly #stop = new AbortController();
-  #running: Promise<void> | undefined;
-  #deaf = false; // the request cannot be removed, so it would be heard for ever
-
-  constructor(data: string, history: History, log: Log, now: () => number) {
-    this.#data = data;
-    this.#history = history;
-    this.#log = log;
-    this.#now = now;
-  }
-
-  /** Called every few seconds. */
-  tick(): void {
-    if (this.#running === undefined && !this.#deaf && existsSync(join(this.#data, REQUEST)))
-      this.#running = this.#run().finally(() => (this.#running = undefined));
-  }
-
-  /** Gives up a copy under way; resolves when the history may be closed. */
-  async stop(): Promise<void> {
-    this.#stop.abort(new Error("the server stops"));
-    await this.#running;
-  }
-
-  async #run(): Promise<void> {
-    try {
-      const path = await makeBackup(this.#data, this.#history, this.#now, this.#stop.signal);
-      this.#log.info(`Backup made: ${path}`);
-    } catch (problem) {
-      this.#log.error("Cannot make a backup", problem);
-    }
-    try {
-      await unlink(join(this.#data, REQUEST));
-    } catch (problem) {
-      this.#deaf = true;
-      this.#log.error("No more backups until the next start", problem);
-    }
-  }
-}
-
-// ---- the program --------------------------------------------------------------------------------------------------
-
+const EXIT = { done: 0, failed: 1, usage: 2, data: 4 } as const;
 const HELP = `Usage: bun backup.ts [--data DIR]
 Copies a Banter server's data into a new folder DIR/backup/TIME, while the server runs or while it does not, and prints its
 path. To restore, copy the files of that folder into an empty data folder and start the server there.
@@ -123,22 +18,20 @@ path. To restore, copy the files of that folder into an empty data folder and st
 Exit codes: 0 done, 1 the copy failed, 2 usage, 4 there is no chat
 `;
 
-/** Asks the server that holds the data; the path of the copy. Throws an Error with a sentence for people. */
-async function askServer(data: string): Promise<string> {
-  const request = join(data, REQUEST);
-  const before = new Set(copies(data));
-  await writeFile(request, "", { mode: 0o600 });
-  const start = Date.now();
-  while (existsSync(request)) {
-    if (Date.now() - start > PATIENCE && !copies(data).some(isUnfinished)) {
-      await unlink(request).catch(() => {});
-      throw new Error(`Whoever uses ${join(data, "chat.db")} makes no backup when asked. Is it an older server?`);
-    }
-    await Bun.sleep(ANSWER);
+/** Makes the copy, or has it made by the server that holds the data; its path. */
+async function backup(data: string, file: string): Promise<string> {
+  let history: History;
+  try {
+    history = openHistory(file);
+  } catch (problem) {
+    if (problem instanceof InUse) return requestBackup(data);
+    throw problem;
   }
-  const made = copies(data).find((name) => !before.has(name) && !isUnfinished(name));
-  if (made === undefined) throw new Error(`The backup failed; ${join(data, "log", "app.log")} says why.`);
-  return join(data, FOLDER, made);
+  try {
+    return await makeBackup(data, history, Date.now, new AbortController().signal);
+  } finally {
+    history.close();
+  }
 }
 
 async function main(): Promise<number> {
@@ -147,30 +40,19 @@ async function main(): Promise<number> {
     const { values } = parseArgs({ options });
     if (values.help) {
       process.stdout.write(HELP);
-      return 0;
+      return EXIT.done;
     }
     const data = values.data ?? process.env.BANTER_DATA ?? ".";
     const file = join(data, "chat.db");
     if (!existsSync(file)) {
       process.stderr.write(`There is no ${file}. Name the server's folder with --data.\n`);
-      return 4;
+      return EXIT.data;
     }
-    let history: History | undefined;
-    try {
-      history = openHistory(file);
-    } catch (problem) {
-      if (!(problem instanceof InUse)) throw problem;
-    }
-    const path =
-      history === undefined
-        ? await askServer(data)
-        : await makeBackup(data, history, Date.now, new AbortController().signal);
-    history?.close();
-    process.stdout.write(`${path}\n`);
-    return 0;
+    process.stdout.write(`${await backup(data, file)}\n`);
+    return EXIT.done;
   } catch (problem) {
     process.stderr.write(`${(problem as Error).message}\n`);
-    return (problem as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? 2 : 1;
+    return (problem as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? EXIT.usage : EXIT.failed;
   }
 }
 

@@ -5,22 +5,22 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { Chat } from "./chat.ts";
-import { nearest } from "./commands.ts";
-import type { Connection } from "./connection.ts";
-import { connect, receiveMessages } from "./connection.ts";
-import { coloursOf, Display } from "./display.ts";
-import type { Encryption, OnWire } from "./link.ts";
-import { Refused } from "./link.ts";
-import { exchangeFrames, sendLines } from "./pipe.ts";
-import type { Pipe } from "./pipe.ts";
-import { Plain } from "./plain.ts";
+import { Chat } from "./client/chat.ts";
+import { nearest } from "./shared/commands.ts";
+import type { Connection } from "./client/connection.ts";
+import { connect, receiveMessages } from "./client/connection.ts";
+import { coloursOf, Display } from "./client/display.ts";
+import type { Encryption, OnWire } from "./client/tcp.ts";
+import { Refused } from "./client/tcp.ts";
+import { exchangeFrames, sendLines } from "./client/pipe.ts";
+import type { Pipe } from "./client/pipe.ts";
+import { Plain } from "./client/plain.ts";
 import { foldName, foldRoom, sanitizeMessage } from "./protocol.ts";
-import type { Strangers } from "./signin.ts";
-import { signIn } from "./signin.ts";
-import type { Console } from "./terminal.ts";
-import { Terminal } from "./terminal.ts";
-import { Trust, trustFile } from "./trust.ts";
+import type { Strangers } from "./client/signin.ts";
+import { signIn } from "./client/signin.ts";
+import type { Console } from "./client/terminal.ts";
+import { Terminal } from "./client/terminal.ts";
+import { Trust, trustFile } from "./client/trust.ts";
 
 export { connect, receiveMessages, Refused };
 

@@ -4,8 +4,8 @@
 
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openHistory } from "../history.ts";
-import { Wire } from "../tests/harness.ts";
+import { openHistory } from "../server/history.ts";
+import { Wire } from "../tests/kit/harness.ts";
 import type { Running } from "./load.ts";
 import { generate, start } from "./load.ts";
 import type { Kit } from "./peers.ts";

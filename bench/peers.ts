@@ -3,7 +3,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { authenticateUser, openUsers } from "../users.ts";
+import { authenticateUser, openUsers } from "../server/signin.ts";
 import { isRefusal } from "../protocol.ts";
 
 const REPOSITORY = join(import.meta.dir, "..");

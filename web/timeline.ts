@@ -2,7 +2,7 @@
 // the place of a reader who has scrolled up. Text becomes text nodes, never markup. Called by page.ts.
 
 import type { Message } from "../protocol.ts";
-import type { Waiting } from "../unanswered.ts";
+import type { Waiting } from "../shared/unanswered.ts";
 import { avatar, colour, element, the, timeOf } from "./dom.ts";
 import type { Entry, Note, Thread } from "./threads.ts";
 import { mentions } from "./threads.ts";

@@ -1,14 +1,14 @@
 // view.ts: the chat on the screen. What the connection hands on becomes lines and counters, what a person types becomes
 // requests, by the same table of commands as everywhere. Called by page.ts, once somebody is signed in.
 
-import type { Local, Place } from "../commands.ts";
-import { help, parseCommand, render } from "../commands.ts";
+import type { Local, Place } from "../shared/commands.ts";
+import { help, parseCommand, render } from "../shared/commands.ts";
 import type { Failure, Message, Ok, Presence, Refusal, Request } from "../protocol.ts";
 import { failure, isRefusal, LIMITS, LOBBY } from "../protocol.ts";
-import type { Waiting } from "../unanswered.ts";
+import type { Waiting } from "../shared/unanswered.ts";
 import { Banner } from "./banner.ts";
-import type { Occurrence } from "./chat.ts";
-import { Chat } from "./chat.ts";
+import type { Occurrence } from "./connection.ts";
+import { Chat } from "./connection.ts";
 import { Composer, whyTooLong } from "./composer.ts";
 import { listenToDevice } from "./device.ts";
 import { the } from "./dom.ts";

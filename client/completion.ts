@@ -1,0 +1,47 @@
+// completion.ts: what a half-typed word may become: commands and their arguments, people, rooms. Reads the one table of
+// commands and knows no keys. Browser safe. Called by chat.ts.
+
+import { COMMANDS } from "../shared/commands.ts";
+
+const MOST_CHOICES = 20; // worth showing
+const MOST_NAMES = 500; // remembered
+
+/** Who and what somebody has met, so that it need not be typed again. */
+export class Known {
+  people: string[] = []; // who spoke last comes first
+  rooms: string[] = []; // that the server told of, with their #
+
+  /** Somebody spoke, or was spoken to. */
+  heard(name: string): void {
+    this.people = [name, ...this.people.filter((one) => one !== name)].slice(0, MOST_NAMES);
+  }
+  /** Somebody is here. */
+  met(names: readonly string[], self: string): void {
+    const all = new Set([...this.people, ...names.slice(0, MOST_NAMES)]);
+    all.delete(self);
+    this.people = [...all].slice(0, MOST_NAMES);
+  }
+}
+
+/** The choices for the word that ends the text before the cursor; each replaces it from `start` on. */
+export function complete(before: string, people: readonly string[], rooms: readonly string[]) {
+  const word = /\S*$/.exec(before)![0];
+  const start = before.length - word.length;
+  const choose = (all: readonly string[]) => ({
+    start,
+    choices: [...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).slice(0, MOST_CHOICES),
+  });
+  if (start === 0 && word.startsWith("/") && !word.startsWith("//")) {
+    const usable = COMMANDS.filter(({ when }) => when !== "signed out");
+    const first = choose(usable.map(({ names }) => `/${names[0]} `));
+    return first.choices.length > 0 ? first : choose(usable.flatMap(({ names }) => names.map((name) => `/${name} `)));
+  }
+  const argumentOf = /^\/(\w+)\s+$/.exec(before.slice(0, start))?.[1]?.toLowerCase();
+  const command = COMMANDS.find(({ names }) => argumentOf !== undefined && names.includes(argumentOf));
+  const takes = command?.usage.match(/^\[?(NAME|ROOM)/)?.[1];
+  if (word.startsWith("@")) return choose(people.map((name) => `@${name} `));
+  if (word.startsWith("#")) return choose(rooms.map((room) => `${room} `));
+  if (takes === "NAME") return choose(people.map((name) => `${name} `));
+  if (takes === "ROOM") return choose(rooms.map((room) => `${room.slice(1)} `));
+  return { start, choices: [] };
+}

@@ -1,0 +1,193 @@
+// signin.ts: who the server is and who somebody is: asks whether a new server is trusted, then for what is missing, a name
+// and a password that is never shown, and offers an account to a new name, until the server lets them in. Never says
+// whether the name or the password was wrong: it is not told.
+// Called by client.ts.
+
+import type { Connection, ConnectOptions } from "./connection.ts";
+import { connect } from "./connection.ts";
+import type { Display } from "./display.ts";
+import type { Encryption, OnWire, Proof } from "./tcp.ts";
+import { knock, Refused } from "./tcp.ts";
+import { ERRORS, foldName, LIMITS } from "../protocol.ts";
+import type { Console } from "./terminal.ts";
+import type { Trust } from "./trust.ts";
+
+export interface SignInOptions {
+  host: string;
+  port: number;
+  name?: string | undefined;
+  password?: string | undefined;
+  script?: boolean; // wants no backlog and no word about waiting
+  onWire?: OnWire | undefined;
+  encryption?: Encryption | undefined; // absent: none
+  strangers?: Strangers | undefined; // absent: a server that was never met is refused
+}
+/** Whose trust a server may win that was never met, and that no authority vouches for. */
+export interface Strangers {
+  trust: Trust; // the encryption
+  ask: boolean; // whether a person decides; without, it is trusted
+}
+
+const TRIES = 5; // passwords before the program gives up
+const SLOW = 300; // ms after which somebody is told that the server is at work
+const BUSY_TRIES = 10; // times a full queue is met with patience
+const PROVEN: Record<Proof, string> = {
+  nothing: "not encrypted",
+  authority: "encrypted, by a certificate that an authority vouches for",
+  fingerprint: "encrypted, by the certificate you trust",
+};
+const YES = /^\s*y(es)?\s*$/i;
+
+/** Signs in. Rejects with `Refused` when the server cannot be reached, does not let in, or nobody answers a question:
+ *  then the code is "nobody". */
+export async function signIn(options: SignInOptions, console: Console, display: Display): Promise<Connection> {
+  const { host, port, password, onWire, encryption } = options;
+  const say = (text: string): void => console.print(...display.info(text));
+  if (options.name === undefined || password === undefined || options.strangers !== undefined) {
+    const proof = await meet(options, console, say);
+    say(`Connected to ${host} (${PROVEN[proof]}).`);
+  }
+  const server = {
+    ...{ host, port },
+    ...(onWire && { onWire }),
+    ...(encryption && { encryption }),
+    ...(options.script && { backlog: false }),
+  };
+  let name = options.name;
+  let tries = TRIES;
+  for (;;) {
+    const user = name === undefined ? await askName(console, say) : foldName(name);
+    if (user === undefined) throw new Refused({ code: "bad_name", text: badName(name!) });
+    name = user;
+    const hint =
+      tries === TRIES
+        ? "Password (new here? choose one, 8 or more characters; typing is hidden): "
+        : `Password for ${user} (${tries} ${tries === 1 ? "try" : "tries"} left; Enter alone: another name): `;
+    const secret = password ?? (await askPassword(hint, tries < TRIES, console, say));
+    if (secret === "") {
+      name = undefined;
+      continue;
+    }
+    try {
+      const entering = enter({ ...server, user, password: secret });
+      return await (options.script ? entering : patiently("Checking…", console, entering));
+    } catch (problem) {
+      if (!(problem instanceof Refused) || problem.code !== "bad_login") throw problem;
+      tries--;
+      if (password !== undefined && console.plain) throw problem;
+      say("No account matches that name and password.");
+      const offer = `Create a new account called ${user}? [y/N] `;
+      if (YES.test(await ask(console, offer))) {
+        const created = await register({ ...server, user, password: secret }, password !== undefined, console, say);
+        if (created !== undefined) return created;
+        name = undefined;
+      } else if (password !== undefined || tries <= 0) throw problem;
+    }
+  }
+}
+
+/** Knocks; what the server proved itself by. One that was never met is trusted or not before it is told anything. */
+async function meet(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Proof> {
+  const { host, port, onWire, encryption, strangers } = options;
+  const connecting = () => {
+    const knocking = knock(host, port, onWire, encryption);
+    return options.script ? knocking : patiently("Connecting…", console, knocking);
+  };
+  try {
+    return await connecting();
+  } catch (problem) {
+    const stranger = strangers?.trust.stranger;
+    if (stranger === undefined) throw problem;
+    const { trust, ask: asks } = strangers!;
+    if (asks) {
+      say(`${trust.server} is new to you, and no authority vouches for its certificate: ${stranger.why}.`);
+      say("Whoever runs the server can tell you its fingerprint. If it is another one, somebody else is listening:");
+      console.print(`  ${stranger.fingerprint.slice(0, 48)}`, `  ${stranger.fingerprint.slice(48)}`);
+      if (!YES.test(await ask(console, "Trust it from now on? [y/N] ")))
+        throw new Refused({ code: "untrusted", text: "Not trusted. Nothing was sent." });
+    } else say(`${trust.server} is new; from now on this fingerprint is trusted: ${stranger.fingerprint}`);
+    const why = trust.keep(stranger.fingerprint);
+    if (why !== undefined) throw new Refused({ code: "untrusted", text: why });
+  }
+  return connecting();
+}
+
+/** Creates the account; `undefined` when the name is taken, so that another one is needed. */
+async function register(options: ConnectOptions, known: boolean, console: Console, say: (text: string) => void) {
+  let { password = "" } = options;
+  while (!known) {
+    const again = await ask(console, "Type the password again: ", true);
+    if (again === password) break;
+    say("The two passwords differ.");
+    password = await askPassword("Choose a password: ", false, console, say);
+  }
+  try {
+    return await patiently("Creating the account…", console, enter({ ...options, password, register: true }));
+  } catch (problem) {
+    if (!(problem instanceof Refused) || problem.code !== "name_taken") throw problem;
+    say(problem.message);
+    return undefined;
+  }
+}
+
+/** Connects, and waits where the server asks for a little patience. */
+async function enter(options: ConnectOptions): Promise<Connection> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await connect(options);
+    } catch (problem) {
+      if (!(problem instanceof Refused) || problem.code !== "busy" || tries === BUSY_TRIES) throw problem;
+      await Bun.sleep((problem.after ?? 2) * 1000);
+    }
+  }
+}
+
+async function askName(console: Console, say: (text: string) => void): Promise<string> {
+  for (;;) {
+    const typed = (await ask(console, "Name: ")).trim();
+    const name = foldName(typed);
+    if (name !== undefined) return name;
+    if (typed !== "") say(badName(typed));
+  }
+}
+
+/** A password nobody can have is not worth a try. */
+async function askPassword(question: string, mayBeEmpty: boolean, console: Console, say: (text: string) => void) {
+  for (;;) {
+    const password = await ask(console, question, true);
+    const { length } = [...password.normalize("NFC")];
+    const { min, max } = LIMITS.password;
+    if ((length >= min && length <= max) || (mayBeEmpty && length === 0)) return password;
+    if (length > max) say(`That password has ${length} characters; ${max} are the most.`);
+    else say(`That password has ${length} characters; ${min} are needed.`);
+  }
+}
+
+async function ask(console: Console, question: string, hidden = false): Promise<string> {
+  const answer = await console.ask(question, hidden);
+  if (answer === undefined) throw new Refused({ code: "nobody", text: "Nobody answered, so nobody is signed in." });
+  return answer;
+}
+
+/** Shows a word in the footer when something takes long enough to be noticed. */
+async function patiently<T>(word: string, console: Console, work: Promise<T>): Promise<T> {
+  const timer = setTimeout(() => (console.plain ? console.print(`* ${word}`) : console.footer("", [word])), SLOW);
+  try {
+    return await work;
+  } finally {
+    clearTimeout(timer);
+    console.footer("", []);
+  }
+}
+
+/** Why a name cannot be, and one near it that can. */
+function badName(name: string): string {
+  const near = name
+    .normalize("NFD")
+    .toLowerCase()
+    .replace(/\s+/g, "-")
+    .replace(/[^a-z0-9._-]/g, "")
+    .replace(/^[._-]+/, "")
+    .slice(0, LIMITS.name);
+  return foldName(near) === undefined ? ERRORS.bad_name : ERRORS.bad_name.replace("zoe-k", near);
+}

@@ -1,0 +1,13 @@
+// assets.ts: the page's files as text, read when http.ts is loaded or compiled: a macro (https://bun.com/docs/bundler/macros),
+// so that a program made by `bun build --compile` carries the page in itself.
+
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+/** Every file the browser gets, by its path in the repository: `protocol.ts`, all of `shared/` and all of `web/`. */
+export function readAssets(): Record<string, string> {
+  const repository = join(import.meta.dir, "..");
+  const filesOf = (folder: string) => readdirSync(join(repository, folder)).map((name) => `${folder}/${name}`);
+  const paths = ["protocol.ts", ...filesOf("shared"), ...filesOf("web")];
+  return Object.fromEntries(paths.map((path) => [path, readFileSync(join(repository, path), "utf8")]));
+}

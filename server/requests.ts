@@ -1,0 +1,193 @@
+// requests.ts: what each verb does, and who may use it: the rule table and one handler a verb. A refusal is a returned
+// value; the session answers it. Knows no socket, no line and no dialect but this: a text session's reader is a person.
+// Called by session.ts, which has checked the rule and waits for what a handler returns before it goes on.
+
+import type { Log } from "./log.ts";
+import type { Ask, Ok, Refusal, Request, Verb } from "../protocol.ts";
+import { answeredIn, inboxOf, isRefusal, LIMITS, LOBBY, sanitizeMessage, truncateMessage } from "../protocol.ts";
+import type { Member } from "./delivery.ts";
+import type { Batch } from "./pipeline.ts";
+import type { Rooms } from "./rooms.ts";
+import { EVERYBODY } from "./rooms.ts";
+import type { Proof, Users } from "./signin.ts";
+import { authenticateUser, registerUser } from "./signin.ts";
+
+/** What all sessions of a server share. */
+export interface Services {
+  users: Users;
+  rooms: Rooms;
+  log: Log;
+  elapsed: () => number; // ms; how long things last is measured by it, for it never jumps
+  rate: number; // `say`s a second and connection, 0 for no limit
+}
+
+/** Where a request comes from. */
+export interface Origin {
+  readonly address: string; // for the log
+  readonly network: string; // whose failed sign-ins are counted together
+}
+
+/** Whose request it is: the session, as far as handlers use it. */
+export interface Caller extends Member, Origin {
+  readonly services: Services;
+  user: string; // "" before sign-in
+  room: string; // where a typed line goes (text sessions)
+  /** The batch of its last `say`, and the conversation that answers it. */
+  saying: { batch: Batch; answeredIn: string } | undefined;
+  /** Answers at once where more is to follow the answer. */
+  ok(fields: Omit<Ok, "type" | "id">, asked: Request): void;
+}
+
+/** What a handler answers: a refusal, the fields of an `ok`, or nothing when the answer comes another way. */
+export type Answer = Refusal | Omit<Ok, "type" | "id"> | void;
+export type Rule<V extends Verb> = {
+  needs: "account" | "no account" | "nothing";
+  run: (caller: Caller, ask: Ask<V>) => Answer | Promise<Answer>;
+};
+
+/** Every verb, who may use it, and what it does. */
+export const RULES: { [V in Verb]: Rule<V> } = {
+  register: { needs: "no account", run: onRegister },
+  login: { needs: "no account", run: onLogin },
+  join: { needs: "account", run: onJoin },
+  leave: { needs: "account", run: onLeave },
+  say: { needs: "account", run: onSay },
+  who: { needs: "account", run: onWho },
+  rooms: { needs: "account", run: onRooms },
+  history: { needs: "account", run: onHistory },
+  seen: { needs: "account", run: onSeen },
+  ping: { needs: "nothing", run: () => ({}) },
+  exit: { needs: "nothing", run: onExit },
+};
+
+async function onRegister(caller: Caller, ask: Ask<"register">): Promise<Answer> {
+  const result = await register(caller.services, ask.user, ask.password, caller);
+  return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, 0);
+}
+
+async function onLogin(caller: Caller, ask: Ask<"login">): Promise<Answer> {
+  const { user, password, token, since } = ask;
+  if ((password === undefined) === (token === undefined))
+    return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
+  const result = await login(caller.services, user, token === undefined ? { password: password! } : { token }, caller);
+  return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, since);
+}
+
+/** Creates an account and logs it; refuses as `registerUser` does. */
+export async function register(services: Services, user: string, password: string, from: Origin) {
+  const result = await registerUser(services.users, user, password);
+  if (!isRefusal(result)) services.log.info(`${result.user} registered from ${from.address}`);
+  return result;
+}
+
+/** Checks who somebody is and logs it; refuses as `authenticateUser` does. */
+export async function login(services: Services, user: string, proof: Proof, from: Origin) {
+  const result = await authenticateUser(services.users, user, proof, from.network);
+  if (isRefusal(result)) services.log.warning(`Sign-in from ${from.address} refused (${result.code})`);
+  else services.log.info(`${result.user} signed in from ${from.address}`);
+  return result;
+}
+
+/** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */
+async function enterChat(caller: Caller, ask: Request, user: string, token: string, since?: number): Promise<Answer> {
+  const { rooms } = caller.services;
+  const confirmed = await rooms.history.confirmed(user);
+  caller.user = user;
+  await rooms.enter(
+    caller,
+    EVERYBODY,
+    undefined,
+    () => 0,
+    () => {},
+  );
+  await rooms.enter(
+    caller,
+    inboxOf(user),
+    since,
+    () => confirmed,
+    ({ head, reset }) => caller.ok({ user, token, seq: head, ...(reset && { reset }) }, ask),
+  );
+  if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
+}
+
+async function onJoin(caller: Caller, ask: Ask<"join">): Promise<Answer> {
+  const { rooms } = caller.services;
+  const { to, since } = ask;
+  if (!rooms.has(caller, to) && caller.in.size >= LIMITS.rooms + 2) return { code: "too_many" }; // + everybody, inbox
+  if (to !== LOBBY && rooms.isFull(to))
+    return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
+  caller.room = to;
+  // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
+  const start = (head: number) => (caller.text ? head : head - LIMITS.backlog);
+  await rooms.enter(caller, to, since, start, ({ head, users, reset }) =>
+    caller.ok({ to, users, seq: head, ...(reset && { reset }) }, ask),
+  );
+}
+
+function onLeave(caller: Caller, { to }: Ask<"leave">): Answer {
+  const { rooms } = caller.services;
+  if (!rooms.has(caller, to)) return { code: "not_in_room" };
+  rooms.leave(caller, to);
+  if (to === caller.room) caller.room = LOBBY;
+  return {};
+}
+
+function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answer {
+  const { rooms } = caller.services;
+  const clean = sanitizeMessage(said);
+  const refusal = whyNotSay(caller, to, clean);
+  if (refusal !== undefined) {
+    if (caller.stalled === asked) caller.stalled = undefined; // it is given up, so later ones need not wait for it
+    return refusal;
+  }
+  const { text, cut } = truncateMessage(clean);
+  const from = caller.user;
+  const batch = rooms.pipeline.post({
+    ...{ to, from, text, by: caller, asked },
+    ...(cut > 0 && { cut }),
+    ...(caller.text && { note: note(caller, to, cut) }),
+  });
+  caller.saying = { batch, answeredIn: answeredIn({ to, from }) };
+}
+
+function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefined {
+  const { rooms, users } = caller.services;
+  if (text.trim() === "") return { code: "empty_text" };
+  if (!to.startsWith("#")) return users.accounts.has(to) ? undefined : { code: "unknown_user" };
+  return rooms.has(caller, to) ? undefined : { code: "not_in_room" };
+}
+
+/** What a person who typed a message is told beside it. */
+function note({ services }: Caller, to: string, cut: number): string | undefined {
+  const notes = [];
+  if (cut > 0) notes.push(`Your message was too long: its last ${cut} characters were cut off.`);
+  if (!to.startsWith("#") && !services.rooms.online(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
+  return notes.length > 0 ? notes.join(" ") : undefined;
+}
+
+function onWho({ services }: Caller, { to }: Ask<"who">): Answer {
+  return { ...(to !== undefined && { to }), users: services.rooms.who(to) };
+}
+
+function onRooms({ services }: Caller): Answer {
+  return { rooms: services.rooms.list() };
+}
+
+async function onHistory(caller: Caller, { to, before, limit, match }: Ask<"history">): Promise<Answer> {
+  const { rooms } = caller.services;
+  if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
+  const name = to === "@" ? inboxOf(caller.user) : to;
+  return { to, messages: await rooms.history.newest(name, limit ?? LIMITS.backlog, before, match) };
+}
+
+async function onSeen({ services, user }: Caller, { seq }: Ask<"seen">): Promise<Answer> {
+  const batch = services.rooms.confirm(user, seq);
+  await batch.settled;
+  return batch.failed
+    ? { code: "unavailable", text: "The server cannot store that right now. Try again in a moment." }
+    : {};
+}
+
+function onExit(): Answer {
+  return {};
+}

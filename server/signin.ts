@@ -1,0 +1,140 @@
+// signin.ts: who may come in. Registration, and sign-in by password or by token. Never logs a secret and never says which
+// half of a sign-in was wrong.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import type { Refusal } from "../protocol.ts";
+import { foldName, LIMITS } from "../protocol.ts";
+import { Accounts } from "./accounts.ts";
+import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
+import { FailureLimiter } from "./rates.ts";
+import { readKey, Tokens } from "./tokens.ts";
+
+const MAX_KNOWN = 10_000; // accounts remembered to have signed in, with their network
+const BUSY_AFTER = 5; // s to wait when too many passwords are being checked
+
+export interface SignedIn {
+  user: string;
+  token: string;
+}
+/** What proves an account: its password, or a token given at an earlier sign-in. */
+export type Proof = { password: string } | { token: string };
+
+export interface Users {
+  accounts: Accounts;
+  gate: Gate;
+  tokens: Tokens;
+  decoy: string; // a hash for names that are unknown, so that they take the same work as known ones
+  failures: FailureLimiter; // by network, and by network and account
+  known: Set<string>; // network and account of those who have signed in
+  info: (event: string) => void;
+  warn: (event: string) => void;
+}
+
+const accountsFile = (folder: string) => join(folder, "users.json");
+const keyFile = (folder: string) => join(folder, "secret.key");
+
+/** Throws what `openUsers` would throw about a damaged file; makes none. */
+export function checkUsers(folder: string): void {
+  new Accounts(accountsFile(folder));
+  if (existsSync(keyFile(folder))) readKey(keyFile(folder));
+}
+
+/** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent). `now` in ms
+ *  since 1970. Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
+export function openUsers(
+  folder: string,
+  options: { now?: () => number; info?: (event: string) => void; warn?: (event: string) => void } = {},
+): Users {
+  const { now = Date.now, info = () => {}, warn = () => {} } = options;
+  return {
+    accounts: new Accounts(accountsFile(folder)),
+    gate: new Gate(),
+    tokens: new Tokens(keyFile(folder), now),
+    decoy: decoyHash(),
+    failures: new FailureLimiter(now),
+    known: new Set(),
+    info,
+    warn,
+  };
+}
+
+/** Picks up what `bun users.ts` or a person's editor changed, at the cost of a look at the file's time; a damaged edit is
+ *  reported once and changes nothing. */
+export function refreshUsers({ accounts, info, warn }: Users): void {
+  try {
+    if (accounts.refresh()) info("users.json was changed and read again");
+  } catch (problem) {
+    warn(`${(problem as Error).message} Going on with the accounts as they were.`);
+  }
+}
+
+/** Creates an account and signs it in; resolves when it is safe on disk.
+ *  Refuses with `bad_name`, `bad_password`, `name_taken`, `busy`, or `unavailable` when it cannot be written. */
+export async function registerUser(users: Users, name: string, password: string): Promise<SignedIn | Refusal> {
+  const user = foldName(name);
+  if (user === undefined) return { code: "bad_name" };
+  const secret = normalizePassword(password);
+  if (secret === undefined) return { code: "bad_password" };
+  refreshUsers(users);
+  if (users.accounts.has(user)) return nameTaken(users, user);
+  // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
+  const hash = await users.gate.run(async () =>
+    users.accounts.has(user) ? nameTaken(users, user) : hashPassword(secret),
+  );
+  if (hash === undefined) return { code: "busy", after: BUSY_AFTER };
+  if (typeof hash !== "string") return hash;
+  try {
+    if (!(await users.accounts.add(user, { password: hash }))) return nameTaken(users, user);
+  } catch (problem) {
+    users.warn(`Cannot store the account ${user}: ${(problem as Error).message}`);
+    return { code: "unavailable", text: "The server cannot store accounts right now. Try again in a moment." };
+  }
+  return { user, token: users.tokens.issue(user, hash) };
+}
+
+/** That a name is taken, and names near it that are not. */
+function nameTaken({ accounts }: Users, user: string): Refusal {
+  const stem = user.slice(0, LIMITS.name - 1);
+  const free = Array.from("23456789", (digit) => stem + digit).filter((name) => !accounts.has(name));
+  if (free.length === 0) return { code: "name_taken" };
+  return {
+    code: "name_taken",
+    text: `${user} is taken. Free: ${free.slice(0, 2).join(", ")}. Or sign in if it is yours.`,
+  };
+}
+
+/** Signs an account in. `network` is whose failures are counted together.
+ *  Refuses with `bad_login` (unknown name or wrong proof: same answer, same work), `throttled` or `busy`. */
+export async function authenticateUser(
+  users: Users,
+  name: string,
+  proof: Proof,
+  network: string,
+): Promise<SignedIn | Refusal> {
+  refreshUsers(users); // for every name alike, so that the time tells nothing
+  const user = foldName(name);
+  const hash = user === undefined ? undefined : users.accounts.get(user)?.password;
+  if ("token" in proof) {
+    if (user === undefined || hash === undefined || !users.tokens.isValid(proof.token, user, hash))
+      return { code: "bad_login" };
+    return { user, token: users.tokens.issue(user, hash) };
+  }
+  const verdict = await users.gate.run(async (): Promise<SignedIn | Refusal> => {
+    const pair = `${network} ${user}`;
+    const { failures, known } = users;
+    const wait = Math.max(failures.secondsToWait(pair), known.has(pair) ? 0 : failures.secondsToWait(network));
+    if (wait > 0) return { code: "throttled", after: wait };
+    const secret = normalizePassword(proof.password);
+    const good = secret === undefined ? false : await verifyPassword(secret, hash ?? users.decoy);
+    if (typeof good === "string") users.warn(`Cannot check the password of ${user}: its hash in users.json is ${good}`);
+    if (good === true && user !== undefined && hash !== undefined) {
+      if (known.size < MAX_KNOWN) known.add(pair);
+      return { user, token: users.tokens.issue(user, hash) };
+    }
+    failures.count(pair);
+    failures.count(network);
+    return { code: "bad_login" };
+  });
+  return verdict ?? { code: "busy", after: BUSY_AFTER };
+}

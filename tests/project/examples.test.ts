@@ -1,0 +1,151 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import type { Message } from "../../protocol.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  REPOSITORY,
+  spawnServer,
+  startChat,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const python = Bun.which("python3");
+if (python === null) console.log("skipped: examples/client.py needs python3, which is not here");
+
+/** Reads what a program prints, line by line. */
+class Output {
+  readonly lines: string[] = [];
+  #wake: (() => void) | undefined;
+  #ended = false;
+  constructor(stream: ReadableStream<Uint8Array>) {
+    void this.#read(stream);
+  }
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    let rest = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+      rest = lines.pop()!;
+      this.lines.push(...lines);
+      this.#wake?.();
+    }
+    this.#ended = true;
+    this.#wake?.();
+  }
+  async until(wanted: (lines: string[]) => boolean): Promise<void> {
+    while (!wanted(this.lines)) {
+      if (this.#ended) throw new Error(`it ended; it had printed: ${JSON.stringify(this.lines)}`);
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+  }
+}
+
+function startPython(port: number, name = "alice", password = PASSWORD) {
+  return Bun.spawn([python!, join(REPOSITORY, "examples/client.py"), name, `localhost:${port}`], {
+    env: { ...process.env, BANTER_PASSWORD: password },
+    stdin: "pipe",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+}
+
+test("the Python client is shorter than 100 lines and imports the standard library alone", async () => {
+  const source = await Bun.file(join(REPOSITORY, "examples/client.py")).text();
+  expect(source.split("\n").length - 1).toBeLessThan(100);
+  expect(source.match(/^(import|from) .*/gm)).toHaveLength(1);
+});
+
+test.if(python !== null)(
+  "the Python client loses nothing and shows nothing twice while the server is killed in the middle",
+  async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    const first = await spawnServer(folder.path, ["--rate", "0"]);
+    await using alice = startPython(first.port);
+    const screen = new Output(alice.stdout);
+    const bob = await Wire.open(first.port);
+    await bob.login("bob");
+    await bob.join("#lobby");
+    alice.stdin.write("hello from Python\n/msg bob psst\n");
+    alice.stdin.flush();
+    expect(await bob.next<Message>((event) => event.type === "message" && event.to === "#lobby")).toMatchObject({
+      from: "alice",
+      text: "hello from Python",
+    });
+    for (let n = 1; n <= 100; n++) await bob.ask({ type: "say", to: "#lobby", text: `before ${n}` });
+    await bob.ask({ type: "say", to: "alice", text: "a private word" });
+    await screen.until((lines) => lines.includes("[pm] bob: a private word"));
+
+    for (let n = 1; n <= 40; n++) alice.stdin.write(`typed ${n}\n`); // some are on their way when the server dies
+    alice.stdin.flush();
+    await bob.next<Message>((event) => event.type === "message" && event.text === "typed 3");
+    await first.kill9();
+    await screen.until((lines) => lines.includes("* The connection was lost. Coming back."));
+    await using second = await spawnServer(folder.path, ["--rate", "0", "--port", String(first.port)]);
+    const again = await Wire.open(second.port);
+    await again.login("bob");
+    await again.join("#lobby");
+    await again.ask({ type: "say", to: "alice", text: "after the restart \u202eevil\u202c" });
+    await screen.until((lines) => lines.includes("[pm] bob: after the restart evil"));
+    alice.stdin.write("the last word\n!exit\n");
+    alice.stdin.end();
+    expect(await alice.exited).toBe(0);
+
+    const stored = (await again.ask({ type: "history", to: "#lobby", limit: 200 })).messages.map(
+      ({ from, text }: Message) => `${from}: ${text}`,
+    );
+    const typed = ["hello from Python", ...Array.from({ length: 40 }, (_, n) => `typed ${n + 1}`), "the last word"];
+    expect(stored.filter((line: string) => line.startsWith("alice"))).toEqual(typed.map((text) => `alice: ${text}`));
+    expect(screen.lines.filter((line) => /^(alice|bob): /.test(line))).toEqual(stored);
+    expect(screen.lines.filter((line) => line.startsWith("[pm]"))).toEqual([
+      "[pm] alice: psst",
+      "[pm] bob: a private word",
+      "[pm] bob: after the restart evil",
+    ]);
+  },
+);
+
+test.if(python !== null)("the Python client says so when nobody is let in", async () => {
+  await using chat = await startChat(["alice"]);
+  await using alice = startPython(chat.port, "alice", "not-the-one");
+  const screen = new Output(alice.stdout);
+  expect(await alice.exited).toBe(4);
+  expect(screen.lines).toEqual(["* No account matches that name and password. Check both and try again."]);
+});
+
+test("the bot rolls dice and reminds, in the room and in private, also after the server was restarted", async () => {
+  await using chat = await startChat(["alice", "dice"]);
+  const alice = await chat.signedIn("alice", "#lobby");
+  await using bot = Bun.spawn([process.execPath, join(REPOSITORY, "examples/bot.ts"), `localhost:${chat.port}`], {
+    env: { ...process.env, DICE_PASSWORD: PASSWORD },
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  await alice.next((event) => event.type === "joined" && event.to === "#lobby");
+  const answer = async (wire: Wire, to: string, text: string) => {
+    await wire.ask({ type: "say", to, text });
+    return wire.next<Message>((event) => event.type === "message" && event.from === "dice");
+  };
+  expect(await answer(alice, "#lobby", "!roll 1d1")).toMatchObject({ to: "#lobby", text: "alice rolls 1" });
+  expect((await answer(alice, "dice", "!roll 2d6")).text).toMatch(/^alice rolls [1-6] \+ [1-6] = \d\d?$/);
+  expect(await answer(alice, "#lobby", "!remind 0s tea is ready")).toMatchObject({ text: "alice: tea is ready" });
+  expect((await answer(alice, "dice", "!roll many")).text).toContain('Say "!roll 2d6"');
+  expect((await answer(alice, "dice", "!remind 99999h sleep")).text).toContain("a day at most");
+
+  await chat.restart();
+  const again = await chat.signedIn("alice", "#lobby");
+  if (!(await again.ask({ type: "who", to: "#lobby" })).users.includes("dice"))
+    await again.next((event) => event.type === "joined" && event.to === "#lobby");
+  expect(await answer(again, "#lobby", "!roll 3d1")).toMatchObject({ to: "#lobby", text: "alice rolls 1 + 1 + 1 = 3" });
+  const said = (await again.ask({ type: "history", to: "#lobby" })).messages.filter(
+    ({ from }: Message) => from === "dice",
+  );
+  expect(said).toHaveLength(3);
+  bot.kill();
+  await bot.exited;
+});

@@ -1,0 +1,340 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { COMMANDS } from "../../shared/commands.ts";
+import { ERRORS } from "../../protocol.ts";
+import { RULES } from "../../server/requests.ts";
+import { Copy } from "../kit/copy.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const readme = await Bun.file(join(REPOSITORY, "README.md")).text();
+
+/** The fenced block of this language that holds `mark`. */
+function block(language: string, mark: string): string {
+  const blocks = readme.split(/^```/m).filter((part, i) => i % 2 === 1 && part.startsWith(language + "\n"));
+  return blocks.find((text) => text.includes(mark))!.slice(language.length + 1);
+}
+
+test("the bot of the README echoes what it is told to, once, also after the server was restarted", async () => {
+  await using chat = await startChat(["alice", "echo"]);
+  using folder = temporaryFolder();
+  const source = block("ts", "receiveMessages").replaceAll('"./', JSON.stringify(REPOSITORY).slice(0, -1) + "/");
+  const file = join(folder.path, "echo.ts");
+  writeFileSync(file, source);
+  const alice = await chat.signedIn("alice", "#lobby");
+  await using bot = Bun.spawn([process.execPath, file], {
+    env: { ...process.env, ECHO_PASSWORD: PASSWORD, ECHO_PORT: String(chat.port) },
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  await alice.next((event) => event.type === "joined" && event.to === "#lobby");
+
+  await alice.ask({ type: "say", to: "#lobby", text: "!echo one" });
+  expect(await alice.next((event) => event.type === "message" && event.from === "echo")).toMatchObject({ text: "one" });
+  await chat.restart();
+  const again = await chat.signedIn("alice", "#lobby");
+  if (!(await again.ask({ type: "who", to: "#lobby" })).users.includes("echo"))
+    await again.next((event) => event.type === "joined" && event.to === "#lobby");
+  await again.ask({ type: "say", to: "echo", text: "!echo two" });
+  expect(await again.next((event) => event.type === "message" && event.from === "echo")).toMatchObject({
+    to: "alice",
+    text: "two",
+  });
+  await again.ask({ type: "say", to: "#lobby", text: "done" });
+  const said = (await again.ask({ type: "history", to: "#lobby" })).messages.map(({ text }: { text: string }) => text);
+  expect(said).toEqual(["!echo one", "one", "done"]);
+  bot.kill();
+  await bot.exited;
+});
+
+test.if(Bun.which("python3") !== null)(
+  "the ten lines of Python of the README register, join, speak and leave",
+  async () => {
+    await using chat = await startChat();
+    const source = block("python", "create_connection").replace("12345", String(chat.port));
+    const { code, stdout } = await run(["python3", "-c", source]);
+    expect(code).toBe(0);
+    const frames = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    expect(frames.map(({ type, id }) => `${type} ${id}`)).toEqual(["ok r1", "ok r2", "message r3", "ok r4"]);
+  },
+);
+
+test("the README names every verb, every command, every option and every file there is", async () => {
+  const { stdout } = await run([process.execPath, "server.ts", "--help"]);
+  const options = [...stdout.matchAll(/^ {2}(--[a-z-]+)/gm)].map(([, option]) => option!);
+  expect(options.length).toBeGreaterThan(4);
+  const commands = COMMANDS.flatMap(({ names, when }) =>
+    when === "signed out" ? [] : names.map((name) => `/${name}`),
+  );
+  const verbs = Object.keys(RULES).map((verb) => `\`${verb}\``);
+  const files = readdirSync(REPOSITORY)
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => `\`${name}\``);
+  expect([...verbs, ...commands, ...options, ...files].filter((name) => !readme.includes(name))).toEqual([]);
+});
+
+test("what the README says to read is in the file it names", async () => {
+  const named = Array.from(readme.matchAll(/((?:`[\w.#]+`(?: and )?)+)\s+in\s+`([\w/.-]+\.ts)`/g));
+  expect(named.length).toBeGreaterThan(5);
+  for (const [, words, file] of named) {
+    const source = await Bun.file(join(REPOSITORY, file!)).text();
+    const missing = words!.match(/[\w#]+(?=`)/g)!.filter((word) => !source.includes(`${word}(`));
+    expect([file, missing]).toEqual([file, []]);
+  }
+});
+
+// ---- every command of the documents -------------------------------------------------------------------------------
+
+/** The lines of a document's `sh` blocks, without the remarks at their ends. */
+async function commandsOf(document: string): Promise<string[]> {
+  const text = await Bun.file(join(REPOSITORY, document)).text();
+  const blocks = Array.from(text.matchAll(/^```sh\n([\s\S]*?)^```$/gm), ([, lines]) => lines!.split("\n"));
+  return blocks.flat().flatMap((line) => line.replace(/ +# .*$/, "").trim() || []);
+}
+
+interface Scene {
+  title: string;
+  runs: string[]; // the commands, as they are in the document
+  needs?: string[]; // programs
+  play: (copy: Copy, ...commands: string[]) => Promise<void>;
+  accounts?: string; // the folder in which Alice and Bob have theirs
+}
+const LESSON = "bun server.ts --data lesson --rate 0";
+
+const README: Scene[] = [
+  {
+    title: "the first command starts the chat and its page, and leaves its data in this folder",
+    runs: ["npx --yes bun@1.4.5 server.ts"],
+    async play(copy, command) {
+      const server = await copy.start(command!);
+      expect(await (await fetch(`http://localhost:${copy.webPort}/`)).text()).toContain("<title>");
+      expect((await (await Wire.open(copy.port)).ask({ type: "ping" })).type).toBe("ok");
+      await copy.stop(server);
+      expect(readdirSync(copy.path)).toContain("chat.db");
+      expect(existsSync(join(copy.path, "log", "app.log"))).toBeTrue();
+    },
+  },
+  {
+    title: "the second is what .ci/run runs, which is why it is not run here",
+    runs: ["npx --yes bun@1.4.5 test"],
+    async play(_, command) {
+      const wanted = /grep -om1 '([^']+)' README\.md/.exec(await Bun.file(join(REPOSITORY, ".ci/run")).text())![1]!;
+      expect(new RegExp(wanted).exec(readme)![0]).toBe(command!);
+    },
+  },
+  {
+    title: "a class is told how to join, and each class has its folder",
+    runs: ["bun server.ts --lan", "bun server.ts --lan --data class-7b"],
+    async play(copy, lan, classroom) {
+      await copy.stop(await copy.start(lan!));
+      expect(copy.output).toContain("Server listening 0.0.0.0:");
+      expect(existsSync(join(copy.path, "chat.db"))).toBeTrue();
+      const server = await copy.start(classroom!);
+      const joined = await (await fetch(`http://localhost:${copy.webPort}/join`)).text();
+      for (const [address] of copy.output.matchAll(/http:[^\s/]*\/\/\S+(?= )/g)) expect(joined).toContain(address);
+      await copy.stop(server);
+      expect(readdirSync(join(copy.path, "class-7b"))).toContain("chat.db");
+    },
+  },
+  {
+    title: "a script says a line in the lobby",
+    runs: ["date | bun client.ts --name alice --password-file secret.txt --send '#lobby'"],
+    accounts: "lesson",
+    async play(copy, command) {
+      await copy.start(LESSON);
+      const bob = await copy.wire();
+      await copy.run(command!);
+      expect(await bob.next("message")).toMatchObject({ from: "alice", text: expect.stringMatching(/\d\d:\d\d/) });
+    },
+  },
+  {
+    title: "the lessons begin with two accounts and a server that lets them in",
+    runs: [
+      "echo pass-word-9 > secret.txt",
+      "bun users.ts add alice --data lesson < secret.txt",
+      "bun users.ts add bob --data lesson < secret.txt",
+      LESSON,
+      "cat lesson/users.json",
+    ],
+    async play(copy, secret, alice, bob, start, hashes) {
+      for (const command of [secret, alice, bob]) await copy.run(command!);
+      await copy.start(start!);
+      await copy.wire("bob");
+      expect(Object.keys(JSON.parse(await copy.run(hashes!)))).toEqual(["alice", "bob"]);
+      expect(await copy.run(hashes!)).not.toContain(PASSWORD);
+    },
+  },
+  {
+    title: "lesson 1: a line in two pieces, and two lines in one, are answered once each",
+    runs: [
+      `(printf '{"type":"pi'; sleep 1; printf 'ng","id":"1"}\\n{"type":"exit","id":"2"}\\n') | nc localhost 12345`,
+    ],
+    needs: ["nc"],
+    async play(copy, command) {
+      await copy.start(LESSON);
+      const [greeting, ...frames] = (await copy.run(command!)).trimEnd().split("\n");
+      expect(greeting).toStartWith("* Welcome");
+      expect(frames).toEqual(['{"type":"ok","id":"1"}', '{"type":"ok","id":"2"}']);
+    },
+  },
+  {
+    title: "lesson 2: a name that does not exist and a wrong password are the same answer",
+    runs: ["printf 'login nobody some-word-1\\nlogin alice some-word-1\\nexit\\n' | nc localhost 12345"],
+    needs: ["nc"],
+    accounts: "lesson",
+    async play(copy, command) {
+      await copy.start(LESSON);
+      const refused = `* ${ERRORS.bad_login}`;
+      expect((await copy.run(command!)).trimEnd().split("\n").slice(1)).toEqual([refused, refused, "* Goodbye."]);
+    },
+  },
+  {
+    title: "lesson 3: every frame is shown, and one's own message comes back",
+    runs: ["bun client.ts --name alice --password-file secret.txt --wire"],
+    accounts: "lesson",
+    async play(copy, command) {
+      await copy.start(LESSON);
+      const shown = await copy.run(command!, "hello\n/exit\n");
+      expect(shown).toMatch(/^-> .*"type":"say".*"text":"hello"/m);
+      expect(shown).toMatch(/^<- .*"type":"message".*"from":"alice".*"text":"hello"/m);
+      expect(shown).not.toContain(PASSWORD);
+    },
+  },
+  {
+    title: "lesson 4: a reader that reads nothing is cut off, and the writer does not wait for it",
+    runs: [
+      "(echo 'login bob pass-word-9'; sleep 600) | nc localhost 12345 | sleep 600",
+      `yes "$(printf '%03900d' 7)" | head -n 3000 | bun client.ts --name alice --password-file secret.txt --send '#lobby'`,
+      "curl -s http://localhost:12346/metrics",
+    ],
+    needs: ["nc", "curl"],
+    accounts: "lesson",
+    async play(copy, bob, alice, metrics) {
+      await copy.start(LESSON);
+      const carol = await Wire.open(copy.port);
+      await carol.login("alice");
+      copy.spawn(bob!);
+      await carol.next((event) => event.type === "joined" && event.users.includes("bob"));
+      await copy.run(alice!);
+      await carol.next((event) => event.type === "left" && event.users.includes("bob"));
+      const figures = await copy.run(metrics!);
+      expect(figures).toContain("\nbanter_slow_readers_total 1\n");
+      expect(figures).toContain("\nbanter_messages_total 3000\n");
+      expect(readFileSync(join(copy.path, "lesson", "log", "app.log"), "utf8")).toMatch(/bob .*\(did not keep up\)/);
+    },
+  },
+  {
+    title: "lesson 5: through the death of the server every number arrives once, in order",
+    runs: [
+      "bun server.ts --data lesson",
+      "seq 300 | bun client.ts --name alice --password-file secret.txt --send '#lobby'",
+      "printf 'login bob pass-word-9\\n/history 20\\n!exit\\n' | nc localhost 12345",
+    ],
+    needs: ["nc"],
+    accounts: "lesson",
+    async play(copy, start, numbers, look) {
+      const fast = { BANTER_RATE: "75" }; // 300 at once, then a server that waits: it dies in the middle of the rest
+      const server = await copy.start(start!, fast);
+      const bob = await copy.wire();
+      const sending = copy.run(numbers!.replace("300", "400"), "", "* The connection was lost. Trying again.\n");
+      await bob.next((event) => event.type === "message" && event.text === "310");
+      server.kill("SIGQUIT"); // Ctrl+\
+      expect(await server.exited).not.toBe(0);
+      await copy.start(start!, fast);
+      await sending;
+      const again = await Wire.open(copy.port);
+      await again.login("bob");
+      const { backlog } = await again.join("#lobby", 0);
+      expect(backlog.map(({ text }) => Number(text))).toEqual(Array.from({ length: 400 }, (_, i) => i + 1));
+      const lines = (await copy.run(look!)).split("\n").filter((line) => /alice: \d+$/.test(line));
+      expect(lines.map((line) => Number(line.split(" ").at(-1)))).toEqual(
+        Array.from({ length: 20 }, (_, i) => 381 + i),
+      );
+    },
+  },
+];
+
+const OPERATING: Scene[] = [
+  {
+    title: "a server is watched, backed up while it runs and while it does not, and restored",
+    runs: [
+      "bun server.ts --data data",
+      "curl -s http://localhost:12346/healthz",
+      "curl -s http://localhost:12346/metrics",
+      "tail -n 20 data/log/app.log",
+      "touch data/backup-now",
+      "bun backup.ts --data data",
+      "mv data data.old && mkdir -m 700 data && cp -p data.old/backup/TIME/* data/",
+    ],
+    needs: ["curl"],
+    accounts: "data",
+    async play(copy, start, health, metrics, tail, touch, backup, restore) {
+      const server = await copy.start(start!);
+      const alice = await copy.wire("alice");
+      await alice.ask({ type: "say", to: "#lobby", text: "before the backup" });
+      expect(await copy.run(health!)).toBe("ok\n");
+      const told = new Set(Array.from((await copy.run(metrics!)).matchAll(/^banter_\w+/gm), ([name]) => name));
+      const explained = await Bun.file(join(REPOSITORY, "docs/OPERATING.md")).text();
+      expect([...told].filter((name) => !explained.includes(name))).toEqual([]);
+      expect(await copy.run(tail!)).toContain("INFO - alice signed in from");
+      await copy.run(touch!);
+      const path = (await copy.run(backup!)).trim(); // the server does both, or one for the two who ask
+      await alice.ask({ type: "say", to: "#lobby", text: "after the backup" });
+      await copy.stop(server);
+      expect((await copy.run(backup!)).trim()).not.toBe(path);
+
+      await copy.run(restore!.replace("TIME", path.split("/").at(-1)!));
+      await copy.start(start!);
+      const again = await Wire.open(copy.port);
+      await again.login("alice");
+      const { backlog } = await again.join("#lobby", 0);
+      expect(backlog.map(({ text }) => text)).toEqual(["before the backup"]);
+    },
+  },
+  {
+    title: "with TLS the fingerprint is printed, and the same certificate can be named",
+    runs: ["bun server.ts --data data --tls", "bun server.ts --data data --tls-cert cert.pem --tls-key key.pem"],
+    needs: ["openssl"],
+    async play(copy, own, named) {
+      await copy.stop(await copy.start(own!));
+      const fingerprint = /Fingerprint .*: (\S+)/.exec(copy.output)![1]!;
+      for (const name of ["cert.pem", "key.pem"]) cpSync(join(copy.path, "data", `tls-${name}`), join(copy.path, name));
+      await copy.stop(await copy.start(named!));
+      expect(copy.output).toContain(fingerprint);
+    },
+  },
+  {
+    title: "server and client become programs that need nothing",
+    runs: ["bun build --compile server.ts --outfile banter-server", "bun build --compile client.ts --outfile banter"],
+    async play(copy, server, client) {
+      for (const command of [server, client]) expect(await copy.spawn(command!).exited).toBe(0);
+      expect(await copy.run("./banter-server --help")).toStartWith("Usage: bun server.ts");
+      expect(await copy.run("./banter --help")).toStartWith("Usage: bun client.ts");
+    },
+  },
+];
+
+describe.each([
+  ["README.md", README],
+  ["docs/OPERATING.md", OPERATING],
+])("the commands of %s", (document, scenes) => {
+  test("are each known to a scene, and no scene has one that is not there", async () => {
+    const commands = await commandsOf(document);
+    expect(commands.length).toBeGreaterThan(5);
+    expect([...new Set(commands)].sort()).toEqual(scenes.flatMap(({ runs }) => runs).sort());
+  });
+
+  for (const { title, runs, needs = [], accounts, play } of scenes) {
+    const missing = needs.filter((program) => Bun.which(program) === null);
+    if (missing.length > 0) console.log(`skipped: ${missing.join(", ")}, for "${title}", is not here`);
+    test.if(missing.length === 0)(title, async () => {
+      await using copy = new Copy(accounts);
+      await play(copy, ...runs);
+    });
+  }
+});

@@ -1,0 +1,213 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Accounts } from "../../server/accounts.ts";
+import { PASSWORD, PATIENCE, run, startChat, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+/** Runs `bun users.ts` on a data folder. */
+const users = (data: string, args: string, input = "") =>
+  run([process.execPath, "users.ts", ...args.split(" "), "--data", data], input);
+const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
+const login = (user: string, password: string) => ({ type: "login", user, password });
+
+const account = (password: string) => ({ password });
+const crowd = (count: number) => Array.from({ length: count }, (_, i) => `user${i}`);
+
+/** A file with so many accounts, opened. */
+function opened(folder: string, names: readonly string[]): Accounts {
+  const file = join(folder, "users.json");
+  writeFileSync(file, JSON.stringify(Object.fromEntries(names.map((name) => [name, account(`hash of ${name}`)]))));
+  return new Accounts(file);
+}
+/** The lines of the file, as a person's editor shows them. */
+const lines = ({ file }: Accounts): string[] => readFileSync(file, "utf8").split("\n");
+const line = (name: string, password: string): string => `  "${name}": {"password":"${password}"}`;
+
+describe("bun users.ts beside a running server", () => {
+  test("adds, lists, changes a password, which ends its tokens, and removes; each takes effect at once", async () => {
+    await using chat = await startChat(["alice"]);
+    expect(await users(chat.data, "add Zoe", "first-password\n")).toMatchObject({ code: 0, stderr: "" });
+    expect((await users(chat.data, "list")).stdout).toBe("alice\nzoe\n");
+    const zoe = await chat.wire();
+    const { token } = await zoe.ask(login("zoe", "first-password"));
+    expect((await (await chat.wire()).ask({ type: "login", user: "zoe", token })).type).toBe("ok");
+
+    expect((await users(chat.data, "passwd zoe", "second-password")).code).toBe(0);
+    const later = await chat.wire();
+    expect((await later.ask({ type: "login", user: "zoe", token })).code).toBe("bad_login");
+    expect((await later.ask(login("zoe", "first-password"))).code).toBe("bad_login");
+    expect((await later.ask(login("zoe", "second-password"))).type).toBe("ok");
+
+    expect((await users(chat.data, "remove zoe")).stdout).toBe("zoe is removed. What zoe said stays.\n");
+    expect((await (await chat.wire()).ask(login("zoe", "second-password"))).code).toBe("bad_login");
+    expect((await (await chat.wire()).ask({ type: "register", user: "zoe", password: "third-password" })).type).toBe(
+      "ok",
+    );
+    expect((await users(chat.data, "remove zoe")).code).toBe(0);
+    expect((await users(chat.data, "list")).stdout).toBe("alice\n");
+    expect(readFileSync(join(chat.data, "users.json"), "utf8")).not.toContain("password-");
+  });
+
+  test("adds before the server has ever run, and what it refuses makes no folder", async () => {
+    using folder = temporaryFolder();
+    const data = join(folder.path, "lesson");
+    expect((await users(data, "add alice", "short")).code).toBe(1);
+    expect(existsSync(data)).toBeFalse();
+    expect(await users(data, "add alice", PASSWORD)).toEqual({ code: 0, stdout: "alice can sign in.\n", stderr: "" });
+    expect((await users(data, "list")).stdout).toBe("alice\n");
+  });
+
+  test("and registrations at the same time lose nobody", async () => {
+    await using chat = await startChat(["alice"]);
+    const wires = await Promise.all(Array.from({ length: 8 }, () => chat.wire()));
+    const added = Array.from({ length: 4 }, (_, n) => users(chat.data, `add added-${n}`, "their-password"));
+    const registered = wires.map((wire, n) => wire.ask({ type: "register", user: `came-${n}`, password: PASSWORD }));
+    expect((await Promise.all(added)).map(({ code }) => code)).toEqual([0, 0, 0, 0]);
+    expect(new Set((await Promise.all(registered)).map(({ type }) => type))).toEqual(new Set(["ok"]));
+    const names = Object.keys(JSON.parse(readFileSync(join(chat.data, "users.json"), "utf8"))).sort();
+    const expected = [...Array(4).keys()].map((n) => `added-${n}`).concat([...Array(8).keys()].map((n) => `came-${n}`));
+    expect(names).toEqual([...expected, "alice"].sort());
+    expect(statSync(join(chat.data, "users.json")).mode & 0o777).toBe(0o600);
+    expect(existsSync(join(chat.data, "users.json.lock"))).toBe(false);
+  });
+
+  test.each([
+    ["add alice", "some-password", 1, "alice is taken.\n"],
+    ["passwd bob", "some-password", 1, "There is no account called bob.\n"],
+    ["remove bob", "", 1, "There is no account called bob.\n"],
+    ["add __proto__", "some-password", 1, "Names are 2 to 32 letters"],
+    ["add bob", "short", 1, "A password needs 8 to 256 characters. Choose another.\n"],
+    ["add bob", "", 1, "A password needs 8 to 256 characters. Choose another.\n"],
+    ["add", "", 2, "Usage: bun users.ts"],
+    ["list alice", "", 2, "Usage: bun users.ts"],
+    ["drop alice", "", 2, "Usage: bun users.ts"],
+    ["list --force", "", 2, "Unknown option '--force'"],
+  ])("%s is refused with one sentence and changes nothing", async (args, input, code, sentence) => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const before = readFileSync(join(folder.path, "users.json"));
+    const refused = await users(folder.path, args, input);
+    expect(refused).toMatchObject({ code, stdout: "" });
+    expect(refused.stderr).toStartWith(sentence);
+    expect(readFileSync(join(folder.path, "users.json")).equals(before)).toBe(true);
+  });
+
+  test("a damaged file is named and left alone", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "users.json");
+    writeFileSync(file, '{"alice":');
+    for (const args of ["list", "add bob", "remove alice"]) {
+      const refused = await users(folder.path, args, "some-password");
+      expect([refused.code, refused.stderr]).toEqual([4, expect.stringContaining(`${file} is damaged (`)]);
+    }
+    expect(readFileSync(file, "utf8")).toBe('{"alice":');
+  });
+});
+
+describe("users.json edited by hand while the server runs", () => {
+  test("is picked up, also when the editor replaces the file", async () => {
+    await using chat = await startChat(["alice"]);
+    const file = join(chat.data, "users.json");
+    const text = readFileSync(file, "utf8");
+    writeFileSync(`${file}.swp`, text.replace("alice", "eve"));
+    renameSync(`${file}.swp`, file);
+    chat.server.sweep();
+    const wire = await chat.wire();
+    expect((await wire.ask(login("alice", PASSWORD))).code).toBe("bad_login");
+    expect((await wire.ask(login("eve", PASSWORD))).type).toBe("ok");
+    chat.server.sweep();
+    expect(logOf(chat.data).match(/users.json was changed and read again/g)).toHaveLength(1);
+  });
+
+  test("a damaged edit is reported once and ignored, nothing is written over it, and its repair is picked up", async () => {
+    await using chat = await startChat(["alice"]);
+    const file = join(chat.data, "users.json");
+    const good = readFileSync(file, "utf8");
+    const damaged = good.slice(0, -1) + ', "bob": {"password": 7}}';
+    writeFileSync(file, damaged);
+    for (let times = 0; times < 3; times++) chat.server.sweep();
+    expect(logOf(chat.data).match(/WARNING - .*users.json is damaged .*Going on with the accounts/g)).toHaveLength(1);
+
+    const alice = await chat.signedIn("alice");
+    const carol = await chat.wire();
+    const refused = await carol.ask({ type: "register", user: "carol", password: PASSWORD });
+    expect(refused.code).toBe("unavailable");
+    expect(readFileSync(file, "utf8")).toBe(damaged);
+    expect((await alice.ask({ type: "ping" })).type).toBe("ok");
+
+    writeFileSync(file, good.replace("alice", "dave"));
+    chat.server.sweep();
+    expect((await carol.ask({ type: "register", user: "carol", password: PASSWORD })).type).toBe("ok");
+    expect(Object.keys(JSON.parse(readFileSync(file, "utf8")))).toEqual(["dave", "carol"]);
+  });
+
+  test("a lock left behind by a program that was killed does not keep anybody out", async () => {
+    await using chat = await startChat();
+    const lock = join(chat.data, "users.json.lock");
+    writeFileSync(lock, "");
+    utimesSync(lock, new Date(0), new Date(0));
+    const wire = await chat.wire();
+    expect((await wire.ask({ type: "register", user: "alice", password: PASSWORD })).type).toBe("ok");
+    expect(existsSync(lock)).toBe(false);
+  });
+});
+
+describe("the file after a change", () => {
+  test.each([1, 999, 1_000, 2_500])(
+    "of %i accounts one is replaced in its place, one goes, one comes last, and all others keep their lines",
+    async (count) => {
+      using folder = temporaryFolder();
+      const names = [...crowd(count), "bob", "carol"];
+      const accounts = opened(folder.path, names);
+      const applied = await Promise.all([
+        accounts.add("alice", account("new")),
+        accounts.add("alice", account("too late")),
+        accounts.replace("bob", account("changed")),
+        accounts.replace("nobody", account("x")),
+        accounts.remove("carol"),
+        accounts.remove("carol"),
+      ]);
+      expect(applied).toEqual([true, false, true, false, true, false]);
+      const kept = crowd(count).map((name) => line(name, `hash of ${name}`) + ",");
+      expect(lines(accounts)).toEqual(["{", ...kept, line("bob", "changed") + ",", line("alice", "new"), "}", ""]);
+      expect(accounts.names()).toEqual([...crowd(count), "bob", "alice"]);
+      expect(new Accounts(accounts.file).names()).toEqual(accounts.names());
+
+      await accounts.add("dave", account("later"));
+      await accounts.add("erin", account("last"));
+      const now = [...kept, line("bob", "changed") + ",", line("alice", "new") + ",", line("dave", "later") + ","];
+      expect(lines(accounts)).toEqual(["{", ...now, line("erin", "last"), "}", ""]);
+
+      const edited = readFileSync(accounts.file, "utf8").replace('"changed"', '"by hand"');
+      writeFileSync(accounts.file, edited);
+      await accounts.add("frank", account("x"));
+      expect(readFileSync(accounts.file, "utf8")).toBe(edited.replace("\n}\n", `,\n${line("frank", "x")}\n}\n`));
+    },
+  );
+
+  test("who leaves and comes back in one breath is there once, and the last to leave leaves a file without accounts", async () => {
+    using folder = temporaryFolder();
+    const accounts = opened(folder.path, ["alice"]);
+    const again = [accounts.remove("alice"), accounts.add("alice", account("second")), accounts.has("alice")];
+    expect(await Promise.all(again)).toEqual([true, true, true]);
+    expect(lines(accounts)).toEqual(["{", line("alice", "second"), "}", ""]);
+    expect(await accounts.remove("alice")).toBeTrue();
+    expect(readFileSync(accounts.file, "utf8")).toBe("{}\n");
+    expect(accounts.has("alice")).toBeFalse();
+  });
+
+  test("an account exists for nobody before it is on disk", async () => {
+    using folder = temporaryFolder();
+    const accounts = opened(folder.path, crowd(5_000));
+    let done = false;
+    const added = accounts.add("alice", account("new")).finally(() => (done = true));
+    while (!done) {
+      const known = accounts.has("alice");
+      expect(known && !readFileSync(accounts.file, "utf8").includes('"alice"')).toBeFalse();
+      await new Promise((resume) => setImmediate(resume));
+    }
+    expect(await added).toBeTrue();
+  });
+});

@@ -1,0 +1,161 @@
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { Door } from "../../server/door.ts";
+import { openHistory } from "../../server/history.ts";
+import { openLog } from "../../server/log.ts";
+import { Rooms } from "../../server/rooms.ts";
+import { listen } from "../../server/tcp.ts";
+import { openUsers } from "../../server/signin.ts";
+import { PATIENCE, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const MEGABYTE = 1024 * 1024;
+
+describe("connections without a name", () => {
+  test("are 256 at most; the one that has been silent longest makes room, and who is signed in notices nothing", async () => {
+    let now = Date.now();
+    await using chat = await startChat(["alice", "bob"], { elapsed: () => now });
+    const alice = await chat.signedIn("alice", "#lab");
+    const strangers: Wire[] = [];
+    for (let n = 0; n < 256; n++) strangers.push(await Wire.open(chat.port));
+    await strangers[255]!.ask({ type: "ping" }); // all of them are in
+
+    const late = await Wire.open(chat.port);
+    expect(await late.line()).toBe("* The server has no room for another connection. Try again later.");
+    await late.ended;
+
+    now += 2_000;
+    await strangers[0]!.ask({ type: "ping" }); // the oldest has just said something, so the next one goes
+    const bob = await chat.signedIn("bob", "#lab");
+    expect(await strangers[1]!.line((line) => line.includes("no room"))).toBeString();
+    await strangers[1]!.ended;
+    expect((await strangers[0]!.ask({ type: "ping" })).type).toBe("ok");
+    expect((await bob.ask({ type: "say", to: "#lab", text: "I am in" })).seq).toBe(1);
+    expect(await alice.next("message")).toMatchObject({ from: "bob" });
+    for (const wire of strangers) wire.reset();
+  });
+});
+
+describe("rooms", () => {
+  test("are 10,000 at most: one more is refused, those there are stay open to everybody, and room is made by leaving", async () => {
+    await using chat = await startChat(["alice", "bob"], { logLevel: "error" });
+    const wires: Wire[] = [];
+    for (let n = 0; n < 100; n++) {
+      const wire = await chat.signedIn("alice");
+      for (let room = 0; room < 100; room++) wire.send({ type: "join", to: `#r-${n}-${room}` });
+      wires.push(wire);
+    }
+    for (const wire of wires) await wire.quiet();
+    const bob = await chat.signedIn("bob");
+    expect(await bob.ask({ type: "join", to: "#one-more" })).toMatchObject({ type: "error", code: "too_many" });
+    expect(await bob.ask({ type: "join", to: "#r-7-42" })).toMatchObject({ type: "ok", users: ["alice", "bob"] });
+    expect((await bob.ask({ type: "join", to: "#lobby" })).type).toBe("ok");
+    expect((await bob.ask({ type: "rooms" })).rooms).toHaveLength(10_001);
+
+    await wires[3]!.ask({ type: "leave", to: "#r-3-3" });
+    await wires[3]!.ask({ type: "leave", to: "#r-3-4" });
+    await wires[3]!.quiet();
+    expect((await bob.ask({ type: "join", to: "#one-more" })).type).toBe("ok");
+  });
+});
+
+describe("costly requests", () => {
+  test("are delayed for who asks too many, lose nothing, keep their order, and delay nobody else", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const alice = await chat.signedIn("alice", "#lab");
+    const bob = await chat.signedIn("bob", "#lab");
+    await bob.ask({ type: "say", to: "#lab", text: "needle" });
+    await alice.quiet();
+    const ids = Array.from({ length: 53 }, (_, n) => `h-${n}`); // 50 searches are free, the others take 200 ms each
+    for (const id of ids) alice.send({ type: "history", to: "#lab", match: "needle", id });
+    const answered: string[] = [];
+    const reading = (async () => {
+      while (answered.length < ids.length) answered.push((await alice.next<any>("ok")).id);
+    })();
+    const start = performance.now();
+    let bobs = 0;
+    while (answered.length < ids.length) {
+      await bob.ask({ type: "history", to: "#lab" });
+      if (++bobs === 20) break; // all of these while Alice waits
+    }
+    expect([bobs, answered.length < ids.length]).toEqual([20, true]);
+    await reading;
+    expect(answered).toEqual(ids);
+    expect(performance.now() - start).toBeGreaterThan(400);
+  });
+});
+
+describe("bytes that wait for slow readers", () => {
+  test("past the limit for all together those with most are cut off, and the others miss nothing", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob", "carol", "dave"]);
+    const history = openHistory(join(folder.path, "chat.db"));
+    const log = openLog({ file: join(folder.path, "app.log") });
+    const users = openUsers(folder.path);
+    const rooms = new Rooms(history, (event, problem) => log.error(event, problem));
+    const door = new Door({ users, rooms, log, elapsed: Date.now, rate: 0 }, 1_000, 3 * MEGABYTE);
+    const listener = listen("127.0.0.1", 0, door);
+    const wire = async (user: string, room: string) => {
+      const opened = await Wire.open(listener.port);
+      await opened.login(user);
+      await opened.join(room);
+      return opened;
+    };
+    const alice = await wire("alice", "#lab");
+    await alice.join("#side");
+    const slow = [await wire("bob", "#lab"), await wire("bob", "#lab")];
+    const lesser = await wire("carol", "#side"); // reads nothing either, but less is for it
+    const dave = await wire("dave", "#lab");
+    for (const reader of [...slow, lesser]) reader.socket.pause();
+    const text = "\u{1f44b}".repeat(4_000); // 16 KB
+    const say = async (to: string) => {
+      for (let n = 1; n < 32; n++) alice.send({ type: "say", to, text });
+      await alice.ask({ type: "say", to, text });
+    };
+    const queuedFor = (user: string) =>
+      Math.max(0, ...[...door.visitors].filter(({ session }) => session.user === user).map(({ queued }) => queued));
+
+    let said = 0;
+    while (queuedFor("carol") < MEGABYTE / 2) await say("#side");
+    while (door.overruns === 0) {
+      said += 32;
+      await say("#lab");
+    }
+    expect(readFileSync(join(folder.path, "app.log"), "utf8")).toContain("disconnected (did not keep up)");
+    expect(door.queued).toBeLessThanOrEqual(3 * MEGABYTE);
+    expect(queuedFor("carol")).toBeGreaterThan(0);
+    expect((await dave.quiet()).filter(({ type }) => type === "message")).toHaveLength(said);
+
+    for (const reader of [...slow, lesser]) reader.reset();
+    while (door.visitors.size > 2) await alice.ask({ type: "ping" });
+    expect(door.queued).toBe(0);
+    for (const one of [alice, dave]) one.close();
+    await Promise.all([alice.ended, dave.ended]);
+    listener.stop(true);
+    history.close();
+    log.close();
+  });
+});
+
+describe("a pulled cable", () => {
+  test("is noticed by the kernel, which probes every idle connection", async () => {
+    await using chat = await startChat(["alice"]);
+    const alice = await chat.typist("alice");
+    const { remotePort, localPort } = alice.socket;
+    const port = (n: number) => n.toString(16).toUpperCase().padStart(4, "0");
+    // https://docs.kernel.org/networking/proc_net_tcp.html: the timer of the server's end is 2, keepalive, when it is idle
+    const timer = () =>
+      readFileSync("/proc/net/tcp", "utf8")
+        .split("\n")
+        .map((row) => row.trim().split(/\s+/))
+        .find(
+          ([, local, remote]) => local?.endsWith(`:${port(remotePort)}`) && remote?.endsWith(`:${port(localPort)}`),
+        )![5]!;
+    while (!timer().startsWith("02:")) await alice.quietLines(); // while bytes are under way it is another
+    const left = Number.parseInt(timer().slice(3), 16); // hundredths of a second
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(3_000);
+  });
+});

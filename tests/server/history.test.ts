@@ -1,0 +1,363 @@
+import { Database } from "bun:sqlite";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Draft, History } from "../../server/history.ts";
+import { openHistory } from "../../server/history.ts";
+import { LIMITS } from "../../protocol.ts";
+import { startServer } from "../../server.ts";
+import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+/** A history of its own, closed and gone at the end of the scope. */
+function openTemporary(now?: () => number): { history: History; file: string } & Disposable {
+  const folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  const history = openHistory(file, now);
+  return {
+    history,
+    file,
+    [Symbol.dispose]() {
+      history.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+let serial = 0;
+const said = (to: string, from: string, text: string, id = `id-${++serial}`): Draft => ({ to, from, text, id });
+const texts = (messages: { text: string }[]) => messages.map(({ text }) => text);
+
+describe("append and read", () => {
+  test("every conversation counts for itself, without holes, in the order of the drafts", async () => {
+    using open = openTemporary(() => 1763668800000);
+    const { history } = open;
+    const outcomes = await history.append([
+      said("#lab", "alice", "one", "a1"),
+      said("#attic", "alice", "first", "a2"),
+      { ...said("#lab", "bob", "two", "b1"), cut: 3 },
+    ]);
+
+    const at = 1763668800000;
+    expect(outcomes).toEqual([
+      {
+        stored: [
+          {
+            conversation: "#lab",
+            message: { type: "message", to: "#lab", seq: 1, from: "alice", id: "a1", at, text: "one" },
+          },
+        ],
+      },
+      {
+        stored: [
+          {
+            conversation: "#attic",
+            message: { type: "message", to: "#attic", seq: 1, from: "alice", id: "a2", at, text: "first" },
+          },
+        ],
+      },
+      {
+        stored: [
+          {
+            conversation: "#lab",
+            message: { type: "message", to: "#lab", seq: 2, from: "bob", id: "b1", at, text: "two", cut: 3 },
+          },
+        ],
+      },
+    ]);
+    await history.append([said("#lab", "alice", "three")]);
+    expect((await history.read("#lab", 0, 3)).map(({ seq, text }) => [seq, text])).toEqual([
+      [1, "one"],
+      [2, "two"],
+      [3, "three"],
+    ]);
+    expect(texts(await history.read("#lab", 1, 2))).toEqual(["two"]);
+    expect(await history.read("#lab", 3, 3)).toEqual([]);
+    expect([await history.head("#lab"), await history.head("#attic"), await history.head("#void")]).toEqual([3, 1, 0]);
+  });
+
+  test("a direct message has a copy in either inbox, one to oneself has one", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append([
+      said("bob", "carol", "hi"),
+      said("bob", "alice", "psst", "a1"),
+      said("alice", "alice", "milk"),
+    ]);
+
+    expect(await history.read("@alice", 0, 9)).toMatchObject([
+      { seq: 1, to: "bob", from: "alice", id: "a1", text: "psst" },
+      { seq: 2, to: "alice", from: "alice", text: "milk" },
+    ]);
+    expect(await history.read("@bob", 0, 9)).toMatchObject([
+      { seq: 1, to: "bob", from: "carol" },
+      { seq: 2, to: "bob", from: "alice", id: "a1", text: "psst" },
+    ]);
+  });
+
+  test("what was stored is there after closing and opening, byte for byte", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    const text = "\u{1f469}\u200d\u{1f467} e\u0301 \0 ' \" \\ \t\n" + "x".repeat(4_000);
+    const first = openHistory(file);
+    const [outcome] = await first.append([said("#lab", "alice", text)]);
+    first.close();
+
+    const second = openHistory(file);
+    expect(await second.read("#lab", 0, 1)).toEqual([(outcome as any).stored[0].message]);
+    second.close();
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  test("the same sender and id again is the same message; with another text it is refused", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    const [first] = await history.append([said("#lab", "alice", "once", "a1")]);
+    const message = (first as any).stored[0].message;
+
+    expect(await history.append([said("#lab", "alice", "once", "a1"), said("#lab", "alice", "twice", "a1")])).toEqual([
+      { repeated: message },
+      { refused: "id_reused" },
+    ]);
+    const [direct, again, elsewhere] = await history.append([
+      said("bob", "alice", "psst", "a1"),
+      said("bob", "alice", "psst", "a1"),
+      said("carol", "alice", "psst", "a1"),
+    ]);
+    expect(again).toEqual({ repeated: (direct as any).stored[0].message });
+    expect(elsewhere).toEqual({ refused: "id_reused" });
+    expect([await history.head("#lab"), await history.head("@bob"), await history.head("@carol")]).toEqual([1, 1, 0]);
+  });
+
+  test("confirmed never goes backwards, and survives", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    const history = openHistory(file);
+    expect(await history.confirmed("bob")).toBe(0);
+    await history.append([], new Map([["bob", 7]]));
+    await history.append(
+      [said("#lab", "alice", "x")],
+      new Map([
+        ["bob", 3],
+        ["constructor", 1],
+      ]),
+    );
+    history.close();
+    const again = openHistory(file);
+    expect([
+      await again.confirmed("bob"),
+      await again.confirmed("constructor"),
+      await again.confirmed("alice"),
+    ]).toEqual([7, 1, 0]);
+    again.close();
+  });
+
+  test("a full inbox refuses, until some of it is confirmed; retries still get their answer", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append(Array.from({ length: LIMITS.inbox }, (_, n) => said("bob", "alice", "x", `old-${n + 1}`)));
+
+    const [refused, retried] = await history.append([
+      said("bob", "carol", "one more"),
+      said("bob", "alice", "x", "old-7"),
+    ]);
+    expect(refused).toEqual({ refused: "inbox_full" });
+    expect(retried).toMatchObject({ repeated: { seq: 7 } });
+    expect(await history.head("@carol")).toBe(0);
+    await history.append([], new Map([["bob", 1]]));
+    const [stored, full] = await history.append([said("bob", "carol", "one"), said("bob", "carol", "two")]);
+    expect(stored).toMatchObject({ stored: [{ conversation: "@carol" }, { message: { seq: LIMITS.inbox + 1 } }] });
+    expect(full).toEqual({ refused: "inbox_full" });
+  });
+});
+
+describe("a batch that cannot be stored leaves nothing", () => {
+  test("when one draft of it is wrong", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append([said("#lab", "alice", "one")]);
+    const wrong = { ...said("#lab", "alice", "three"), text: Symbol("wrong") as unknown as string };
+
+    expect(history.append([said("#lab", "alice", "two"), wrong], new Map([["alice", 1]]))).rejects.toThrow();
+
+    expect(await history.head("#lab")).toBe(1);
+    expect(await history.confirmed("alice")).toBe(0);
+    const [next] = await history.append([said("#lab", "alice", "two")]);
+    expect(next).toMatchObject({ stored: [{ message: { seq: 2 } }] });
+  });
+
+  test("when the disk takes no more: the server says unavailable, goes on, and the retry is stored later", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    openHistory(join(folder.path, "chat.db")).close();
+    const small = ["sh", "-c", "trap '' XFSZ; ulimit -f 200; exec \"$@\"", "sh"]; // files of 100 or 200 KB at most
+    const full = await spawnServer(folder.path, ["--rate", "0"], small);
+    const alice = await Wire.open(full.port);
+    const login = { type: "login", user: "alice", password: PASSWORD };
+    await alice.ask(login);
+    await alice.join("#lab");
+    let refused: any;
+    let stored = 0;
+    while (refused === undefined) {
+      const answer = await alice.ask({ type: "say", to: "#lab", text: "x".repeat(3_000), id: `m-${stored + 1}` });
+      if (answer.type === "message") expect(answer.seq).toBe(++stored);
+      else refused = answer;
+    }
+    expect(refused).toMatchObject({ code: "unavailable", after: 1, id: `m-${stored + 1}` });
+    // What comes after the one that failed must not overtake it.
+    expect(await alice.ask({ type: "say", to: "#lab", text: "short", id: "later" })).toMatchObject({
+      code: "unavailable",
+    });
+    expect((await alice.ask({ type: "history", to: "#lab" })).messages.at(-1).seq).toBe(stored);
+    await full.kill9();
+
+    await using roomy = await spawnServer(folder.path);
+    const again = await Wire.open(roomy.port);
+    await again.ask(login);
+    expect((await again.ask({ type: "join", to: "#lab" })).seq).toBe(stored);
+    const retry = { type: "say", to: "#lab", text: "x".repeat(3_000), id: `m-${stored + 1}` };
+    expect(await again.ask(retry)).toMatchObject({ type: "message", seq: stored + 1 });
+    again.close();
+  });
+});
+
+describe("newest", () => {
+  test("the newest before a seq, oldest first", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append(Array.from({ length: 9 }, (_, n) => said("#lab", "alice", `${n + 1}`)));
+    expect(texts(await history.newest("#lab", 3))).toEqual(["7", "8", "9"]);
+    expect(texts(await history.newest("#lab", 3, 4))).toEqual(["1", "2", "3"]);
+    expect(texts(await history.newest("#lab", 3, 1))).toEqual([]);
+    expect(texts(await history.newest("#lab", 0))).toEqual([]);
+    expect(texts(await history.newest("#void", 3))).toEqual([]);
+  });
+
+  test("match finds literal text, ignoring case beyond ASCII, and counts only what it finds", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    const lines = ["GRÜSSE", "50 % off", "Привет", "a_b", "ΟΔΟΣ", "grüsse again", "İstanbul"];
+    await history.append(lines.map((text) => said("#lab", "alice", text)));
+    const find = async (match: string, limit = 50) => texts(await history.newest("#lab", limit, undefined, match));
+
+    expect(await find("grüsse")).toEqual(["GRÜSSE", "grüsse again"]);
+    expect(await find("GRÜSSE", 1)).toEqual(["grüsse again"]);
+    expect(await find("привет")).toEqual(["Привет"]);
+    expect(await find("%")).toEqual(["50 % off"]);
+    expect(await find("_")).toEqual(["a_b"]);
+    expect(await find("οδος")).toEqual(["ΟΔΟΣ"]);
+    expect(await find("nothing")).toEqual([]);
+  });
+
+  test("match looks through more rows than one step", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append(
+      Array.from({ length: 5_000 }, (_, n) => said("#lab", "alice", n % 2_400 ? "hay" : `needle ${n}`)),
+    );
+    expect(texts(await history.newest("#lab", 50, undefined, "needle"))).toEqual([
+      "needle 0",
+      "needle 2400",
+      "needle 4800",
+    ]);
+  });
+});
+
+describe("pages", () => {
+  test("at most 200 messages, and asking again from the last one reads on", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append(Array.from({ length: 450 }, () => said("#lab", "alice", "x")));
+    expect(await history.newest("#lab", 1_000)).toHaveLength(200);
+    const sizes = [];
+    for (let after = 0; after < 450;) {
+      const page = await history.read("#lab", after, 450);
+      sizes.push(page.length);
+      after = page.at(-1)!.seq;
+    }
+    expect(sizes).toEqual([200, 200, 50]);
+  });
+
+  test("at most a quarter of a million characters, but never nothing; and a page cut short locks nothing", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append(Array.from({ length: 100 }, () => said("#lab", "alice", "x".repeat(4_000))));
+    const page = await history.read("#lab", 0, 100);
+    expect(page.map(({ seq }) => seq)).toEqual(Array.from({ length: 65 }, (_, n) => n + 1)); // 65 times 4,000
+    expect((await history.newest("#lab", 200)).map(({ seq }) => seq)).toEqual(
+      Array.from({ length: 65 }, (_, n) => n + 36),
+    );
+    await history.append([said("#lab", "alice", "y".repeat(300_000))]);
+    expect(await history.newest("#lab", 200)).toHaveLength(1);
+    expect(await history.read("#lab", 100, 101)).toHaveLength(1);
+    expect(await history.read("#lab", 0, 101)).toEqual(page);
+  });
+});
+
+describe("the file", () => {
+  test("a second opener is refused, and the first goes on", async () => {
+    using open = openTemporary();
+    await open.history.append([said("#lab", "alice", "one")]);
+    expect(() => openHistory(open.file)).toThrow(/in use by another Banter server\. Stop that one first/);
+    await open.history.append([said("#lab", "alice", "two")]);
+    expect(await open.history.head("#lab")).toBe(2);
+  });
+
+  test("two servers cannot use one data folder, also as two processes", async () => {
+    using folder = temporaryFolder();
+    await using first = await spawnServer(folder.path);
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining("in use by another Banter server") });
+    await first.kill9();
+    await (await startServer({ port: 0, data: folder.path })).stop(); // the lock went with its process
+  });
+
+  const sound = (() => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    const history = openHistory(file);
+    void history.append(Array.from({ length: 500 }, () => said("#lab", "alice", "x".repeat(500))));
+    history.close();
+    return readFileSync(file);
+  })();
+  const foreign = (sql: string) => {
+    using folder = temporaryFolder();
+    const db = new Database(join(folder.path, "other.db"), { create: true });
+    db.run(sql);
+    db.close();
+    return readFileSync(join(folder.path, "other.db"));
+  };
+  const scribbled = Buffer.from(sound).fill(0xa5, 8_192, 40_960);
+
+  test.each<[string, Uint8Array, RegExp]>([
+    ["no database at all", Buffer.from("hello, this is not a database\n".repeat(100)), /damaged/],
+    ["cut off in the middle", sound.subarray(0, sound.length / 2), /damaged/],
+    ["scribbled over", scribbled, /damaged/],
+    ["made by a newer version", foreign("create table messages (a); pragma user_version = 99"), /newer Banter/],
+    ["of another program", foreign("create table recipes (a)"), /holds no messages of Banter/],
+  ])("%s stops the start with one sentence that names it and is left as it is", async (_, content, why) => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    writeFileSync(file, content);
+
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+
+    expect(problem.exitCode).toBe(4);
+    expect(problem.message).toMatch(why);
+    expect(problem.message).toStartWith(file);
+    expect(problem.message).not.toContain("\n");
+    expect(readFileSync(file).equals(Buffer.from(content))).toBeTrue();
+    expect(readdirSync(folder.path)).toEqual(["chat.db"]);
+  });
+
+  test("a folder in its place, and a folder that cannot be made", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "chat.db"));
+    expect(() => openHistory(join(folder.path, "chat.db"))).toThrow(/chat\.db/);
+    writeFileSync(join(folder.path, "file"), "");
+    const problem = await startServer({ port: 0, data: join(folder.path, "file") }).catch((problem) => problem);
+    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining(join(folder.path, "file")) });
+    expect(existsSync(join(folder.path, "file", "chat.db"))).toBeFalse();
+  });
+});

@@ -1,0 +1,395 @@
+import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
+import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { ERRORS, isRefusal } from "../../protocol.ts";
+import { startServer } from "../../server.ts";
+import type { SignedIn } from "../../server/signin.ts";
+import { authenticateUser, openUsers, registerUser } from "../../server/signin.ts";
+import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const HERE = "127.0.0.1";
+const accountsIn = (folder: string) => JSON.parse(readFileSync(join(folder, "users.json"), "utf8"));
+
+async function signIn(...args: Parameters<typeof authenticateUser>): Promise<SignedIn> {
+  const result = await authenticateUser(...args);
+  if (isRefusal(result)) throw new Error(`refused: ${result.code}`);
+  return result;
+}
+
+describe("registering", () => {
+  test("fifty who register at once all end up in the file, and each can sign in after a restart", async () => {
+    await using chat = await startChat();
+    const names = Array.from({ length: 50 }, (_, n) => `pupil-${n}`);
+    const wires = await Promise.all(names.map(() => chat.wire()));
+    const answers = await Promise.all(
+      wires.map((wire, n) => wire.ask({ type: "register", user: names[n]!, password: `${PASSWORD}-${n}` })),
+    );
+    expect(answers.map(({ user }) => user)).toEqual(names);
+    expect(Object.keys(accountsIn(chat.data)).sort()).toEqual([...names].sort());
+
+    await chat.restart();
+    const last = await chat.wire();
+    expect(await last.ask({ type: "login", user: "pupil-49", password: `${PASSWORD}-49` })).toMatchObject({
+      type: "ok",
+    });
+  });
+
+  test("fifty who race for one name in every spelling have one winner, whose password it is", async () => {
+    await using chat = await startChat();
+    const wires = await Promise.all(Array.from({ length: 50 }, () => chat.wire()));
+    const spelling = (n: number) => [..."sugar"].map((c, i) => (n & (1 << i) ? c.toUpperCase() : c)).join("");
+    const answers = await Promise.all(
+      wires.map((wire, n) => wire.ask({ type: "register", user: spelling(n), password: `${PASSWORD}-${n}` })),
+    );
+
+    const winners = answers.flatMap(({ type }, n) => (type === "ok" ? [n] : []));
+    expect(winners).toHaveLength(1);
+    expect(answers.filter(({ code }) => code === "name_taken")).toHaveLength(49);
+    expect(Object.keys(accountsIn(chat.data))).toEqual(["sugar"]);
+    const again = await chat.wire();
+    const password = `${PASSWORD}-${winners[0]}`;
+    expect(await again.ask({ type: "login", user: "Sugar", password })).toMatchObject({ user: "sugar" });
+  });
+
+  test("a registration answered ok survives kill -9", async () => {
+    using folder = temporaryFolder();
+    const first = await spawnServer(folder.path);
+    const alice = await Wire.open(first.port);
+    const { token } = await alice.ask({ type: "register", user: "alice", password: PASSWORD });
+    await first.kill9();
+
+    await using second = await spawnServer(folder.path);
+    const again = await Wire.open(second.port);
+    expect(await again.ask({ type: "login", user: "alice", token })).toMatchObject({ user: "alice" });
+    const other = await Wire.open(second.port);
+    expect(await other.ask({ type: "login", user: "alice", password: PASSWORD })).toMatchObject({ user: "alice" });
+    for (const wire of [again, other]) wire.close();
+  });
+
+  test("a server killed in the middle of registrations leaves a whole file, with everybody who was told ok", async () => {
+    using folder = temporaryFolder();
+    const welcome: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const server = await spawnServer(folder.path);
+      const wires = await Promise.all(Array.from({ length: 8 }, () => Wire.open(server.port)));
+      const answers = wires.map(async (wire, n) => {
+        const answer = await wire.ask({ type: "register", user: `pupil-${round}-${n}`, password: PASSWORD });
+        welcome.push(answer.user);
+      });
+      answers.forEach((answer) => void answer.catch(() => {})); // those the kill overtakes
+      await answers[round];
+      await server.kill9();
+      await Promise.allSettled(answers);
+      const lock = join(folder.path, "users.json.lock");
+      if (existsSync(lock)) utimesSync(lock, new Date(0), new Date(0)); // as if some seconds had passed
+      expect(Object.keys(accountsIn(folder.path))).toEqual(expect.arrayContaining(welcome));
+    }
+    await (await startServer({ port: 0, webPort: false, data: folder.path })).stop();
+    expect(welcome.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test("the file and the key are private, and hold an argon2id hash at its full cost and no password", async () => {
+    using folder = temporaryFolder();
+    const users = openUsers(folder.path);
+    await registerUser(users, "Alice", "my-secret-word");
+
+    for (const name of ["users.json", "secret.key"]) expect(statSync(join(folder.path, name)).mode & 0o777).toBe(0o600);
+    expect(accountsIn(folder.path)).toEqual({
+      alice: { password: expect.stringMatching(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/) },
+    });
+    expect(existsSync(join(folder.path, "users.json.tmp"))).toBeFalse();
+  });
+
+  test("a file that cannot be written refuses the registration, and the name is free again", async () => {
+    using folder = temporaryFolder();
+    const warnings: string[] = [];
+    const users = openUsers(folder.path, { warn: (event) => warnings.push(event) });
+    mkdirSync(join(folder.path, "users.json.tmp")); // the temporary file cannot be made
+    expect(await registerUser(users, "alice", PASSWORD)).toMatchObject({ code: "unavailable" });
+    expect(warnings).toEqual([expect.stringContaining("Cannot store the account alice")]);
+    expect(users.accounts.has("alice")).toBeFalse();
+  });
+
+  test("one password typed on two keyboards is one password: NFC, and its length is counted in characters", async () => {
+    using folder = temporaryFolder();
+    const users = openUsers(folder.path);
+    expect(await registerUser(users, "alice", "cafe\u0301s-cre\u0300me")).toMatchObject({ user: "alice" });
+    expect(await authenticateUser(users, "alice", { password: "caf\u00e9s-cr\u00e8me" }, HERE)).toMatchObject({
+      user: "alice",
+    });
+
+    const refused = ["7 chars", "e\u0301".repeat(7), "x".repeat(257), "\ud800-lone-surrogate"];
+    for (const password of refused)
+      expect([password, await registerUser(users, "bob", password)]).toMatchObject([
+        password,
+        { code: "bad_password" },
+      ]);
+    expect(await registerUser(users, "bob", "\u{1f44b}".repeat(8))).toMatchObject({ user: "bob" });
+  });
+
+  test("__proto__ is no name, and constructor is one like any other", async () => {
+    using folder = temporaryFolder();
+    const users = openUsers(folder.path);
+    for (const name of ["__proto__", "a", "b\u00f6b"])
+      expect(await registerUser(users, name, PASSWORD)).toMatchObject({ code: "bad_name" });
+    expect(await authenticateUser(users, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
+      code: "bad_login",
+    });
+    expect(await authenticateUser(users, "constructor", { token: "x" }, HERE)).toMatchObject({ code: "bad_login" });
+    expect(await registerUser(users, "constructor", PASSWORD)).toMatchObject({ user: "constructor" });
+
+    const again = openUsers(folder.path);
+    expect(await authenticateUser(again, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
+      user: "constructor",
+    });
+  });
+});
+
+describe("signing in", () => {
+  test.serial(
+    "an unknown name and a wrong password are the same answer after the same work: one hash at its full cost",
+    async () => {
+      await using chat = await startChat();
+      const alice = await chat.wire();
+      await alice.ask({ type: "register", user: "alice", password: PASSWORD });
+      const hashing = spyOn(Bun.password, "verify"); // counts, and hashes all the same
+      try {
+        const wire = await chat.wire();
+        const attempt = async (user: string, password: string) => {
+          hashing.mockClear();
+          const answer = await wire.ask({ type: "login", user, password, id: "1" });
+          const costs = hashing.mock.calls.map(([, hash]) => /^\$argon2id\$v=19\$[^$]+/.exec(hash as string)?.[0]);
+          return { answer, costs, verdicts: await Promise.all(hashing.mock.results.map(({ value }) => value)) };
+        };
+        const refused = { type: "error", id: "1", code: "bad_login", text: ERRORS.bad_login };
+        const once = { answer: refused, costs: ["$argon2id$v=19$m=19456,t=2,p=1"], verdicts: [false] };
+        for (const name of ["alice", "nobody", "no body", "__proto__"])
+          expect([name, await attempt(name, "wrong-password")]).toEqual([name, once]);
+        for (const [name, word] of [
+          ["alice", "short"],
+          ["nobody", "short"],
+          ["alice", "x".repeat(3_000)],
+        ] as const)
+          expect([name, await attempt(name, word)]).toEqual([name, { answer: refused, costs: [], verdicts: [] }]);
+      } finally {
+        hashing.mockRestore();
+      }
+    },
+  );
+
+  test("whoever guesses on a new connection each time, by frames, by lines or over HTTP, is counted once", async () => {
+    await using chat = await startChat(["alice"]);
+    const login = { user: "alice", password: "wrong-password" };
+    const overHttp = () =>
+      fetch(`http://localhost:${chat.webPort}/login`, { method: "POST", body: JSON.stringify(login) });
+    for (let n = 0; n < 4; n++) {
+      expect((await (await chat.wire()).ask({ type: "login", ...login })).code).toBe("bad_login");
+      const typist = await chat.typist();
+      typist.type("login alice wrong-password");
+      await typist.line((line) => line === `* ${ERRORS.bad_login}`);
+      if (n < 2) expect((await overHttp()).status).toBe(401);
+    }
+    expect((await overHttp()).status).toBe(429);
+    expect((await (await chat.wire()).ask({ type: "login", ...login })).code).toBe("throttled");
+  });
+
+  test("ten failures a minute, then this address waits; successes do not count, and nobody else waits", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    let now = 1_000_000;
+    const users = openUsers(folder.path, { now: () => now });
+    const attempt = (password: string, address = HERE) => authenticateUser(users, "alice", { password }, address);
+
+    for (let n = 0; n < 30; n++) expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
+    for (let n = 0; n < 9; n++) expect(await attempt("wrong-password")).toEqual({ code: "bad_login" });
+    expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
+    expect(await attempt("wrong-password")).toEqual({ code: "bad_login" });
+    expect(await attempt(PASSWORD)).toEqual({ code: "throttled", after: 60 });
+    now += 59_001;
+    expect(await attempt(PASSWORD)).toEqual({ code: "throttled", after: 1 });
+    expect(await attempt(PASSWORD, "192.0.2.7")).toMatchObject({ user: "alice" });
+    now += 999;
+    expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
+  });
+
+  test("a guesser does not lock out whoever has signed in from the same address before", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob", "carol"]);
+    const users = openUsers(folder.path);
+    const attempt = (name: string, password: string) => authenticateUser(users, name, { password }, HERE);
+    expect(await attempt("alice", PASSWORD)).toMatchObject({ user: "alice" });
+    for (let n = 0; n < 10; n++) expect(await attempt("bob", "wrong-password")).toEqual({ code: "bad_login" });
+
+    expect(await attempt("carol", PASSWORD)).toMatchObject({ code: "throttled" });
+    expect(await attempt("bob", PASSWORD)).toMatchObject({ code: "throttled" });
+    expect(await attempt("alice", PASSWORD)).toMatchObject({ user: "alice" });
+  });
+
+  test("a hundred guesses at once are ten guesses", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const users = openUsers(folder.path);
+    const guesses = Array.from({ length: 100 }, (_, n) => ({ password: `guess-${n}-x` }));
+    const answers = await Promise.all(guesses.map((guess) => authenticateUser(users, "alice", guess, HERE)));
+
+    const codes = answers.map((answer) => (isRefusal(answer) ? answer.code : "ok"));
+    // As many as are checked at the same time may be under way when the tenth fails.
+    expect(codes.filter((code) => code === "bad_login").length).toBeWithin(10, 10 + navigator.hardwareConcurrency);
+    expect(codes.filter((code) => code === "throttled").length).toBeGreaterThan(
+      100 - 11 - navigator.hardwareConcurrency,
+    );
+  });
+
+  test("wrong tokens are throttled no more than they are worth: they cost no hash", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const users = openUsers(folder.path);
+    for (let n = 0; n < 50; n++)
+      expect(await authenticateUser(users, "alice", { token: `99999999999.${"x".repeat(43)}` }, HERE)).toEqual({
+        code: "bad_login",
+      });
+    expect(await authenticateUser(users, "alice", { password: PASSWORD }, HERE)).toMatchObject({ user: "alice" });
+  });
+
+  test("the queue is bounded: who comes when it is full is told to come again", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const users = openUsers(folder.path);
+    const answers = await Promise.all(
+      Array.from({ length: 400 }, () => authenticateUser(users, "alice", { password: PASSWORD }, HERE)),
+    );
+    const busy = answers.filter((answer) => isRefusal(answer) && answer.code === "busy");
+    expect(busy.length).toBeWithin(400 - 256 - navigator.hardwareConcurrency, 400 - 256);
+    expect(busy[0]).toEqual({ code: "busy", after: 5 });
+    expect(answers.filter((answer) => !isRefusal(answer))).toHaveLength(400 - busy.length);
+    expect(await authenticateUser(users, "alice", { password: PASSWORD }, HERE)).toMatchObject({ user: "alice" });
+  });
+
+  test.each([
+    ["absurd memory", "$argon2id$v=19$m=4194304,t=2,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2g"],
+    ["absurd time", "$argon2id$v=19$m=19456,t=1000000,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2g"],
+    ["absurd lanes", "$argon2id$v=19$m=19456,t=2,p=4096$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2g"],
+    ["numbers beyond reason", `$argon2id$v=19$m=${"9".repeat(400)},t=2,p=1$c2FsdA$aGFzaA`],
+    ["another algorithm", "$2b$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"],
+    ["garbage", "$argon2id$v=19$m=19456,t=2,p=1$!!!"],
+    ["nothing", ""],
+  ])("a hash with %s fails that one login and is logged", async (_, hash) => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    writeFileSync(
+      join(folder.path, "users.json"),
+      JSON.stringify({ ...accountsIn(folder.path), bob: { password: hash } }),
+    );
+    const warnings: string[] = [];
+    const users = openUsers(folder.path, { warn: (event) => warnings.push(event) });
+
+    expect(await authenticateUser(users, "bob", { password: PASSWORD }, HERE)).toEqual({ code: "bad_login" });
+    expect(warnings).toEqual([expect.stringContaining("Cannot check the password of bob")]);
+    expect(await authenticateUser(users, "alice", { password: PASSWORD }, HERE)).toMatchObject({ user: "alice" });
+  });
+
+  test("a warning about a hash goes to the log of the server", async () => {
+    await using chat = await startChat(["alice"]);
+    await chat.restart(() => writeFileSync(join(chat.data, "users.json"), '{"bob":{"password":"md5:123"}}'));
+    const bob = await chat.wire();
+    expect(await bob.ask({ type: "login", user: "bob", password: PASSWORD })).toMatchObject({ code: "bad_login" });
+    expect(readFileSync(join(chat.data, "log", "app.log"), "utf8")).toContain(
+      " - WARNING - Cannot check the password of bob",
+    );
+  });
+});
+
+describe("tokens", () => {
+  test("a token survives a restart and ends after thirty days", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    let now = 1_000_000_000;
+    const { token } = await signIn(openUsers(folder.path, { now: () => now }), "alice", { password: PASSWORD }, HERE);
+
+    const users = openUsers(folder.path, { now: () => now });
+    now += 30 * 86_400_000 - 1;
+    const { token: fresh } = await signIn(users, "alice", { token }, HERE);
+    now += 1;
+    expect(await authenticateUser(users, "alice", { token }, HERE)).toEqual({ code: "bad_login" });
+    expect(await authenticateUser(users, "alice", { token: fresh }, HERE)).toMatchObject({ user: "alice" });
+  });
+
+  test("a token ends with its password, and is good for no other account", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    const users = openUsers(folder.path);
+    const { token } = await signIn(users, "alice", { password: PASSWORD }, HERE);
+    expect(await authenticateUser(users, "bob", { token }, HERE)).toEqual({ code: "bad_login" });
+    expect(await authenticateUser(users, "constructor", { token }, HERE)).toEqual({ code: "bad_login" });
+
+    const other = await Bun.password.hash(PASSWORD, { algorithm: "argon2id", memoryCost: 1024, timeCost: 1 });
+    writeFileSync(join(folder.path, "users.json"), JSON.stringify({ alice: { password: other } }));
+    expect(await authenticateUser(openUsers(folder.path), "alice", { token }, HERE)).toEqual({
+      code: "bad_login",
+    });
+  });
+
+  test("a token that was changed in any place is worth nothing", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const users = openUsers(folder.path);
+    const { token } = await signIn(users, "alice", { password: PASSWORD }, HERE);
+    const [expiry, mac] = token.split(".") as [string, string];
+
+    for (let i = 0; i < token.length; i++) {
+      const changed = token.slice(0, i) + (token[i] === "1" ? "2" : "1") + token.slice(i + 1);
+      expect(await authenticateUser(users, "alice", { token: changed }, HERE)).toEqual({ code: "bad_login" });
+    }
+    const others = ["", ".", expiry, `${Number(expiry) + 1}.${mac}`, `${token}x`, ` ${token}`, `1e99.${mac}`];
+    for (const other of others)
+      expect([other, await authenticateUser(users, "alice", { token: other }, HERE)]).toEqual([
+        other,
+        { code: "bad_login" },
+      ]);
+  });
+});
+
+describe("a damaged file stops the start with one sentence that names it and is left as it is", () => {
+  test.each<[string, string | Uint8Array]>([
+    ["empty", ""],
+    ["cut off", '{\n  "alice": {"password": "$argon'],
+    ["not an object", "[]"],
+    ["null", "null"],
+    ["a name nobody can have", '{"Alice":{"password":"x"}}'],
+    ["__proto__", '{"__proto__":{"password":"x"}}'],
+    ["no password", '{"alice":{}}'],
+    ["an account that is none", '{"alice":null}'],
+    ["a password that is a number", '{"alice":{"password":7}}'],
+    ["not text", new Uint8Array([0x7b, 0xff, 0x00, 0xfe])],
+  ])("%s", async (_, content) => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "users.json");
+    writeFileSync(file, content);
+
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+
+    expect(problem).toMatchObject({
+      exitCode: 4,
+      message: expect.stringMatching(/^\S+users\.json is damaged \([^\n]+$/),
+    });
+    expect(readFileSync(file)).toEqual(Buffer.from(content));
+  });
+
+  test("the key of the tokens", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "secret.key");
+    writeFileSync(file, "abc\n");
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringMatching(/secret\.key is damaged\./) });
+    expect(readFileSync(file, "utf8")).toBe("abc\n");
+  });
+
+  test("a folder in its place", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "users.json"));
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining("users.json") });
+  });
+});

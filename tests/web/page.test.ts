@@ -1,0 +1,365 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { MAX_MESSAGE_LENGTH } from "../../protocol.ts";
+import type { Chat } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import type { Shape } from "../kit/screen.ts";
+import { closeBrowser, NO_BROWSER, Screen } from "../kit/screen.ts";
+
+if (NO_BROWSER !== undefined) console.log(`The page is not tested in a browser: ${NO_BROWSER}.`);
+setDefaultTimeout(PATIENCE);
+afterAll(closeBrowser);
+
+/** A page of this server with somebody signed in. */
+async function enter(chat: { webPort: number }, user: string, shape?: Shape): Promise<Screen> {
+  const screen = await Screen.open(`http://localhost:${chat.webPort}/`, shape);
+  await screen.signIn(user, PASSWORD);
+  await screen.until("document.title.includes('#lobby')");
+  await screen.until("document.querySelector('#here').textContent !== '0 here'");
+  return screen;
+}
+function say(wire: Wire, to: string, text: string): Promise<any> {
+  return wire.ask({ type: "say", to, text });
+}
+/** Scrolls to the top, again when what arrives moves it away, until a message has come in there. */
+function scrollUpTo(screen: Screen, text: string): Promise<void> {
+  const here = `Array.from(document.querySelectorAll("#log .text"), (one) => one.innerText).includes("${text}")`;
+  return screen.until(`${here} || ((document.getElementById("scroll").scrollTop = 0), false)`);
+}
+async function fill(chat: Chat, room: string, count: number): Promise<void> {
+  const bob = await chat.signedIn("bob", room);
+  for (let i = 1; i < count; i++) bob.send({ type: "say", to: room, text: `line ${i}` });
+  await say(bob, room, `line ${count}`);
+}
+
+describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
+  test("two pages and a terminal chat: a new account, a room, a private message, a mention, all in one order", async () => {
+    await using chat = await startChat(["bob", "carol"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
+    await alice.signIn("Alice", PASSWORD, "#register");
+    await alice.see("2 here", "#here");
+    using carol = await enter(chat, "carol");
+    await alice.see("carol joined the chat");
+
+    await alice.say("hi all");
+    expect(await bob.next("message")).toMatchObject({ from: "alice", text: "hi all", seq: 1 });
+    await say(bob, "#lobby", "hi @alice, and carol");
+    await carol.see("hi @alice, and carol");
+    await carol.say("good morning");
+    for (const screen of [alice, carol]) {
+      await screen.see("good morning", "#log");
+      expect(await screen.texts("#log .text")).toEqual(["hi all", "hi @alice, and carol", "good morning"]);
+    }
+    expect(await alice.texts("#log .mention .text")).toEqual(["hi @alice, and carol"]);
+    expect(await carol.texts("#log .mention")).toEqual([]);
+
+    await say(bob, "alice", "psst");
+    await alice.until("document.title.startsWith('(1!)')");
+    await alice.open("bob");
+    await alice.see("psst", "#log");
+    await alice.until("document.title === 'bob – Banter'");
+    await alice.say("pssst yourself");
+    expect(await bob.next((frame) => frame.type === "message" && frame.to === "bob")).toMatchObject({ from: "alice" });
+    await alice.see("pssst yourself", "#log");
+
+    await alice.say("/join lab");
+    await alice.see("This is the start of #lab", "#log");
+    await bob.join("#lab");
+    await alice.see("bob joined #lab", "#log");
+    await say(bob, "#lab", "quiet here");
+    await alice.see("quiet here", "#log");
+    await alice.click("#leave");
+    await alice.until("document.getElementById('title').textContent === '#lobby'");
+    expect((await bob.ask({ type: "who", to: "#lab" })).users).toEqual(["bob"]);
+    expect([...alice.complaints, ...carol.complaints]).toEqual([]);
+  });
+
+  test("the server is killed in the middle: what is written waits, and comes once and in order", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    const first = await spawnServer(folder.path);
+    const webPort = Number(/Page listening \S+?:(\d+)/.exec(first.output())![1]);
+    const alice = await enter({ webPort }, "alice");
+    using _ = alice;
+    const early = await Wire.open(first.port);
+    await early.login("bob");
+    await early.join("#lobby");
+    await alice.say("before");
+    await early.next("message");
+    process.kill(first.pid, "SIGSTOP"); // so that the next words leave the page and are never answered
+    await alice.say("on its way");
+    await first.kill9();
+
+    await alice.see("Not connected since", "#banner");
+    await alice.say("while it was down");
+    expect(await alice.texts("#queue .text")).toEqual(["on its way", "while it was down"]);
+    await using again = await spawnServer(folder.path, ["--web-port", String(webPort)]);
+    const bob = await Wire.open(again.port);
+    await bob.login("bob");
+    await bob.join("#lobby");
+    await say(bob, "#lobby", "back");
+    await alice.read("void document.getElementById('retry').click()");
+    await alice.see("while it was down", "#log");
+    await alice.until("document.querySelectorAll('#queue li').length === 0");
+    const { messages } = await bob.ask({ type: "history", to: "#lobby" });
+    const stored = messages.map(({ text }: { text: string }) => text);
+    expect(stored.filter((text: string) => text !== "back")).toEqual(["before", "on its way", "while it was down"]);
+    expect(await alice.texts("#log .text")).toEqual(stored);
+    expect(await alice.read("document.getElementById('banner').className")).not.toBe("offline");
+    bob.close();
+  });
+
+  test("a draft and what waits survive a reload, in this tab only", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await enter(chat, "alice");
+    await alice.read("void dispatchEvent(new Event('offline'))");
+    await alice.say("waiting 1");
+    await alice.say("waiting 2");
+    await alice.type("a draft");
+    await alice.reload();
+    expect(await bob.next("message")).toMatchObject({ text: "waiting 1", seq: 1 });
+    expect(await bob.next("message")).toMatchObject({ text: "waiting 2", seq: 2 });
+    await alice.until("document.querySelectorAll('#queue li').length === 0");
+    await alice.see("waiting 2", "#log");
+    expect(await alice.texts("#log .text")).toEqual(["waiting 1", "waiting 2"]);
+    expect(await alice.read("document.getElementById('draft').value")).toBe("a draft");
+    expect(await alice.read("localStorage.getItem('banter.waiting.alice')")).toBeNull();
+  });
+
+  test("a page that lost its network says so at once, and tells how much it missed", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await enter(chat, "alice");
+    await alice.read("void dispatchEvent(new Event('offline'))");
+    await alice.see("This device is offline. Not connected since", "#banner");
+    await say(bob, "#lobby", "one");
+    await say(bob, "#lobby", "two");
+    await alice.read("void dispatchEvent(new Event('online'))");
+    await alice.see("Back online. 2 missed messages.", "#banner");
+    expect(await alice.texts("#log .text")).toEqual(["one", "two"]);
+    expect(await alice.texts("#log .fresh")).toHaveLength(1);
+    expect(alice.complaints).toEqual([]);
+  });
+
+  test("hostile text stays text, only http addresses become links, and nothing runs", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await enter(chat, "alice");
+    const hostile = [
+      "<img src=x onerror=alert(1)>",
+      "<script>alert(2)</script>",
+      "javascript:alert(3) and data:text/html,<b>x</b>",
+      "see https://example.org/a?b=c&d=<x>, and http://[bad",
+      "</li></ol><iframe src='/'></iframe>",
+    ];
+    for (const text of hostile) await say(bob, "#lobby", text);
+    await say(bob, "#lobby", "\u202egnihton\u202c \x1b[31m end");
+    await alice.see("end", "#log");
+    expect(await alice.texts("#log .text")).toEqual([...hostile, "gnihton [31m end"]);
+    expect(await alice.read("document.querySelectorAll('#log img, #log script, #log iframe').length")).toBe(0);
+    expect(
+      await alice.read("Array.from(document.querySelectorAll('#log a'), (a) => [a.href, a.rel, a.target])"),
+    ).toEqual([["https://example.org/a?b=c&d=", "noopener noreferrer nofollow", "_blank"]]);
+    await alice.read("void document.body.insertAdjacentElement('beforeend', document.createElement('p'))");
+    expect(
+      await alice.read(
+        "(() => { try { document.body.innerHTML = '<b>'; return 'ran' } catch { return 'refused' } })()",
+      ),
+    ).toBe("refused");
+    expect(alice.complaints.filter((complaint) => !complaint.includes("TrustedHTML"))).toEqual([]);
+  });
+
+  test("history comes by scrolling up, search finds, and commands answer as they do in a terminal", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    await fill(chat, "#lobby", 180);
+    using alice = await enter(chat, "alice");
+    await alice.see("line 180", "#log");
+    expect((await alice.texts("#log .text"))[0]).toBe("line 131");
+    await scrollUpTo(alice, "line 31");
+    expect(await alice.read("document.getElementById('scroll').scrollTop > 200")).toBe(true); // the reader stays where they were
+    await alice.until("!document.getElementById('jump').hidden");
+    await scrollUpTo(alice, "line 1");
+    const texts = await alice.texts("#log .text");
+    expect(texts).toEqual(Array.from({ length: 180 }, (_, i) => `line ${i + 1}`));
+    await alice.until("document.getElementById('older').hidden");
+    await alice.click("#jump");
+    await alice.until("document.getElementById('jump').hidden");
+
+    await alice.say("/search LINE 17");
+    await alice.see("11 messages with “LINE 17”", "#found");
+    expect(await alice.texts("#found mark")).toHaveLength(11);
+    await alice.press("Escape");
+    await alice.until("document.getElementById('found').hidden");
+    await alice.say("/who");
+    await alice.see("Here: bob, alice", "#log");
+    await alice.say("/help");
+    await alice.see("/msg NAME TEXT", "#log");
+    await alice.say("/jion tea");
+    await alice.see("Unknown command /jion. Did you mean /join? Nothing was sent.", "#log");
+    expect(await alice.read("document.getElementById('draft').value")).toBe("/jion tea");
+    await alice.read("void (document.getElementById('draft').value = '')");
+    await alice.say("/msg nobody hello");
+    await alice.see("There is no account with that name. Nothing was sent.", "#log");
+    expect(alice.complaints).toEqual([]);
+  });
+
+  test("Enter sends, Shift+Enter makes a line, a pasted block is one message, and too long a text stays", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await enter(chat, "alice");
+    await alice.click("#draft");
+    await alice.type("first");
+    await alice.press("Enter", "Shift");
+    await alice.type("second");
+    await alice.press("Enter");
+    expect(await bob.next("message")).toMatchObject({ text: "first\nsecond" });
+    await alice.say("for (;;) {\n  wait();\n}");
+    expect(await bob.next("message")).toMatchObject({ text: "for (;;) {\n  wait();\n}" });
+    await alice.type("x".repeat(MAX_MESSAGE_LENGTH + 1));
+    expect(await alice.texts("#count")).toEqual(["-1"]);
+    await alice.press("Enter");
+    await alice.see("4001 characters; 4000 fit. Nothing was sent.", "#log");
+    expect(await alice.read("document.getElementById('draft').value.length")).toBe(4001);
+    expect(await bob.quiet()).toEqual([]);
+  });
+
+  test("what came while Alice was elsewhere is counted, marked where it begins, and read once she has seen it", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await bob.join("#lab");
+    await say(bob, "#lab", "old");
+    using alice = await enter(chat, "alice");
+    await alice.see("1 here, join", "#rooms");
+    await alice.open("#lab");
+    await alice.see("old", "#log");
+    await alice.open("#lobby");
+    await say(bob, "#lab", "new 1");
+    await say(bob, "#lab", "new 2");
+    await alice.until("document.title.startsWith('(2) #lobby')");
+    await alice.reload();
+    await alice.until("document.title.startsWith('(2) #lobby')"); // a reload reads nothing
+    await alice.press("a", "Alt");
+    await alice.until("document.title === '#lab – Banter'");
+    expect(await alice.read("document.querySelector('.fresh').nextElementSibling.innerText")).toContain("new 1");
+    await alice.reload();
+    await alice.until("document.title === '#lab – Banter'");
+    await alice.see("new 2", "#log");
+    expect(await alice.texts("#rooms .badge")).toEqual([]);
+  });
+
+  test("a private message waits for the one who is away, and stays unread until it was looked at", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await say(bob, "alice", "while you were away");
+    using first = await enter(chat, "alice");
+    await first.until("document.title.startsWith('(1!) #lobby')");
+    using second = await Screen.open(`http://localhost:${chat.webPort}/`);
+    await second.signIn("alice", PASSWORD);
+    await second.until("document.title.startsWith('(1!) #lobby')");
+    await second.open("bob");
+    await second.see("while you were away", "#log");
+    await second.until("document.title === 'bob – Banter'");
+    while ((await (await chat.signedIn("alice")).quiet()).length > 0); // until it is confirmed and nothing waits any more
+  });
+
+  test("a wrong password, a taken name and a sign-in that has ended are told in a sentence", async () => {
+    await using chat = await startChat(["alice"]);
+    using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
+    await alice.signIn("alice", "wrong-word-1");
+    await alice.see("No account matches that name and password.", "#sign-in-said");
+    await alice.click("#register");
+    await alice.see("alice is taken. Free: alice2, alice3.", "#sign-in-said");
+    await alice.read("void (document.getElementById('password').value = '')");
+    await alice.click("#sign-in .primary");
+    await alice.see("Type a name and a password first.", "#sign-in-said");
+    await alice.type(PASSWORD);
+    await alice.press("Enter");
+    await alice.until("document.title.includes('#lobby')");
+    await alice.say("so much for that");
+    await alice.see("so much for that", "#log"); // it is online, and will write down no other token
+    expect(await alice.read("localStorage.getItem('banter.account')")).toBeNull(); // not asked to stay
+    await alice.read(`void sessionStorage.setItem('banter.account', '{"user":"alice","token":"1.x"}')`);
+    await alice.reload();
+    await alice.see("Your sign-in has ended.", "#sign-in-said");
+    expect(alice.complaints.filter((complaint) => !/status of 40[19]/.test(complaint))).toEqual([]);
+  });
+
+  test("over plain http under a name of the network all works; a name a stranger points here gets nobody in", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await Screen.open(`http://teacher-pc:${chat.webPort}/`);
+    expect(await alice.read("isSecureContext")).toBe(false);
+    await alice.signIn("alice", PASSWORD);
+    await alice.until("document.title.includes('#lobby')");
+    await alice.say("from a phone in the room");
+    expect(await bob.next("message")).toMatchObject({ text: "from a phone in the room" });
+    expect(alice.complaints).toEqual([]);
+
+    using rebound = await Screen.open(`http://evil.example:${chat.webPort}/`);
+    const status = `fetch("/login", { method: "POST", body: '{"user":"alice","password":"${PASSWORD}"}' }).then((one) => one.status)`;
+    expect(await rebound.read(status)).toBe(403);
+    const opened = `new Promise((done) => { const socket = new WebSocket("ws://" + location.host + "/ws");
+      socket.onopen = () => done("open"); socket.onerror = () => done("refused"); })`;
+    expect(await rebound.read(opened)).toBe("refused");
+    expect(await rebound.read(opened.replace("location.host", `"localhost:${chat.webPort}"`))).toBe("refused");
+  });
+
+  test("on a phone everything fits, can be touched, and the lists lie over the chat", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    await fill(chat, "#lobby", 30);
+    using alice = await enter(chat, "alice", { width: 360, height: 740, phone: true });
+    await alice.see("line 30", "#log");
+    const fits = "document.documentElement.scrollWidth <= 360 && document.getElementById('scroll').scrollWidth <= 360";
+    expect(await alice.read(fits)).toBe(true);
+    const small = `Array.from(document.querySelectorAll("button, input, textarea")).filter((one) => one.checkVisibility({ visibilityProperty: true }))
+      .filter((one) => one.getBoundingClientRect().height < 40 || parseFloat(getComputedStyle(one).fontSize) < 14)
+      .map((one) => one.id || one.innerText)`;
+    expect(await alice.read(small)).toEqual([]);
+    expect(await alice.read("parseFloat(getComputedStyle(document.getElementById('draft')).fontSize)")).toBe(16); // smaller ones make iOS zoom
+    await alice.cdp("Emulation.setDeviceMetricsOverride", {
+      width: 360,
+      height: 380,
+      deviceScaleFactor: 1,
+      mobile: true,
+    }); // a keyboard opens
+    await alice.until("document.querySelector('#log li:last-child').getBoundingClientRect().bottom <= 330");
+    expect(await alice.read("document.getElementById('draft').getBoundingClientRect().bottom <= 380")).toBe(true);
+    await alice.click("#side-open");
+    await alice.until("document.getElementById('main').inert && document.activeElement.id === 'side-close'");
+    await alice.press("Escape");
+    await alice.until("!document.getElementById('main').inert && document.activeElement.id === 'side-open'");
+    expect(alice.complaints).toEqual([]);
+  });
+
+  test("a screen reader finds a name on every control, the log, and text that stands out in light and dark", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await say(bob, "#lobby", "hello @alice");
+    for (const dark of [false, true]) {
+      using alice = await enter(chat, "alice", { dark });
+      await alice.see("hello @alice", "#log");
+      type Node = { role?: { value: string }; name?: { value: string }; ignored: boolean };
+      const { nodes } = await alice.cdp<{ nodes: Node[] }>("Accessibility.getFullAXTree");
+      const named = nodes
+        .filter(({ ignored }) => !ignored)
+        .map(({ role, name }) => [role?.value ?? "", name?.value ?? ""]);
+      const controls = named.filter(([role]) => /^(button|textbox|searchbox|checkbox|link)$/.test(role!));
+      expect(controls.length).toBeGreaterThan(6);
+      expect(controls.filter(([, name]) => name!.trim() === "")).toEqual([]);
+      for (const role of ["log", "main", "navigation", "search"]) expect(named.map(([one]) => one)).toContain(role);
+      const weak = `(() => {
+        const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+        const rgb = (color) => { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+        const light = (color) => { const [r, g, b] = rgb(color).map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+        const style = getComputedStyle(document.documentElement);
+        const value = (name) => style.getPropertyValue("--" + name);
+        const pairs = [["ink", "paper"], ["soft", "paper"], ["soft", "side"], ["accent-ink", "tint"], ["accent-ink", "paper"], ["on-accent", "accent"],
+          ["ink", "call"], ["warn-ink", "warn"], ["alert", "paper"], ...Array.from({ length: 8 }, (_, i) => ["c" + i, "paper"])];
+        const contrast = ([a, b]) => { const [x, y] = [light(value(a)), light(value(b))].sort((m, n) => n - m); return (x + 0.05) / (y + 0.05); };
+        return pairs.filter((pair) => contrast(pair) < 4.5).map((pair) => pair.join(" on ") + " " + contrast(pair).toFixed(2));
+      })()`;
+      expect(await alice.read(weak)).toEqual([]);
+    }
+  });
+});

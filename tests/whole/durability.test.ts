@@ -1,0 +1,195 @@
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect, receiveMessages } from "../../client/connection.ts";
+import type { Message } from "../../protocol.ts";
+import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const tracing = whyNoTrace();
+if (tracing !== undefined) console.log(`The order of fdatasync and delivery is not tested here: ${tracing}`);
+
+test.if(tracing === undefined)("a message is on disk before the first byte of it goes to anybody", async () => {
+  using folder = temporaryFolder();
+  const [data, trace] = [join(folder.path, "data"), join(folder.path, "trace")];
+  writeAccounts(data, ["alice", "bob"]);
+  const calls = "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
+  const wrapper = ["strace", "-f", "-y", "-s", "9999", "-o", trace, "-e", `trace=${calls}`];
+  const strace = await spawnServer(data, [], wrapper);
+  const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
+  const said = ["two-sugars-please", "psst-three-sugars"];
+  try {
+    const [alice, bob] = [await Wire.open(strace.port), await Wire.open(strace.port)];
+    for (const wire of [alice, bob]) {
+      await wire.login(wire === alice ? "alice" : "bob");
+      await wire.join("#lab");
+    }
+    await alice.ask({ type: "say", to: "#lab", text: said[0] });
+    await bob.next((frame) => frame.type === "message" && frame.text === said[0]);
+    await bob.ask({ type: "say", to: "alice", text: said[1] });
+    await alice.next((frame) => frame.type === "message" && frame.text === said[1]);
+  } finally {
+    process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
+    await strace.process.exited;
+  }
+
+  const lines = finished(readFileSync(trace, "utf8"));
+  for (const text of said) {
+    const isStore = (line: string) => /^pwrite\S*\(\d+<[^>]*\/chat\.db/.test(line);
+    const stored = lines.findIndex((line) => isStore(line) && line.includes(text));
+    const synced = lines.findIndex(
+      (line, index) => index > stored && /^f(data)?sync\(\d+<[^>]*\/chat\.db-wal>\) += 0/.test(line),
+    );
+    const told = lines.findIndex((line) => !isStore(line) && line.includes(text));
+    expect([stored, synced, told]).not.toContain(-1);
+    expect(synced).toBeGreaterThan(stored);
+    expect(told).toBeGreaterThan(synced);
+  }
+});
+
+/** The calls of a trace in the order in which they returned, without who made them. */
+function finished(trace: string): string[] {
+  const begun = new Map<string, string>();
+  const calls: string[] = [];
+  for (const line of trace.split("\n")) {
+    const [, thread = "", call = ""] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    const resumed = /^<\.\.\. \w+ resumed>(.*)$/.exec(call);
+    if (call.endsWith("<unfinished ...>")) begun.set(thread, call.slice(0, -"<unfinished ...>".length));
+    else if (resumed) calls.push((begun.get(thread) ?? "") + resumed[1]);
+    else calls.push(call);
+  }
+  return calls;
+}
+
+function whyNoTrace(): string | undefined {
+  if (Bun.which("strace") === null) return "there is no strace (apt-get install strace)";
+  const { exitCode, stderr } = Bun.spawnSync(["strace", "-o", "/dev/null", "true"]);
+  return exitCode === 0 ? undefined : `strace may not trace: ${stderr.toString().trim()}`;
+}
+
+const mounting = whyNoMount();
+if (mounting !== undefined) console.log(`A full disk is not tested here: ${mounting}`);
+
+describe.if(mounting === undefined)("on a full disk", () => {
+  const folder = temporaryFolder();
+  const disk = join(folder.path, "disk");
+  const filler = join(disk, "filler");
+  beforeAll(() => {
+    mkdirSync(disk);
+    Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk]);
+  });
+  afterAll(() => {
+    Bun.spawnSync(["umount", disk]);
+    folder[Symbol.dispose]();
+  });
+  const fill = (): void => {
+    for (const size of [65_536, 4_096, 512, 1])
+      for (let full = false; !full;)
+        try {
+          writeFileSync(filler, Buffer.alloc(size), { flag: "a" });
+        } catch {
+          full = true;
+        }
+  };
+
+  test("a say is refused, reading goes on, and after room was made the retry is stored, in order", async () => {
+    const data = join(disk, "chat");
+    writeAccounts(data, ["alice", "bob"]);
+    const accounts = readFileSync(join(data, "users.json"), "utf8");
+    await using server = await spawnServer(data, ["--rate", "0"]);
+    const [alice, bob] = [await Wire.open(server.port), await Wire.open(server.port)];
+    await alice.login("alice");
+    await alice.join("#lab");
+    await bob.login("bob");
+    await bob.join("#lab");
+    const before = await alice.ask({ type: "say", to: "#lab", text: "before", id: "a-0" });
+    expect(await bob.next<Message>("message")).toEqual(before);
+    fill();
+
+    const long = "x".repeat(4_000);
+    for (const id of ["a-1", "a-2"]) alice.send({ type: "say", to: "#lab", text: `${id} ${long}`.slice(0, 4_000), id });
+    expect(await alice.next()).toMatchObject({ type: "error", code: "unavailable", id: "a-1", after: 1 });
+    expect(await alice.next()).toMatchObject({ type: "error", code: "unavailable", id: "a-2", after: 1 });
+    expect(await alice.ask({ type: "history", to: "#lab" })).toMatchObject({ messages: [before] });
+    expect(await bob.quiet()).toEqual([]);
+    const newcomer = await Wire.open(server.port);
+    expect(await newcomer.ask({ type: "register", user: "carol", password: PASSWORD })).toMatchObject({
+      type: "error",
+      code: "unavailable",
+    });
+    expect(readFileSync(join(data, "users.json"), "utf8")).toBe(accounts);
+
+    rmSync(filler);
+    expect(await alice.ask({ type: "say", to: "#lab", text: "a-3", id: "a-3" })).toMatchObject({ code: "unavailable" });
+    const first = await alice.ask({ type: "say", to: "#lab", text: `a-1 ${long}`.slice(0, 4_000), id: "a-1" });
+    const second = await alice.ask({ type: "say", to: "#lab", text: `a-2 ${long}`.slice(0, 4_000), id: "a-2" });
+    expect([first.seq, second.seq]).toEqual([2, 3]);
+    expect((await bob.quiet()).map(({ seq }) => seq)).toEqual([2, 3]);
+    expect(await newcomer.ask({ type: "register", user: "carol", password: PASSWORD })).toMatchObject({
+      user: "carol",
+    });
+    await server.kill9();
+
+    await using next = await spawnServer(data);
+    const carol = await Wire.open(next.port);
+    await carol.login("carol");
+    expect((await carol.join("#lab")).backlog).toEqual([before, first, second]);
+    rmSync(data, { recursive: true });
+  });
+
+  test("who has left the room before the retry is told so, and can talk elsewhere", async () => {
+    const data = join(disk, "chat");
+    writeAccounts(data, ["alice"]);
+    await using server = await spawnServer(data);
+    const alice = await Wire.open(server.port);
+    await alice.login("alice");
+    await alice.join("#lab");
+    await alice.join("#den");
+    fill();
+    const text = "x".repeat(4_000);
+    expect(await alice.ask({ type: "say", to: "#lab", text, id: "a-1" })).toMatchObject({ code: "unavailable" });
+    await alice.ask({ type: "leave", to: "#lab" });
+    rmSync(filler);
+
+    expect(await alice.ask({ type: "say", to: "#lab", text, id: "a-1" })).toMatchObject({ code: "not_in_room" });
+    expect(await alice.ask({ type: "say", to: "#den", text, id: "a-2" })).toMatchObject({ type: "message", seq: 1 });
+    rmSync(data, { recursive: true });
+  });
+
+  test("a client keeps its lines and sends them again by itself, in order", async () => {
+    const data = join(disk, "chat");
+    writeAccounts(data, ["alice"]);
+    await using server = await spawnServer(data);
+    let refused = 0;
+    const { promise: noticed, resolve } = Promise.withResolvers<void>();
+    const alice = await connect({
+      ...{ host: "127.0.0.1", port: server.port, user: "alice", password: PASSWORD, rooms: ["#lab"] },
+      onWire: (direction, line) => {
+        if (direction === "in" && line.includes('"unavailable"') && ++refused === 3) resolve();
+      },
+    });
+    fill();
+    const texts = ["one", "two", "three"].map((word) => word + " ".padEnd(3_900, "x"));
+    const said = texts.map((text) => alice.say("#lab", text));
+    await noticed;
+    expect(alice.waiting.map(({ text }) => text)).toEqual(texts);
+    rmSync(filler);
+    expect((await Promise.all(said)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
+
+    const shown: string[] = [];
+    for await (const occurrence of receiveMessages(alice)) {
+      if (occurrence.type === "message" && shown.push(occurrence.text) === texts.length) break;
+    }
+    expect(shown).toEqual(texts);
+    await alice.close();
+  });
+});
+
+function whyNoMount(): string | undefined {
+  if (process.platform !== "linux" || process.getuid?.() !== 0) return "only root on Linux may mount a small disk";
+  using folder = temporaryFolder();
+  const { exitCode, stderr } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path]);
+  if (exitCode === 0) Bun.spawnSync(["umount", folder.path]);
+  return exitCode === 0 ? undefined : stderr.toString().trim();
+}
