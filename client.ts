@@ -6,7 +6,6 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { Chat } from "./client/chat.ts";
-import { nearest } from "./shared/commands.ts";
 import type { Connection } from "./client/connection.ts";
 import { connect, receiveMessages } from "./client/connection.ts";
 import { coloursOf, Display } from "./client/display.ts";
@@ -15,12 +14,14 @@ import { Refused } from "./client/tcp.ts";
 import { exchangeFrames, sendLines } from "./client/pipe.ts";
 import type { Pipe } from "./client/pipe.ts";
 import { Plain } from "./client/plain.ts";
-import { foldName, foldRoom, sanitizeMessage } from "./protocol.ts";
 import type { Strangers } from "./client/signin.ts";
 import { signIn } from "./client/signin.ts";
 import type { Console } from "./client/terminal.ts";
 import { Terminal } from "./client/terminal.ts";
 import { Trust, trustFile } from "./client/trust.ts";
+import { foldName, foldRoom } from "./shared/names.ts";
+import { nearest } from "./shared/nearest.ts";
+import { sanitizeMessage } from "./shared/text.ts";
 
 export { connect, receiveMessages, Refused };
 

@@ -7,9 +7,10 @@ import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
-import { ERRORS, foldName } from "./protocol.ts";
+import { ERRORS } from "./protocol.ts";
 import { Accounts } from "./server/accounts.ts";
 import { hashPassword, normalizePassword } from "./server/passwords.ts";
+import { foldName } from "./shared/names.ts";
 
 const EXIT = { done: 0, refused: 1, usage: 2, data: 4 } as const;
 const HELP = `Usage: bun users.ts list | add NAME | passwd NAME | remove NAME [--data DIR]

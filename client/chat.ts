@@ -6,15 +6,16 @@ import { parseCommand } from "../shared/commands.ts";
 import { complete, Known } from "./completion.ts";
 import type { Connection, Occurrence } from "./connection.ts";
 import type { Display } from "./display.ts";
-import { mentions } from "./display.ts";
 import type { Completion } from "./editor.ts";
 import type { Message, Ok, Request } from "../protocol.ts";
-import { failure, isRefusal, LOBBY } from "../protocol.ts";
+import { failure, isRefusal } from "../protocol.ts";
 import type { Tab } from "./tabs.ts";
 import { Tabs } from "./tabs.ts";
 import type { Console, Reader } from "./terminal.ts";
 import type { Typed } from "./turns.ts";
-import { readClassic, Turns, whyTooLong } from "./turns.ts";
+import { readClassic, Turns } from "./turns.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
+import { mentions, whyTooLong } from "../shared/text.ts";
 
 export interface ChatOptions {
   connection: Connection;
@@ -25,7 +26,8 @@ export interface ChatOptions {
   now?: () => number; // ms since 1970
 }
 
-const MOST_WAITING = 64; // typed lines not stored yet
+const MAX_WAITING = 64; // typed lines not stored yet
+const MAX_LINES = 50; // of one message
 const BELL = 2_000; // ms between two bells
 const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
 const GOODBYE = 60; // ms a server may take to let go of a person; Ctrl+C has to feel like one
@@ -86,19 +88,19 @@ export class Chat implements Reader {
     const typed = this.#read(text);
     const verb = typed === undefined || typed === "message" || isRefusal(typed) ? undefined : typed.type;
     if (!this.#console.plain) {
-      if (this.#waiting().length >= MOST_WAITING)
-        return `${MOST_WAITING} lines wait already. This one stays here until some are sent.`;
+      if (this.#waiting().length >= MAX_WAITING)
+        return `${MAX_WAITING} lines wait already. This one stays here until some are sent.`;
       if (verb === "exit" && this.#turns.waiting.length > 0) return void this.#leave(0);
       if (/^\/(?!\/|login|register)/.test(text)) this.#console.print(this.#display.dim(this.#prompt() + text));
     }
-    const complaint = verb === "say" ? whyTooLong(text.trimEnd()) : undefined;
+    const complaint = verb === "say" ? whyNotSent(text.trimEnd()) : undefined;
     if (complaint === undefined) this.#turns.add(text);
     this.#refresh();
     return complaint;
   }
 
   async ready(): Promise<void> {
-    while (this.#asked.size >= MOST_WAITING) await Promise.race(this.#asked);
+    while (this.#asked.size >= MAX_WAITING) await Promise.race(this.#asked);
   }
 
   key(name: string): void {
@@ -244,7 +246,7 @@ export class Chat implements Reader {
   #hearMessage(message: Message): void {
     const { to, from } = message;
     if (from !== this.#user) this.#known.heard(from);
-    if (to.startsWith("#")) {
+    if (isRoom(to)) {
       const tab = this.#tabs.get(to);
       if (tab !== undefined) this.#place(tab, message);
       return;
@@ -347,4 +349,11 @@ export class Chat implements Reader {
     });
     this.#console.footer(this.#prompt(), rows);
   }
+}
+
+/** Why a text is no message, if it is none. */
+function whyNotSent(text: string): string | undefined {
+  const lines = text.split("\n").length;
+  if (lines > MAX_LINES) return `That message has ${lines} lines; ${MAX_LINES} fit. Nothing was sent.`;
+  return whyTooLong(text);
 }

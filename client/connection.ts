@@ -10,6 +10,7 @@ import type { Event, Failure, Message, Ok, Request } from "../protocol.ts";
 import { failure, LIMITS } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
 import { Unanswered } from "../shared/unanswered.ts";
+import { isRoom } from "../shared/names.ts";
 
 export type { Occurrence };
 export interface ConnectOptions {
@@ -137,7 +138,7 @@ export class Connection {
   async next(): Promise<Occurrence | undefined> {
     this.#confirm();
     const next = await this.#feed.next();
-    if (next?.type === "message" && !next.to.startsWith("#")) this.#seen = Math.max(this.#seen, next.seq);
+    if (next?.type === "message" && !isRoom(next.to)) this.#seen = Math.max(this.#seen, next.seq);
     return next;
   }
 
@@ -317,7 +318,7 @@ export class Connection {
         return;
       }
       case "message": {
-        const conversation = event.to.startsWith("#") ? event.to : "@";
+        const conversation = isRoom(event.to) ? event.to : "@";
         const last = this.#positions.get(conversation);
         if (last !== undefined && event.seq > last + 1) return link.cut(); // a hole: come back and resume before it
         const answers = event.from === this.user && this.#unanswered.has(event.id);

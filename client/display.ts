@@ -2,9 +2,11 @@
 // day changes and rules between parts. Decides nothing and prints nothing; texts come in clean, and every further line is
 // indented so that nobody can write a line that looks like another's. Called by client.ts and chat.ts.
 
-import { help, render } from "../shared/commands.ts";
+import { help } from "../shared/commands.ts";
 import type { Event, Message, Request } from "../protocol.ts";
-import { truncateMessage } from "../protocol.ts";
+import { render } from "../shared/render.ts";
+import { truncateMessage } from "../shared/text.ts";
+import { isRoom } from "../shared/names.ts";
 
 export interface Look {
   colours: 0 | 16 | 256;
@@ -134,7 +136,7 @@ export class Display {
   }
 
   #who(to: string, from: string): string {
-    if (to.startsWith("#")) return this.name(from);
+    if (isRoom(to)) return this.name(from);
     const one = (name: string) => (name === this.user ? "you" : this.name(name));
     return `${one(from)} → ${one(to)}`;
   }
@@ -150,12 +152,6 @@ export class Display {
     this.#day = day;
     return [this.dim(`── ${day} ──`)];
   }
-}
-
-/** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. */
-export function mentions(text: string, user: string): boolean {
-  const name = user.replaceAll(".", "\\.");
-  return new RegExp(`(?<![\\p{L}\\p{N}._-])${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu").test(text);
 }
 
 /** Which colours a terminal shows, by its own word and the reader's (no-color.org). */

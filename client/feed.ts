@@ -2,7 +2,8 @@
 // missed while a connection resumes, so that its number can be told first. Knows no socket. Called by connection.ts.
 
 import type { Event } from "../protocol.ts";
-import { MAX_MESSAGE_LENGTH, truncateMessage } from "../protocol.ts";
+import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
+import { truncateMessage } from "../shared/text.ts";
 
 /** What a connection hands on: what others do, and what becomes of the connection itself. `missed` messages follow an
  *  `online` that ended an `offline`, whose `code` is "lost" or why a try failed (see `connect`); `reset` says that the

@@ -3,9 +3,12 @@
 // Called by client.ts with a signed-in connection.
 
 import type { Connection } from "./connection.ts";
-import { decode, encode, failure, isRefusal, MAX_MESSAGE_LENGTH, truncateMessage } from "../protocol.ts";
+import { encode, failure, isRefusal, MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import type { Failure, Ok, Request } from "../protocol.ts";
 import { Refused } from "./tcp.ts";
+import { decode } from "../shared/decode.ts";
+import { truncateMessage } from "../shared/text.ts";
+import { isRoom } from "../shared/names.ts";
 
 /** Where lines come from and frames go. */
 export interface Pipe {
@@ -22,7 +25,7 @@ const GIVE_UP = 30_000; // ms without a connection after which a script is told 
 /** Sends every line to a room or a person. Resolves with whether each one was stored; rejects with `Refused` when the
  *  connection stays away. */
 export async function sendLines(connection: Connection, to: string, pipe: Pipe): Promise<boolean> {
-  if (to.startsWith("#")) await connection.ask({ type: "join", to });
+  if (isRoom(to)) await connection.ask({ type: "join", to });
   let stored = true;
   const { asked, add } = gather();
   const sending = (async () => {

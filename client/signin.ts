@@ -8,9 +8,10 @@ import { connect } from "./connection.ts";
 import type { Display } from "./display.ts";
 import type { Encryption, OnWire, Proof } from "./tcp.ts";
 import { knock, Refused } from "./tcp.ts";
-import { ERRORS, foldName, LIMITS } from "../protocol.ts";
+import { ERRORS, LIMITS } from "../protocol.ts";
 import type { Console } from "./terminal.ts";
 import type { Trust } from "./trust.ts";
+import { foldName } from "../shared/names.ts";
 
 export interface SignInOptions {
   host: string;

@@ -2,7 +2,7 @@
 // messages begin. Holds little of what is not shown: the history has the rest. Prints nothing. Called by chat.ts.
 
 import type { Message } from "../protocol.ts";
-import { LOBBY } from "../protocol.ts";
+import { LOBBY } from "../shared/names.ts";
 
 export interface Tab {
   readonly name: string;

@@ -4,7 +4,8 @@
 import { Lines } from "../shared/lines.ts";
 import { Outbox } from "../shared/outbox.ts";
 import type { Event, Failure, Request } from "../protocol.ts";
-import { decodeEvent, encode, LIMITS } from "../protocol.ts";
+import { encode, LIMITS } from "../protocol.ts";
+import { decodeEvent } from "../shared/decode.ts";
 
 const CONNECT_TIMEOUT = 10_000; // ms
 const KNOCK_TIMEOUT = 5_000; // ms a server may take to answer its first ping

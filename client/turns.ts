@@ -3,12 +3,10 @@
 
 import { parseCommand } from "../shared/commands.ts";
 import type { Place } from "../shared/commands.ts";
-import { LOBBY, MAX_MESSAGE_LENGTH } from "../protocol.ts";
+import { LOBBY } from "../shared/names.ts";
 
 /** What a typed line asks for; "message" is the word of classic mode that asks for a name and a text. */
 export type Typed = ReturnType<typeof parseCommand> | "message";
-
-const MOST_LINES = 50; // of one message
 
 export class Turns {
   readonly #perform: (line: string) => Promise<unknown> | undefined;
@@ -62,14 +60,4 @@ export function readClassic(text: string, place: Place): Typed {
   if (place.room !== LOBBY && words !== "leave") return { type: "say", to: place.room, text: text.trimEnd() };
   if (words === "message") return "message";
   return parseCommand(/^(who|leave|exit|join \S+)$/.test(words) ? `/${words}` : text, place);
-}
-
-/** Why a text is no message, if it is none. */
-export function whyTooLong(text: string): string | undefined {
-  const { length } = [...text];
-  const lines = text.split("\n").length;
-  const count = (n: number) => n.toLocaleString("en");
-  if (length > MAX_MESSAGE_LENGTH)
-    return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
-  return lines > MOST_LINES ? `That message has ${lines} lines; ${MOST_LINES} fit. Nothing was sent.` : undefined;
 }

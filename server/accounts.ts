@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { foldName } from "../protocol.ts";
+import { foldName } from "../shared/names.ts";
 
 export interface Account {
   password: string; // an argon2id hash in PHC form

@@ -1,9 +1,9 @@
 // delivery.ts: from events to bytes for many. One shared buffer for all members who read the same, frames or lines, and
 // one write a member. Decides nothing about who is where or what was stored. Called by rooms.ts.
 
-import { render } from "../shared/commands.ts";
 import type { Event } from "../protocol.ts";
 import { encode } from "../protocol.ts";
+import { render } from "../shared/render.ts";
 
 /** What is sent to many: the text once, and its bytes made at most once, however many sockets they go to. */
 export class Payload {

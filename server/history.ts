@@ -6,7 +6,9 @@ import { closeSync, openSync, read } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { ErrorCode, Message } from "../protocol.ts";
-import { answeredIn, inboxOf, LIMITS } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
+import { answeredIn, inboxOf } from "./conversations.ts";
+import { isRoom } from "../shared/names.ts";
 
 /** A message before it has a place: `to` is a room or an account, `text` is ready to be stored. */
 export interface Draft {
@@ -115,7 +117,7 @@ export function openHistory(file: string, now: () => number = Date.now): History
 
   const store = (draft: Draft, at: number, heads: Map<string, number>): Outcome => {
     const { to, from, id, text, cut } = draft;
-    const direct = !to.startsWith("#");
+    const direct = !isRoom(to);
     const own = answeredIn(draft);
     const known = (): Outcome | undefined => {
       const row = one.known.get(own, from, id);

@@ -2,10 +2,10 @@
 // Called by server.ts.
 
 import { parseArgs } from "node:util";
-import { nearest } from "../shared/commands.ts";
 import type { Level } from "./log.ts";
 import { LEVELS } from "./log.ts";
 import type { CertificateFiles } from "./certificate.ts";
+import { nearest } from "../shared/nearest.ts";
 
 export interface ServerOptions {
   host?: string; // "localhost"

@@ -5,7 +5,8 @@
 import type { Entry, Member } from "./delivery.ts";
 import type { Draft, History, Outcome } from "./history.ts";
 import type { Refusal } from "../protocol.ts";
-import { answeredIn, failure } from "../protocol.ts";
+import { failure } from "../protocol.ts";
+import { answeredIn } from "./conversations.ts";
 
 const BUSY = 8; // messages in a batch above which many are talking
 const GATHER = 3; // turns of the event loop the next batch then gathers longer; a turn without news takes some µs

@@ -3,14 +3,16 @@
 // Called by session.ts, which has checked the rule and waits for what a handler returns before it goes on.
 
 import type { Log } from "./log.ts";
-import type { Ask, Ok, Refusal, Request, Verb } from "../protocol.ts";
-import { answeredIn, inboxOf, isRefusal, LIMITS, LOBBY, sanitizeMessage, truncateMessage } from "../protocol.ts";
+import type { Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import { isRefusal, LIMITS } from "../protocol.ts";
 import type { Member } from "./delivery.ts";
 import type { Batch } from "./pipeline.ts";
 import type { Rooms } from "./rooms.ts";
-import { EVERYBODY } from "./rooms.ts";
 import type { Proof, Users } from "./signin.ts";
 import { authenticateUser, registerUser } from "./signin.ts";
+import { answeredIn, EVERYBODY, inboxOf } from "./conversations.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
+import { sanitizeMessage, truncateMessage } from "../shared/text.ts";
 
 /** What all sessions of a server share. */
 export interface Services {
@@ -42,7 +44,7 @@ export interface Caller extends Member, Origin {
 export type Answer = Refusal | Omit<Ok, "type" | "id"> | void;
 export type Rule<V extends Verb> = {
   needs: "account" | "no account" | "nothing";
-  run: (caller: Caller, ask: Ask<V>) => Answer | Promise<Answer>;
+  run: (caller: Caller, ask: RequestOf<V>) => Answer | Promise<Answer>;
 };
 
 /** Every verb, who may use it, and what it does. */
@@ -60,12 +62,12 @@ export const RULES: { [V in Verb]: Rule<V> } = {
   exit: { needs: "nothing", run: onExit },
 };
 
-async function onRegister(caller: Caller, ask: Ask<"register">): Promise<Answer> {
+async function onRegister(caller: Caller, ask: RequestOf<"register">): Promise<Answer> {
   const result = await register(caller.services, ask.user, ask.password, caller);
   return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, 0);
 }
 
-async function onLogin(caller: Caller, ask: Ask<"login">): Promise<Answer> {
+async function onLogin(caller: Caller, ask: RequestOf<"login">): Promise<Answer> {
   const { user, password, token, since } = ask;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
@@ -110,7 +112,7 @@ async function enterChat(caller: Caller, ask: Request, user: string, token: stri
   if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
 }
 
-async function onJoin(caller: Caller, ask: Ask<"join">): Promise<Answer> {
+async function onJoin(caller: Caller, ask: RequestOf<"join">): Promise<Answer> {
   const { rooms } = caller.services;
   const { to, since } = ask;
   if (!rooms.has(caller, to) && caller.in.size >= LIMITS.rooms + 2) return { code: "too_many" }; // + everybody, inbox
@@ -124,7 +126,7 @@ async function onJoin(caller: Caller, ask: Ask<"join">): Promise<Answer> {
   );
 }
 
-function onLeave(caller: Caller, { to }: Ask<"leave">): Answer {
+function onLeave(caller: Caller, { to }: RequestOf<"leave">): Answer {
   const { rooms } = caller.services;
   if (!rooms.has(caller, to)) return { code: "not_in_room" };
   rooms.leave(caller, to);
@@ -132,7 +134,7 @@ function onLeave(caller: Caller, { to }: Ask<"leave">): Answer {
   return {};
 }
 
-function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answer {
+function onSay(caller: Caller, { to, text: said, id: asked }: RequestOf<"say">): Answer {
   const { rooms } = caller.services;
   const clean = sanitizeMessage(said);
   const refusal = whyNotSay(caller, to, clean);
@@ -153,7 +155,7 @@ function onSay(caller: Caller, { to, text: said, id: asked }: Ask<"say">): Answe
 function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefined {
   const { rooms, users } = caller.services;
   if (text.trim() === "") return { code: "empty_text" };
-  if (!to.startsWith("#")) return users.accounts.has(to) ? undefined : { code: "unknown_user" };
+  if (!isRoom(to)) return users.accounts.has(to) ? undefined : { code: "unknown_user" };
   return rooms.has(caller, to) ? undefined : { code: "not_in_room" };
 }
 
@@ -161,11 +163,11 @@ function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefine
 function note({ services }: Caller, to: string, cut: number): string | undefined {
   const notes = [];
   if (cut > 0) notes.push(`Your message was too long: its last ${cut} characters were cut off.`);
-  if (!to.startsWith("#") && !services.rooms.online(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
+  if (!isRoom(to) && !services.rooms.online(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
   return notes.length > 0 ? notes.join(" ") : undefined;
 }
 
-function onWho({ services }: Caller, { to }: Ask<"who">): Answer {
+function onWho({ services }: Caller, { to }: RequestOf<"who">): Answer {
   return { ...(to !== undefined && { to }), users: services.rooms.who(to) };
 }
 
@@ -173,14 +175,14 @@ function onRooms({ services }: Caller): Answer {
   return { rooms: services.rooms.list() };
 }
 
-async function onHistory(caller: Caller, { to, before, limit, match }: Ask<"history">): Promise<Answer> {
+async function onHistory(caller: Caller, { to, before, limit, match }: RequestOf<"history">): Promise<Answer> {
   const { rooms } = caller.services;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
   const name = to === "@" ? inboxOf(caller.user) : to;
   return { to, messages: await rooms.history.newest(name, limit ?? LIMITS.backlog, before, match) };
 }
 
-async function onSeen({ services, user }: Caller, { seq }: Ask<"seen">): Promise<Answer> {
+async function onSeen({ services, user }: Caller, { seq }: RequestOf<"seen">): Promise<Answer> {
   const batch = services.rooms.confirm(user, seq);
   await batch.settled;
   return batch.failed

@@ -8,10 +8,9 @@ import type { History } from "./history.ts";
 import type { Batch } from "./pipeline.ts";
 import { Pipeline } from "./pipeline.ts";
 import type { Message } from "../protocol.ts";
-import { inboxOf } from "../protocol.ts";
+import { EVERYBODY, inboxOf } from "./conversations.ts";
+import { isRoom } from "../shared/names.ts";
 
-/** The conversation everybody signed in is in: nothing is said in it, it only carries presence. */
-export const EVERYBODY = "*";
 const MOST_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
 
 interface Conversation {
@@ -120,7 +119,7 @@ export class Rooms {
 
   /** The rooms somebody is in, and how many accounts are. */
   list(): { to: string; users: number }[] {
-    const rooms = [...this.#conversations.values()].filter(({ name, members }) => name.startsWith("#") && members.size);
+    const rooms = [...this.#conversations.values()].filter(({ name, members }) => isRoom(name) && members.size);
     return rooms.map(({ name, accounts }) => ({ to: name, users: accounts.size }));
   }
 
@@ -140,7 +139,7 @@ export class Rooms {
       left: new Set(),
     };
     this.#conversations.set(name, conversation);
-    if (name.startsWith("#")) this.#rooms++;
+    if (isRoom(name)) this.#rooms++;
     return conversation;
   }
 
@@ -167,7 +166,7 @@ export class Rooms {
       if (told && left.size > 0) goings.set(name, [{ event: { type: "left", to: name, users: [...left] } }]);
       joined.clear();
       left.clear();
-      if (!name.startsWith("#") || (entries.get(name) ?? []).length === 0) continue;
+      if (!isRoom(name) || (entries.get(name) ?? []).length === 0) continue;
       // A room's own are sent together with what was said in it, in one write.
       entries.set(name, [...(comings.get(name) ?? []), ...entries.get(name)!, ...(goings.get(name) ?? [])]);
       comings.delete(name);
@@ -175,7 +174,7 @@ export class Rooms {
     }
     for (const group of [comings, entries, goings]) for (const [name, said] of group) this.#tell(name, said);
     for (const { name, members } of changed)
-      if (members.size === 0 && this.#conversations.delete(name) && name.startsWith("#")) this.#rooms--;
+      if (members.size === 0 && this.#conversations.delete(name) && isRoom(name)) this.#rooms--;
   }
 
   #tell(name: string, said: readonly Entry[]): void {

@@ -2,15 +2,19 @@
 // rule table, and answers in order; paces who is too fast and lets go of who is silent. Never touches a socket itself.
 // Called by server.ts and web.ts with whole lines. Main path: receive → take → perform → run → a handler in requests.ts.
 
-import { help, parseCommand, render } from "../shared/commands.ts";
+import { help, parseCommand } from "../shared/commands.ts";
 import type { Local } from "../shared/commands.ts";
-import type { Ask, Event, Ok, Refusal, Request, Verb } from "../protocol.ts";
-import { answeredIn, decode, encode, failure, isRefusal, LIMITS, LOBBY } from "../protocol.ts";
+import type { Event, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import { encode, failure, isRefusal, LIMITS } from "../protocol.ts";
 import type { Answer, Caller, Rule, Services } from "./requests.ts";
 import { RULES } from "./requests.ts";
 import type { Batch } from "./pipeline.ts";
 import { Payload } from "./delivery.ts";
 import { RequestLimiter } from "./rates.ts";
+import { answeredIn } from "./conversations.ts";
+import { decode } from "../shared/decode.ts";
+import { LOBBY } from "../shared/names.ts";
+import { render } from "../shared/render.ts";
 
 /** The connection a session speaks over. */
 export interface Link {
@@ -300,6 +304,6 @@ function isRequest(typed: Request | Refusal | Local | undefined): typed is Reque
   return typed !== undefined && !isRefusal(typed) && Object.hasOwn(RULES, typed.type);
 }
 
-function isSay(request: Request | Refusal | Local | undefined): request is Ask<"say"> {
+function isSay(request: Request | Refusal | Local | undefined): request is RequestOf<"say"> {
   return request !== undefined && !isRefusal(request) && request.type === "say";
 }

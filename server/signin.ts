@@ -4,11 +4,12 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Refusal } from "../protocol.ts";
-import { foldName, LIMITS } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
 import { Accounts } from "./accounts.ts";
 import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import { FailureLimiter } from "./rates.ts";
 import { readKey, Tokens } from "./tokens.ts";
+import { foldName } from "../shared/names.ts";
 
 const MAX_KNOWN = 10_000; // accounts remembered to have signed in, with their network
 const BUSY_AFTER = 5; // s to wait when too many passwords are being checked

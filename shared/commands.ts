@@ -1,9 +1,11 @@
-// commands.ts: what people type and what they read. The one table of commands, from a typed line to a request, and the
-// one renderer, from an event to lines of text. Decides nothing about who may do what and touches no socket.
-// Called by session.ts for text sessions, by the terminal client and by the browser page, which all speak it alike.
+// commands.ts: what people type: the one table of commands, from a typed line to a request. Text sessions, the terminal
+// client and the browser page all read it. Decides nothing about who may do what.
 
-import type { Event, Message, Ok, Refusal, Request } from "../protocol.ts";
-import { foldName, foldRoom, LIMITS, LOBBY, sanitizeMessage } from "../protocol.ts";
+import type { Refusal, Request } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
+import { foldName, foldRoom, isRoom, LOBBY } from "./names.ts";
+import { nearest } from "./nearest.ts";
+import { sanitizeMessage } from "./text.ts";
 
 /** Where a typed line is read: who types (nobody before sign-in), the current room, who wrote to them last. */
 export interface Place {
@@ -173,109 +175,6 @@ function direct(name: string, text: string): Typed {
   return to === undefined ? { code: "unknown_user" } : { type: "say", to, text };
 }
 function inRoom(room: string, make: (to: string) => Request): Typed {
-  const to = foldRoom(room.startsWith("#") ? room : "#" + room);
+  const to = foldRoom(isRoom(room) ? room : `#${room}`);
   return to === undefined ? { code: "bad_room" } : make(to);
-}
-
-/** The one of `all` at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`. */
-export function nearest(word: string, all: readonly string[]): string | undefined {
-  const ranked = all.map((name) => ({ name, edits: edits(word, name) })).sort((a, b) => a.edits - b.edits);
-  return word.length > 1 && word.length < 20 && ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;
-}
-function edits(a: string, b: string): number {
-  const row = (i: number) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));
-  const table = Array.from({ length: a.length + 1 }, (_, i) => row(i));
-  for (let i = 1; i <= a.length; i++)
-    for (let j = 1; j <= b.length; j++) {
-      const swap =
-        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? table[i - 2]![j - 2]! + 1 : Infinity;
-      const change = table[i - 1]![j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1);
-      table[i]![j] = Math.min(table[i - 1]![j]! + 1, table[i]![j - 1]! + 1, change, swap);
-    }
-  return table[a.length]![b.length]!;
-}
-
-// ---- render -------------------------------------------------------------------------------------------------------
-
-/** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were sent. */
-export interface Viewer {
-  user?: string | undefined;
-  asked?: Request;
-  late?: boolean;
-}
-
-/** An event as the lines a person reads: `alice: hi`, `alice (in lab): hi`, `[pm] bob: hi`, `* bob has joined lab`.
- *  A message's further lines are indented, so that nobody can type a line that looks like another's. */
-export function render(event: Event, viewer: Viewer): string[] {
-  switch (event.type) {
-    case "message":
-      return renderMessage(event, viewer.user, viewer.late ? ` (${when(event.at)})` : "");
-    case "joined":
-    case "left": {
-      if (event.to === LOBBY) return [];
-      const place = event.to === "*" ? "the chat" : bare(event.to);
-      return event.users.filter((user) => user !== viewer.user).map((user) => `* ${user} has ${event.type} ${place}`);
-    }
-    case "ok":
-      return renderOk(event, viewer);
-    case "error": {
-      const wait = event.after === undefined ? "" : ` (${event.after} s)`;
-      return [`* ${event.text}${wait}`];
-    }
-    case "notice":
-      return [`* ${event.text}`];
-    case "ping":
-      return [];
-  }
-}
-
-function renderMessage({ to, from, text, cut }: Message, user: string | undefined, time: string): string[] {
-  const [first, ...more] = text.split("\n");
-  const where = to.startsWith("#") && to !== LOBBY ? ` (in ${bare(to)})` : "";
-  const kind = to.startsWith("#") ? "" : from === user && to !== user ? `[pm to ${to}] ` : "[pm] ";
-  const tail = cut === undefined ? [] : [`  (${cut} more characters were cut off)`];
-  return [`${kind}${from}${where}${time}: ${first}`, ...more.map((line) => `  ${line}`), ...tail];
-}
-
-function renderOk(event: Ok, { user, asked }: Viewer): string[] {
-  const others = (event.users ?? []).filter((name) => name !== user);
-  switch (asked?.type) {
-    case "register":
-    case "login":
-      return [`* Welcome, ${event.user}. Type a line and press Enter; /help lists the commands, /exit leaves.`];
-    case "join":
-      return [`* You are in ${bare(asked.to)}, ${others.length ? `with ${others.join(", ")}` : "alone so far"}.`];
-    case "leave":
-      return [`* You left ${bare(asked.to)} and are in ${bare(LOBBY)}.`];
-    case "who": {
-      const where = asked.to === undefined ? "Here" : `In ${bare(asked.to)}`;
-      return [`* ${where}: ${event.users?.length ? event.users.join(", ") : "nobody"}`];
-    }
-    case "rooms":
-      return [`* Rooms: ${(event.rooms ?? []).map(({ to, users }) => `${bare(to)} (${users})`).join(", ")}`];
-    case "history":
-      if (!event.messages?.length)
-        return [asked.match === undefined ? "* Nothing was said here yet." : "* Nothing found."];
-      return event.messages.flatMap((message) => {
-        const [first, ...more] = renderMessage(message, user, "");
-        return [`* ${when(message.at)} ${first}`, ...more];
-      });
-    case "exit":
-      return ["* Goodbye."];
-    default:
-      return [];
-  }
-}
-
-function bare(room: string): string {
-  return room.slice(1);
-}
-
-/** Local time: the hour and minute, with the day unless it is today. */
-function when(at: number): string {
-  const two = (n: number) => String(n).padStart(2, "0");
-  const day = (d: Date) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
-  const date = new Date(at);
-  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
-  return day(date) === day(new Date()) ? time : `${day(date)} ${time}`;
 }

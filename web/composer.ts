@@ -1,7 +1,7 @@
 // composer.ts: where one writes. Never disabled; keeps one draft a thread over a reload; Enter sends, Shift+Enter makes a
 // line. What the words mean is view.ts's business.
 
-import { MAX_MESSAGE_LENGTH, sanitizeMessage } from "../protocol.ts";
+import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import { the } from "./dom.ts";
 import { keep, recall } from "./memory.ts";
 
@@ -58,11 +58,4 @@ export class Composer {
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight + 2, TALLEST)}px`;
   }
-}
-
-/** Why a text cannot be sent whole, or `undefined`. The server would cut it; here nothing is lost. */
-export function whyTooLong(text: string): string | undefined {
-  const length = [...sanitizeMessage(text)].length;
-  if (length <= MAX_MESSAGE_LENGTH) return undefined;
-  return `That message has ${length} characters; ${MAX_MESSAGE_LENGTH} fit. Nothing was sent.`;
 }

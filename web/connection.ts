@@ -3,9 +3,11 @@
 // Called by page.ts. The terminal client's connection.ts keeps the same promises over TCP.
 
 import type { Event, Failure, Message, Ok, Presence, Request } from "../protocol.ts";
-import { decodeEvent, encode, LIMITS, LOBBY } from "../protocol.ts";
+import { encode, LIMITS } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
 import { Unanswered } from "../shared/unanswered.ts";
+import { decodeEvent } from "../shared/decode.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 
 /** What the connection hands on: what others do, and what becomes of itself. */
 export type Occurrence =
@@ -264,7 +266,7 @@ export class Chat {
       }
       case "message": {
         if (event.from === this.user) this.#unanswered.settle(event.id, event);
-        const conversation = event.to.startsWith("#") ? event.to : "@";
+        const conversation = isRoom(event.to) ? event.to : "@";
         const last = this.#positions.get(conversation);
         if (last !== undefined && event.seq <= last) return;
         if (last !== undefined && event.seq > last + 1) return this.#lost("Something was missing."); // resume before the hole

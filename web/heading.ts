@@ -1,7 +1,7 @@
 // heading.ts: the line over the messages and the window's title: where one is, who is here, what is unread elsewhere.
 // Called by view.ts.
 
-import { LOBBY } from "../protocol.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 import { the } from "./dom.ts";
 
 /** What there is to show. */
@@ -24,11 +24,11 @@ export class Heading {
   }
 
   show({ name, users, present, unread, calls }: Whereabouts): void {
-    const isRoom = name.startsWith("#");
+    const inRoom = isRoom(name);
     document.title = `${unread === 0 ? "" : `(${unread}${calls ? "!" : ""}) `}${name} – Banter`;
     this.#title.textContent = name;
-    this.#here.textContent = isRoom ? `${users.size} here` : present ? "here" : "away";
-    this.#here.title = isRoom ? [...users].sort().join(", ") : "";
-    this.#leave.hidden = !isRoom || name === LOBBY;
+    this.#here.textContent = inRoom ? `${users.size} here` : present ? "here" : "away";
+    this.#here.title = inRoom ? [...users].sort().join(", ") : "";
+    this.#leave.hidden = !inRoom || name === LOBBY;
   }
 }

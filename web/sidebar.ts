@@ -3,7 +3,8 @@
 
 import { avatar, element, the } from "./dom.ts";
 import type { Threads } from "./threads.ts";
-import { mentions } from "./threads.ts";
+import { mentions } from "../shared/text.ts";
+import { isRoom } from "../shared/names.ts";
 
 interface Row {
   name: string; // "#lab" or "bob"
@@ -67,11 +68,11 @@ export class Sidebar {
     const row = (name: string, faint: boolean, detail = ""): Row => {
       const thread = threads.all.get(name);
       const unread = thread === undefined ? [] : threads.unread(thread);
-      const calls = unread.some(({ to, text }) => !to.startsWith("#") || mentions(text, user));
+      const calls = unread.some(({ to, text }) => !isRoom(to) || mentions(text, user));
       return { name, current: name === current, faint, unread: unread.length, calls, detail };
     };
     const others = rooms.filter(({ to }) => !joined.includes(to));
-    const partners = [...threads.all.keys()].filter((name) => !name.startsWith("#") && !present.has(name)).sort();
+    const partners = [...threads.all.keys()].filter((name) => !isRoom(name) && !present.has(name)).sort();
     const people = [...present].filter((name) => name !== user || threads.all.has(name)).sort();
     const roomRows = [
       ...joined.map((name) => row(name, false)),
@@ -125,7 +126,7 @@ class List {
     const badge = element("span", calls ? "badge calls" : "badge", unread > 999 ? "999+" : String(unread));
     badge.append(element("span", "hidden", " unread"));
     button.replaceChildren(
-      name.startsWith("#") ? "" : avatar(name),
+      isRoom(name) ? "" : avatar(name),
       element("span", "name", name),
       element("span", "detail", detail),
       unread > 0 ? badge : "",

@@ -1,8 +1,9 @@
 // threads.ts: what the page knows. A thread is a room, or all direct messages with one person; here are its messages in
 // order, what of it was read, and how far the inbox may be confirmed. Touches nothing that is shown. Called by page.ts.
 
-import type { Ask as Asked, Failure, Message, Ok, Presence } from "../protocol.ts";
-import { LIMITS, LOBBY } from "../protocol.ts";
+import type { Failure, Message, Ok, Presence, RequestOf } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 
 /** A line of the page itself among the messages: who came, an answer to a command, a refusal. */
 export interface Note {
@@ -24,7 +25,7 @@ export interface Thread {
 /** What outlives the page, by thread: the seq up to which it was read. */
 export type ReadMarks = Record<string, number>;
 
-type Ask = (request: Asked<"history">) => Promise<Ok | Failure>;
+type Ask = (request: RequestOf<"history">) => Promise<Ok | Failure>;
 
 const INBOX_PAGES = 5; // pages of the inbox that are searched for older messages with one person
 const KEPT = 600; // entries of a thread in memory; older ones are read again when they are wanted
@@ -54,7 +55,7 @@ export class Threads {
 
   /** The thread a message belongs to: its room, or the other person. */
   of({ to, from }: Message): Thread {
-    return this.get(to.startsWith("#") || from === this.#user ? to : from);
+    return this.get(isRoom(to) || from === this.#user ? to : from);
   }
 
   /** Puts a message in its place. Returns whether it came as the newest, in between, or was known. */
@@ -74,7 +75,7 @@ export class Threads {
 
   /** Lets go of a room's oldest entries; returns whether there were too many. */
   trim(thread: Thread): boolean {
-    if (thread.entries.length <= KEPT * 1.5 || !thread.name.startsWith("#")) return false;
+    if (thread.entries.length <= KEPT * 1.5 || !isRoom(thread.name)) return false;
     thread.entries = thread.entries.slice(-KEPT);
     thread.exhausted = false;
     return true;
@@ -111,8 +112,8 @@ export class Threads {
 
   /** Where history before what is here begins: a room's oldest message, or the oldest of the whole inbox. */
   #oldest(thread: Thread | undefined): Message | undefined {
-    if (thread?.name.startsWith("#")) return oldest(thread);
-    const direct = [...this.all.values()].filter(({ name }) => !name.startsWith("#"));
+    if (thread !== undefined && isRoom(thread.name)) return oldest(thread);
+    const direct = [...this.all.values()].filter(({ name }) => !isRoom(name));
     return direct.map(oldest).reduce((one, other) => (other && (!one || other.seq < one.seq) ? other : one), undefined);
   }
 
@@ -155,7 +156,7 @@ export class Threads {
   /** An older copy of the server: what we know of this conversation is not true any more. */
   reset(to: string): void {
     for (const thread of this.all.values()) {
-      if (to === "@" ? thread.name.startsWith("#") : thread.name !== to) continue;
+      if (to === "@" ? isRoom(thread.name) : thread.name !== to) continue;
       thread.entries = thread.entries.filter(({ type }) => type === "note");
       thread.fresh = undefined;
       thread.exhausted = false;
@@ -169,7 +170,7 @@ export class Threads {
     return thread.entries.filter((entry) => entry.type === "message" && this.isUnread(thread, entry)) as Message[];
   }
   isUnread({ name }: Thread, { seq, from }: Message): boolean {
-    return from !== this.#user && seq > Math.max(this.read[name] ?? 0, name.startsWith("#") ? 0 : this.#inboxRead);
+    return from !== this.#user && seq > Math.max(this.read[name] ?? 0, isRoom(name) ? 0 : this.#inboxRead);
   }
 
   markRead(thread: Thread): void {
@@ -181,14 +182,14 @@ export class Threads {
   get seen(): number {
     let seen = this.#inboxHead;
     for (const thread of this.all.values())
-      if (!thread.name.startsWith("#")) for (const { seq } of this.unread(thread)) seen = Math.min(seen, seq - 1);
+      if (!isRoom(thread.name)) for (const { seq } of this.unread(thread)) seen = Math.min(seen, seq - 1);
     return seen;
   }
 }
 
 /** What `history` calls a thread's conversation. */
 function place({ name }: Thread): string {
-  return name.startsWith("#") ? name : "@";
+  return isRoom(name) ? name : "@";
 }
 function newest({ entries }: Thread): Message | undefined {
   for (let at = entries.length; at > 0; at--) {
@@ -199,10 +200,4 @@ function newest({ entries }: Thread): Message | undefined {
 }
 function oldest({ entries }: Thread): Message | undefined {
   return entries.find((entry) => entry.type === "message");
-}
-
-/** Whether a text calls somebody by name: `@bob`. */
-export function mentions(text: string, user: string): boolean {
-  const name = user.replaceAll(".", "\\.");
-  return new RegExp(`(^|[^\\w.-])@${name}(?![\\w-]|\\.\\w)`, "i").test(text);
 }

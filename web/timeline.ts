@@ -5,7 +5,8 @@ import type { Message } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
 import { avatar, colour, element, the, timeOf } from "./dom.ts";
 import type { Entry, Note, Thread } from "./threads.ts";
-import { mentions } from "./threads.ts";
+import { mentions } from "../shared/text.ts";
+import { isRoom } from "../shared/names.ts";
 
 const NEAR_END = 60; // px; who is this close to the end follows it
 const NEAR_START = 120; // px; who is this close to the start wants older messages
@@ -162,7 +163,7 @@ export class Timeline {
   }
 
   #welcome({ name }: Thread): string {
-    return name.startsWith("#")
+    return isRoom(name)
       ? `This is the start of ${name}. Say hello! /help lists the commands.`
       : `Only you and ${name} read this. What you write waits for ${name} if they are away.`;
   }

@@ -2,14 +2,14 @@
 // requests, by the same table of commands as everywhere. Called by page.ts, once somebody is signed in.
 
 import type { Local, Place } from "../shared/commands.ts";
-import { help, parseCommand, render } from "../shared/commands.ts";
+import { help, parseCommand } from "../shared/commands.ts";
 import type { Failure, Message, Ok, Presence, Refusal, Request } from "../protocol.ts";
-import { failure, isRefusal, LIMITS, LOBBY } from "../protocol.ts";
+import { failure, isRefusal, LIMITS } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
 import { Banner } from "./banner.ts";
 import type { Occurrence } from "./connection.ts";
 import { Chat } from "./connection.ts";
-import { Composer, whyTooLong } from "./composer.ts";
+import { Composer } from "./composer.ts";
 import { listenToDevice } from "./device.ts";
 import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
@@ -20,6 +20,9 @@ import { Sidebar } from "./sidebar.ts";
 import type { ReadMarks, Thread } from "./threads.ts";
 import { Threads } from "./threads.ts";
 import { Timeline } from "./timeline.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
+import { render } from "../shared/render.ts";
+import { whyTooLong } from "../shared/text.ts";
 
 /** What becomes of the sign-in. */
 export interface AccountKeeper {
@@ -72,7 +75,7 @@ export class View {
       () => this.#signOut(),
     );
     this.#heading = new Heading(
-      () => void this.#perform({ type: "who", ...(this.#current.name.startsWith("#") && { to: this.#current.name }) }),
+      () => void this.#perform({ type: "who", ...(isRoom(this.#current.name) && { to: this.#current.name }) }),
       () => void this.#leaveRoom(this.#current.name),
     );
     this.#banner = new Banner(() => this.#chat.retryNow());
@@ -132,7 +135,7 @@ export class View {
 
   #said(message: Message): void {
     const thread = this.#threads.of(message);
-    if (!message.to.startsWith("#")) {
+    if (!isRoom(message.to)) {
       this.#threads.handed(message);
       if (message.from !== this.#user) this.#partner = message.from;
     }
@@ -167,7 +170,7 @@ export class View {
     if (!this.#isFirst) return;
     this.#isFirst = false;
     await this.#threads.older(undefined, LIMITS.page);
-    if (!this.#current.name.startsWith("#")) this.#show();
+    if (!isRoom(this.#current.name)) this.#show();
     this.#soon();
   }
 
@@ -253,7 +256,7 @@ export class View {
   }
 
   async #leaveRoom(to: string): Promise<void> {
-    if (!to.startsWith("#")) return this.#open(LOBBY);
+    if (!isRoom(to)) return this.#open(LOBBY);
     const answer = await this.#chat.ask({ type: "leave", to });
     if (answer.type === "error") return this.#note(answer.text);
     this.#threads.all.delete(to);
@@ -268,7 +271,7 @@ export class View {
 
   /** Shows a thread; a room one is not in is joined first. */
   #open(name: string): void {
-    if (name.startsWith("#") && !this.#chat.rooms.includes(name)) return void this.#join(name);
+    if (isRoom(name) && !this.#chat.rooms.includes(name)) return void this.#join(name);
     if (this.#current.name !== name) this.#current.fresh = undefined;
     this.#current = this.#threads.get(name);
     keep("session", `current.${this.#user}`, name);

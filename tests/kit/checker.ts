@@ -3,7 +3,8 @@
 // The text of a say is its identity, so a run must never say the same text twice. Called by the tests and by soak.ts.
 
 import type { Message } from "../../protocol.ts";
-import { answeredIn, inboxOf } from "../../protocol.ts";
+import { answeredIn, inboxOf } from "../../server/conversations.ts";
+import { isRoom } from "../../shared/names.ts";
 
 export type Stored = Pick<Message, "to" | "seq" | "from" | "id" | "text">;
 
@@ -105,7 +106,7 @@ function collectCalls(steps: readonly Step[]): Map<string, Call> {
 
 /** The conversations that a message to `to` is kept in. */
 function homes({ to, from }: { to: string; from: string }): string[] {
-  return to.startsWith("#") ? [to] : [...new Set([inboxOf(from), inboxOf(to)])];
+  return isRoom(to) ? [to] : [...new Set([inboxOf(from), inboxOf(to)])];
 }
 
 function checkLog(log: Run["log"], calls: Map<string, Call>, report: Report): void {
@@ -157,9 +158,9 @@ function checkViews({ steps, log }: Run, report: Report) {
 
     const { viewer, user, message, answer } = step;
     const { to, from, seq } = message;
-    const conversation = to.startsWith("#") ? to : inboxOf(user);
+    const conversation = isRoom(to) ? to : inboxOf(user);
     const view = views.get(`${viewer} ${conversation}`);
-    if (view === undefined || (!to.startsWith("#") && user !== to && user !== from)) {
+    if (view === undefined || (!isRoom(to) && user !== to && user !== from)) {
       report("leaked", `${viewer} saw ${brief(message)} to ${to}, which is not theirs`);
       continue;
     }

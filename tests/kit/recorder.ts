@@ -5,8 +5,10 @@ import type { Connection } from "../../client/connection.ts";
 import type { OnWire } from "../../client/tcp.ts";
 import { Refused } from "../../client/tcp.ts";
 import type { Event, Message, Request } from "../../protocol.ts";
-import { inboxOf, LIMITS } from "../../protocol.ts";
+import { LIMITS } from "../../protocol.ts";
 import type { Step, Stored } from "./checker.ts";
+import { inboxOf } from "../../server/conversations.ts";
+import { isRoom } from "../../shared/names.ts";
 
 export class Recorder {
   readonly steps: Step[] = [];
@@ -47,7 +49,7 @@ export class Recorder {
   shown(process: string, user: string, message: Message): void {
     this.counts.shown++;
     this.steps.push({ step: "shown", viewer: process, user, message: stored(message) });
-    const conversation = message.to.startsWith("#") ? message.to : inboxOf(user);
+    const conversation = isRoom(message.to) ? message.to : inboxOf(user);
     this.positions.set(`${process} ${conversation}`, message.seq);
     if (conversation.startsWith("@")) this.positions.set(conversation, message.seq);
     this.#happened();
@@ -85,7 +87,7 @@ export class Recorder {
         if (request.id !== undefined) asked.set(request.id, request);
       } else if (frame.type === "message") {
         const message = frame as Message;
-        const conversation = message.to.startsWith("#") ? message.to : inboxOf(user);
+        const conversation = isRoom(message.to) ? message.to : inboxOf(user);
         const answer = message.from === user && asked.has(message.id);
         const key = `${viewer} ${conversation}`;
         if (answer && message.seq <= (this.positions.get(key) ?? 0)) this.counts.repeated++;

@@ -6,13 +6,13 @@ import { setTimeout as pass } from "node:timers/promises";
 import type { Connection } from "../../client/connection.ts";
 import { connect, receiveMessages } from "../../client/connection.ts";
 import type { Message } from "../../protocol.ts";
-import { inboxOf } from "../../protocol.ts";
 import type { Run, Stored } from "./checker.ts";
 import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 import type { Process } from "./harness.ts";
 import { Proxy } from "./proxy.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
+import { inboxOf } from "../../server/conversations.ts";
 
 export interface Plan {
   seed: number;

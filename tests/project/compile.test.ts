@@ -49,7 +49,7 @@ test("server and client compiled into single files: a chat and its page, in a fo
     expect(await (await fetch(`http://localhost:${page}${path}`)).text()).toBe(
       await Bun.file(join(REPOSITORY, file)).text(),
     );
-  expect(await (await fetch(`http://localhost:${page}/protocol.ts`)).text()).toContain("export function decode(");
+  expect(await (await fetch(`http://localhost:${page}/protocol.ts`)).text()).toContain("export function encode(");
 
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);

@@ -4,8 +4,9 @@ import { openHistory } from "../../server/history.ts";
 import type { Event, Message } from "../../protocol.ts";
 import type { Member, Payload } from "../../server/delivery.ts";
 import { broadcast } from "../../server/delivery.ts";
-import { EVERYBODY, Rooms } from "../../server/rooms.ts";
+import { Rooms } from "../../server/rooms.ts";
 import { PATIENCE, startChat, temporaryFolder } from "../kit/harness.ts";
+import { EVERYBODY } from "../../server/conversations.ts";
 
 setDefaultTimeout(PATIENCE);
 

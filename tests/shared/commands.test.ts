@@ -1,8 +1,9 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { COMMANDS, help, parseCommand, render } from "../../shared/commands.ts";
+import { COMMANDS, help, parseCommand } from "../../shared/commands.ts";
 import type { Event, Message } from "../../protocol.ts";
 import { ERRORS } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, startChat } from "../kit/harness.ts";
+import { render } from "../../shared/render.ts";
 
 setDefaultTimeout(PATIENCE);
 

@@ -1,21 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import {
-  answeredIn,
-  decode,
-  decodeEvent,
-  encode,
-  ERRORS,
-  failure,
-  foldName,
-  foldRoom,
-  inboxOf,
-  isRefusal,
-  LIMITS,
-  MAX_MESSAGE_LENGTH,
-  sanitizeMessage,
-  truncateMessage,
-} from "../../protocol.ts";
+import { encode, ERRORS, failure, isRefusal, LIMITS, MAX_MESSAGE_LENGTH } from "../../protocol.ts";
 import { PATIENCE } from "../kit/harness.ts";
+import { answeredIn, inboxOf } from "../../server/conversations.ts";
+import { decode, decodeEvent } from "../../shared/decode.ts";
+import { foldName, foldRoom } from "../../shared/names.ts";
+import { sanitizeMessage, truncateMessage } from "../../shared/text.ts";
 
 setDefaultTimeout(PATIENCE);
 

@@ -1,0 +1,149 @@
+// decode.ts: from a line to a frame that can be trusted: requests as a server takes them, events as a client takes them.
+// Every field is checked here and nowhere else. Decides nothing about who may ask what.
+
+import type { ErrorCode, Event, Message, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import { ERRORS, failure } from "../protocol.ts";
+import { foldName, foldRoom, isRoom } from "./names.ts";
+import { sanitizeMessage } from "./text.ts";
+
+const ID = /^[\x21-\x7e]{1,64}$/;
+
+/** How a field is checked: "count" is a whole number from 0 on, names of people and rooms are folded to their one spelling,
+ *  and with "?" the field may be absent or null. */
+type Kind = "text" | "count" | "room" | "person or room" | "inbox or room";
+type Fields<V extends Verb> = Omit<RequestOf<V>, "type" | "id">;
+/** Every field of every request; one that protocol.ts has and this table has not, or the other way round, does not compile. */
+const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Fields<V>[F] ? `${Kind}?` : Kind } } = {
+  register: { user: "text", password: "text" },
+  login: { user: "text", password: "text?", token: "text?", since: "count?" },
+  join: { to: "room", since: "count?" },
+  leave: { to: "room" },
+  say: { to: "person or room", text: "text" },
+  who: { to: "room?" },
+  rooms: {},
+  history: { to: "inbox or room", before: "count?", limit: "count?", match: "text?" },
+  seen: { seq: "count" },
+  ping: {},
+  exit: {},
+};
+
+/** One line of a client (`null`: it was not UTF-8) as a request whose fields can be trusted. Refuses with `bad_request`, or
+ *  with `bad_room` or `unknown_user` for an address that nobody can have. */
+export function decode(line: string | null): Request | Refusal {
+  if (line === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was done." };
+  let frame: Record<string, unknown>;
+  try {
+    frame = JSON.parse(line);
+  } catch {
+    return { code: "bad_request" };
+  }
+  if (typeof frame !== "object" || frame === null || Array.isArray(frame)) return { code: "bad_request" };
+  const { id, type } = frame;
+  if (id !== undefined && (typeof id !== "string" || !ID.test(id)))
+    return { code: "bad_request", text: "An id is a string of 1 to 64 printable ASCII characters. Nothing was done." };
+  const label = id === undefined ? {} : { id };
+  if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) return { code: "bad_request", ...label };
+  const request: Record<string, unknown> = { type, ...label };
+  for (const [name, kind] of Object.entries<string>(FIELDS[type as Verb])) {
+    const isOptional = kind.endsWith("?");
+    const value = frame[name];
+    if (isOptional && (value === undefined || value === null)) continue;
+    const checked = check((isOptional ? kind.slice(0, -1) : kind) as Kind, name, value);
+    if (typeof checked === "object") return { ...checked, ...label };
+    request[name] = checked;
+  }
+  return request as Request;
+}
+
+function check(kind: Kind, name: string, value: unknown): string | number | Refusal {
+  const must = (be: string): Refusal => ({
+    code: "bad_request",
+    text: `The field "${name}" must be ${be}. Nothing was done.`,
+  });
+  if (kind === "count") return isCount(value) ? value : must("a whole number, 0 or more");
+  if (typeof value !== "string") return must("a string");
+  if (kind === "text") return value;
+  if (kind === "inbox or room" && value === "@") return value;
+  if (kind === "person or room" && !isRoom(value)) return foldName(value) ?? { code: "unknown_user" };
+  return foldRoom(value) ?? { code: "bad_room" };
+}
+
+/** One line of a server as an event, `undefined` for whatever is not one. Trusts no server: fields are checked, names that
+ *  nobody can have are refused and every text is made safe to show. */
+export function decodeEvent(line: string | null): Event | undefined {
+  if (line === null || !line.startsWith("{")) return undefined;
+  let frame: Record<string, unknown>;
+  try {
+    frame = JSON.parse(line);
+  } catch {
+    return undefined;
+  }
+  const { type, id, text, code, after } = frame;
+  const label = typeof id === "string" && ID.test(id) ? { id } : {};
+  switch (type) {
+    case "ping":
+      return { type };
+    case "notice":
+      return typeof text === "string" ? { type, text: sanitizeMessage(text) } : undefined;
+    case "error":
+      if (typeof code !== "string" || !Object.hasOwn(ERRORS, code) || typeof text !== "string") return undefined;
+      return failure({
+        ...label,
+        code: code as ErrorCode,
+        text: sanitizeMessage(text),
+        ...(isCount(after) && { after }),
+      });
+    case "joined":
+    case "left": {
+      const { to, users } = frame;
+      return (to === "*" || isRoomName(to)) && arePersonNames(users) ? { type, to, users } : undefined;
+    }
+    case "message":
+      return toMessage(frame);
+    case "ok":
+      return { type, ...label, ...okFields(frame) };
+    default:
+      return undefined;
+  }
+}
+
+function toMessage(frame: Record<string, unknown>): Message | undefined {
+  const { to, seq, from, id, at, text, cut } = frame;
+  if (!(isRoomName(to) || isPersonName(to)) || !isPersonName(from) || !isCount(seq) || !isCount(at)) return undefined;
+  if (typeof id !== "string" || !ID.test(id) || typeof text !== "string") return undefined;
+  const message: Message = { type: "message", to, seq, from, id, at, text: sanitizeMessage(text) };
+  return isCount(cut) ? { ...message, cut } : message;
+}
+
+function okFields({ user, token, to, seq, users, rooms, messages, reset }: Record<string, unknown>): Omit<Ok, "type"> {
+  const isSize = (room: unknown): room is { to: string; users: number } =>
+    typeof room === "object" &&
+    room !== null &&
+    "to" in room &&
+    isRoomName(room.to) &&
+    "users" in room &&
+    isCount(room.users);
+  return {
+    ...(isPersonName(user) && { user }),
+    ...(typeof token === "string" && /^[\w.-]{1,100}$/.test(token) && { token }),
+    ...((to === "@" || isRoomName(to)) && { to }),
+    ...(isCount(seq) && { seq }),
+    ...(arePersonNames(users) && { users }),
+    ...(Array.isArray(rooms) && { rooms: rooms.filter(isSize) }),
+    ...(Array.isArray(messages) && { messages: messages.flatMap((one) => toMessage(Object(one)) ?? []) }),
+    ...(reset === true && { reset }),
+  };
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+function isPersonName(value: unknown): value is string {
+  return typeof value === "string" && foldName(value) === value;
+}
+function isRoomName(value: unknown): value is string {
+  return typeof value === "string" && foldRoom(value) === value;
+}
+function arePersonNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isPersonName);
+}

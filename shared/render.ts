@@ -1,0 +1,88 @@
+// render.ts: from an event to the lines of text a person reads, in a text session and wherever the clients have no form of
+// their own for it. Decides nothing and touches no socket.
+
+import type { Event, Message, Ok, Request } from "../protocol.ts";
+import { isRoom, LOBBY } from "./names.ts";
+
+/** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were sent. */
+export interface Viewer {
+  user?: string | undefined;
+  asked?: Request;
+  late?: boolean;
+}
+
+/** An event as the lines a person reads: `alice: hi`, `alice (in lab): hi`, `[pm] bob: hi`, `* bob has joined lab`.
+ *  A message's further lines are indented, so that nobody can type a line that looks like another's. */
+export function render(event: Event, viewer: Viewer): string[] {
+  switch (event.type) {
+    case "message":
+      return renderMessage(event, viewer.user, viewer.late ? ` (${when(event.at)})` : "");
+    case "joined":
+    case "left": {
+      if (event.to === LOBBY) return [];
+      const place = event.to === "*" ? "the chat" : bare(event.to);
+      return event.users.filter((user) => user !== viewer.user).map((user) => `* ${user} has ${event.type} ${place}`);
+    }
+    case "ok":
+      return renderOk(event, viewer);
+    case "error": {
+      const wait = event.after === undefined ? "" : ` (${event.after} s)`;
+      return [`* ${event.text}${wait}`];
+    }
+    case "notice":
+      return [`* ${event.text}`];
+    case "ping":
+      return [];
+  }
+}
+
+function renderMessage({ to, from, text, cut }: Message, user: string | undefined, time: string): string[] {
+  const [first, ...more] = text.split("\n");
+  const where = isRoom(to) && to !== LOBBY ? ` (in ${bare(to)})` : "";
+  const kind = isRoom(to) ? "" : from === user && to !== user ? `[pm to ${to}] ` : "[pm] ";
+  const tail = cut === undefined ? [] : [`  (${cut} more characters were cut off)`];
+  return [`${kind}${from}${where}${time}: ${first}`, ...more.map((line) => `  ${line}`), ...tail];
+}
+
+function renderOk(event: Ok, { user, asked }: Viewer): string[] {
+  const others = (event.users ?? []).filter((name) => name !== user);
+  switch (asked?.type) {
+    case "register":
+    case "login":
+      return [`* Welcome, ${event.user}. Type a line and press Enter; /help lists the commands, /exit leaves.`];
+    case "join":
+      return [`* You are in ${bare(asked.to)}, ${others.length ? `with ${others.join(", ")}` : "alone so far"}.`];
+    case "leave":
+      return [`* You left ${bare(asked.to)} and are in ${bare(LOBBY)}.`];
+    case "who": {
+      const where = asked.to === undefined ? "Here" : `In ${bare(asked.to)}`;
+      return [`* ${where}: ${event.users?.length ? event.users.join(", ") : "nobody"}`];
+    }
+    case "rooms":
+      return [`* Rooms: ${(event.rooms ?? []).map(({ to, users }) => `${bare(to)} (${users})`).join(", ")}`];
+    case "history":
+      if (!event.messages?.length)
+        return [asked.match === undefined ? "* Nothing was said here yet." : "* Nothing found."];
+      return event.messages.flatMap((message) => {
+        const [first, ...more] = renderMessage(message, user, "");
+        return [`* ${when(message.at)} ${first}`, ...more];
+      });
+    case "exit":
+      return ["* Goodbye."];
+    default:
+      return [];
+  }
+}
+
+function bare(room: string): string {
+  return room.slice(1);
+}
+
+/** Local time: the hour and minute, with the day unless it is today. */
+function when(at: number): string {
+  const two = (n: number) => String(n).padStart(2, "0");
+  const day = (d: Date) => `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+  const date = new Date(at);
+  const time = `${two(date.getHours())}:${two(date.getMinutes())}`;
+  return day(date) === day(new Date()) ? time : `${day(date)} ${time}`;
+}

@@ -1,0 +1,38 @@
+// text.ts: the rules for the text of a message: what is removed, where it is cut, and whom it calls by name.
+
+import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
+
+// C0 without tab and newline, DEL, C1; bidi embeddings, overrides and isolates (Unicode TR36, CVE-2021-42574); lone surrogates.
+const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u;
+const EVERY_UNSAFE = new RegExp(UNSAFE, "gu");
+
+/** Text without the characters that could drive a terminal or reorder a line. Everything else stays byte for byte. */
+export function sanitizeMessage(text: string): string {
+  return UNSAFE.test(text) ? text.replace(EVERY_UNSAFE, "") : text;
+}
+
+/** Text cut to `max` code points, between two graphemes, and how many code points were cut (0: the text as it was).
+ *  One grapheme longer than `max` is cut inside, so that something of the text always stays. */
+export function truncateMessage(text: string, max: number = MAX_MESSAGE_LENGTH): { text: string; cut: number } {
+  if (text.length <= max) return { text, cut: 0 };
+  const points = [...text];
+  if (points.length <= max) return { text, cut: 0 };
+  const fits = points.slice(0, max).join("").length;
+  const boundary = new Intl.Segmenter().segment(text).containing(fits)?.index ?? fits;
+  const kept = text.slice(0, boundary || fits);
+  return { text: kept, cut: points.length - [...kept].length };
+}
+
+/** Why a text cannot be sent whole, or `undefined`. The server would cut it; a client refuses, so that nothing is lost. */
+export function whyTooLong(text: string): string | undefined {
+  const { length } = [...sanitizeMessage(text)];
+  if (length <= MAX_MESSAGE_LENGTH) return undefined;
+  const count = (n: number) => n.toLocaleString("en");
+  return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
+}
+
+/** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. */
+export function mentions(text: string, user: string): boolean {
+  const name = user.replaceAll(".", "\\.");
+  return new RegExp(`(?<![\\p{L}\\p{N}._-])${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu").test(text);
+}
