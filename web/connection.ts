@@ -174,6 +174,8 @@ export class Chat {
     this.#token = signedIn.token ?? this.#token;
     await Promise.all(Array.from(this.#rooms, (to) => this.#enter(to)));
     await this.#exchange({ type: "ping" }); // its answer comes after everything that was missed
+    // All of the inbox was confirmed. Keep its head: what another device confirms while we are away must still come to us.
+    if (!this.#positions.has("@")) this.#positions.set("@", signedIn.seq ?? 0);
     this.#failures = 0;
     this.#online = true;
     this.#tell({ type: "online", missed: this.#missed, token: this.#token });
