@@ -1,6 +1,5 @@
 // accounts.ts: users.json. Accounts by name, each with a password hash; read whole, replaced whole, and shared with whoever
 // else edits the file: `bun users.ts` beside a running server, or a person with an editor. Never sees a password.
-// Called by users.ts.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
@@ -22,7 +21,7 @@ interface Change {
 }
 type Changes = ReadonlyMap<string, Account | undefined>;
 
-/** The file but for its end: lines of accounts, each with what stands before it, most of them as slices of bytes already. */
+/** The text of the file without its end: a line for each account, most of them as slices of bytes already. */
 interface Text {
   slices: readonly Uint8Array[];
   tail: readonly string[]; // fewer than SLICE
@@ -101,7 +100,7 @@ export class Accounts {
       this.#waiting = [];
       try {
         const applied = await this.#apply(batch.map(({ change }) => change));
-        batch.forEach(({ resolve }, i) => void resolve(applied[i]!));
+        for (const [i, { resolve }] of batch.entries()) resolve(applied[i]!);
       } catch (problem) {
         for (const { reject } of batch) reject(problem);
       }
@@ -131,10 +130,11 @@ export class Accounts {
 
   /** Puts changes on disk, and only then takes them over. */
   async #store(changes: Changes): Promise<void> {
-    const allNew = changes.keys().every((name) => !this.#accounts.has(name));
-    const text = await (this.#text !== undefined && allNew
-      ? extended(this.#text, after(new Map(), changes))
-      : extended({ slices: [], tail: [] }, after(this.#accounts, changes)));
+    const isOnlyNew = changes.keys().every((name) => !this.#accounts.has(name));
+    const text =
+      this.#text !== undefined && isOnlyNew
+        ? await appendLines(this.#text, merged(new Map(), changes))
+        : await appendLines({ slices: [], tail: [] }, merged(this.#accounts, changes));
     await replaceFile(this.file, text);
     this.#text = text;
     this.#version = versionOf(this.file);
@@ -171,7 +171,7 @@ function read(file: string): Map<string, Account> {
 
 /** A text with more accounts, one a line, so that a person can read, compare and edit it. Made some at a time: the text of a
  *  hundred thousand would stop everybody for 60 ms. Nobody may change what is given meanwhile. */
-async function extended(text: Text, accounts: Iterable<[string, Account]>): Promise<Text> {
+async function appendLines(text: Text, accounts: Iterable<[string, Account]>): Promise<Text> {
   const slices = [...text.slices];
   let tail = [...text.tail];
   for (const [name, account] of accounts) {
@@ -186,7 +186,7 @@ async function extended(text: Text, accounts: Iterable<[string, Account]>): Prom
 }
 
 /** The accounts as they will be: each in its place, new ones last. */
-function* after(accounts: ReadonlyMap<string, Account>, changes: Changes): Generator<[string, Account]> {
+function* merged(accounts: ReadonlyMap<string, Account>, changes: Changes): Generator<[string, Account]> {
   for (const [name, old] of accounts) {
     const account = changes.has(name) ? changes.get(name) : old;
     if (account !== undefined) yield [name, account];
