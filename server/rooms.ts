@@ -20,8 +20,7 @@ interface Conversation {
   accounts: Map<string, number>; // connections an account has in it
   head: number; // seq of the last message delivered
   ready: Promise<void>; // `head` is known
-  joined: Set<string>; // accounts, since the last delivery
-  left: Set<string>;
+  changes: Map<string, "joined" | "left">; // by account, since the last delivery
 }
 
 /** How a member enters a conversation. */
@@ -140,8 +139,7 @@ export class Rooms {
       ready: this.#history.head(name).then((head) => {
         conversation.head = Math.max(conversation.head, head);
       }),
-      joined: new Set(),
-      left: new Set(),
+      changes: new Map(),
     };
     this.#conversations.set(name, conversation);
     if (isRoom(name)) this.#rooms++;
@@ -157,8 +155,7 @@ export class Rooms {
     const count = conversation.accounts.get(member.user) ?? 0;
     conversation.accounts.set(member.user, count + 1);
     if (count > 0) return;
-    if (!conversation.left.delete(member.user)) conversation.joined.add(member.user);
-    this.#tellPresence(conversation);
+    this.#tellPresence(conversation, member.user, "joined");
   }
 
   #remove(conversation: Conversation, member: Member): void {
@@ -174,11 +171,14 @@ export class Rooms {
       return;
     }
     conversation.accounts.delete(member.user);
-    if (!conversation.joined.delete(member.user)) conversation.left.add(member.user);
-    this.#tellPresence(conversation);
+    this.#tellPresence(conversation, member.user, "left");
   }
 
-  #tellPresence(conversation: Conversation): void {
+  /** Who goes and comes back between two deliveries was never away, and who comes and goes was never there. */
+  #tellPresence(conversation: Conversation, user: string, change: "joined" | "left"): void {
+    const { changes } = conversation;
+    if (changes.has(user)) changes.delete(user);
+    else changes.set(user, change);
     this.#changed.add(conversation);
     this.#pipeline.wake();
   }
@@ -192,12 +192,14 @@ export class Rooms {
     this.#changed.clear();
     const comings = new Map<string, Entry[]>();
     const goings = new Map<string, Entry[]>();
-    for (const { name, joined, left } of changed) {
-      const isTold = !isInbox(name); // only its owner is in an inbox
-      if (isTold && joined.size > 0) comings.set(name, [{ event: { type: "joined", to: name, users: [...joined] } }]);
-      if (isTold && left.size > 0) goings.set(name, [{ event: { type: "left", to: name, users: [...left] } }]);
-      joined.clear();
-      left.clear();
+    for (const { name, changes } of changed) {
+      const joined: string[] = [];
+      const left: string[] = [];
+      for (const [user, change] of changes) (change === "joined" ? joined : left).push(user);
+      changes.clear();
+      if (isInbox(name)) continue; // only its owner is in it
+      if (joined.length > 0) comings.set(name, [{ event: { type: "joined", to: name, users: joined } }]);
+      if (left.length > 0) goings.set(name, [{ event: { type: "left", to: name, users: left } }]);
       const said = entries.get(name);
       if (said === undefined || !isRoom(name)) continue;
       // A room's own are sent together with what was said in it, in one write.
@@ -217,19 +219,25 @@ export class Rooms {
     const fresh = entries.filter(
       ({ event, only }) => only || event.type !== "message" || event.seq > conversation.head,
     );
-    const messages: Message[] = [];
-    for (const { event, only } of fresh) if (!only && event.type === "message") messages.push(event);
-    conversation.head = messages.at(-1)?.seq ?? conversation.head;
-    this.delivered += messages.length * conversation.live.size;
+    for (const { event, only } of fresh)
+      if (!only && event.type === "message") {
+        conversation.head = event.seq;
+        this.delivered += conversation.live.size;
+      }
     broadcast(conversation.live, fresh);
     if (conversation.replaying.size > 0)
       broadcast(
         conversation.replaying,
         fresh.filter(({ event }) => event.type !== "message"),
       );
-    if (!isInbox(name) || messages.length === 0) return;
+    if (isInbox(name)) this.#shownLive(conversation, fresh);
+  }
+
+  #shownLive(conversation: Conversation, entries: readonly Entry[]): void {
     const readers = [...conversation.live].filter(({ text }) => text);
-    if (readers.length > 0) this.#shown(conversation, messages, readers);
+    if (readers.length === 0) return;
+    const messages = entries.flatMap(({ event, only }) => (event.type === "message" && !only ? [event] : []));
+    if (messages.length > 0) this.#shown(conversation, messages, readers);
   }
 
   /** A person at a text session cannot confirm, so direct messages that were shown to them count as seen. */

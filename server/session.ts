@@ -1,6 +1,6 @@
 // session.ts: one connection's conversation. Takes lines in their turn, reads them as frames or as typed commands, asks the
 // rule table, and answers in order; slows down who asks too fast and ends who is silent. Never touches a socket itself.
-// The main path: receive → turns.ts → #pace → #keepOrder → #dispatch → a handler in requests.ts → #reply.
+// The main path: receive → turns.ts → take → #pace → #keepOrder → #dispatch → a handler in requests.ts → #reply.
 
 import type { Event, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { encode, failure, isRefusal, LIMITS } from "../protocol.ts";
@@ -17,6 +17,7 @@ import { RULES } from "./requests.ts";
 import { Says } from "./says.ts";
 import type { Services } from "./services.ts";
 import type { Transport } from "./transport.ts";
+import type { Taker } from "./turns.ts";
 import { Turns } from "./turns.ts";
 
 const SIGN_IN = 30_000; // ms from the start until somebody must be signed in
@@ -26,7 +27,7 @@ const MAX_WAITING = 1024 * 1024; // characters that may wait where a connection 
 /** What a line asks for, or why it asks for nothing. */
 type Read = Request | Refusal | Local;
 
-export class Session implements Caller {
+export class Session implements Caller, Taker {
   readonly services: Services;
   readonly says = new Says();
   readonly #transport: Transport;
@@ -36,7 +37,7 @@ export class Session implements Caller {
   #room: string = LOBBY;
   #partner: string | undefined; // who sent the last direct message (text sessions)
   #dialect: "unknown" | "frames" | "lines" = "unknown";
-  readonly #turns: Turns;
+  readonly #turns = new Turns(this);
   #isEnded = false; // the other side will send no more
   #isClosed = false;
   #answers = ""; // written together at the end of a turn
@@ -48,11 +49,6 @@ export class Session implements Caller {
     this.#transport = transport;
     this.#start = this.#heard = services.elapsed();
     this.#limiter = new RequestLimiter(services.rate, services.elapsed);
-    this.#turns = new Turns({
-      take: (line) => this.#pace(line)?.catch((problem) => this.#crash(problem)),
-      done: () => this.#turnsDone(),
-      pause: (on) => transport.pause(on),
-    });
   }
 
   get address(): string {
@@ -97,19 +93,17 @@ export class Session implements Caller {
   /** The other side has sent its last line: answer everything, then close. */
   finish(): void {
     this.#isEnded = true;
-    if (!this.#turns.isBusy) this.#turnsDone();
+    if (!this.#turns.isBusy) this.allTaken();
   }
 
   /** Ends the session with a last word. */
   refuse(refusal: Refusal): void {
-    if (this.#isClosed) return;
     this.#answer(failure(refusal));
     this.#close();
   }
 
   /** Ends the session because the server stops. */
   dismiss(text: string): void {
-    if (this.#isClosed) return;
     this.#answer({ type: "notice", text });
     this.#close();
   }
@@ -168,11 +162,19 @@ export class Session implements Caller {
     this.#answer({ type: "ok", ...(asked?.id !== undefined && { id: asked.id }), ...fields }, asked);
   }
 
-  // ---- the way in ----
+  // ---- the way in: what turns.ts asks for, then one step after the other ----
 
-  #turnsDone(): void {
+  take(line: string | null): Promise<void> | undefined {
+    return this.#pace(line)?.catch((problem) => this.#crash(problem));
+  }
+
+  allTaken(): void {
     this.#write();
     if (this.#isEnded && !this.#turns.isBusy && !this.#isClosed) void this.#finishSaying();
+  }
+
+  pause(on: boolean): void {
+    this.#transport.pause(on);
   }
 
   async #finishSaying(): Promise<void> {

@@ -83,7 +83,7 @@ class TcpConnection implements Connection {
   #isPeerEnded = false;
 
   constructor(socket: Bun.Socket<TcpConnection>, options: TcpOptions) {
-    const { services, admission, certificate } = options;
+    const { services, certificate } = options;
     this.#socket = socket;
     this.#options = options;
     if (certificate !== undefined) this.#handshaking = services.elapsed();
@@ -95,7 +95,7 @@ class TcpConnection implements Connection {
         write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
         shutdown: () => this.#shutdown(),
         terminate: () => socket.terminate(),
-        waits: (change) => admission.countQueued(change),
+        waits: (change) => options.admission.countQueued(change),
       },
       services.elapsed,
     );

@@ -3,17 +3,18 @@
 
 type Line = string | null; // null: it was not UTF-8
 
-export interface Turn {
+/** Whose lines they are: the session. */
+export interface Taker {
   /** Does what a line asks; a promise it returns is waited for and MUST NOT reject. */
-  take: (line: Line) => Promise<void> | undefined;
+  take(line: Line): Promise<void> | undefined;
   /** Every line that could have its turn has had it. */
-  done: () => void;
+  allTaken(): void;
   /** Stops or goes on reading the connection. */
-  pause: (on: boolean) => void;
+  pause(on: boolean): void;
 }
 
 export class Turns {
-  readonly #turn: Turn;
+  readonly #taker: Taker;
   #lines: Line[] = [];
   #isPaused = false;
   #isStopped = false;
@@ -22,8 +23,8 @@ export class Turns {
   /** Characters in the lines that wait. */
   size = 0;
 
-  constructor(turn: Turn) {
-    this.#turn = turn;
+  constructor(taker: Taker) {
+    this.#taker = taker;
   }
 
   add(lines: readonly Line[]): void {
@@ -41,15 +42,15 @@ export class Turns {
       const line = this.#lines[next]!;
       next++;
       this.size -= line?.length ?? 0;
-      const pending = this.#turn.take(line);
+      const pending = this.#taker.take(line);
       if (pending !== undefined) void this.#wait(pending);
     }
     if (next > 0) this.#lines = next === this.#lines.length ? [] : this.#lines.slice(next);
-    this.#turn.done();
+    this.#taker.allTaken();
     const mustPause = this.#lines.length > 0;
     if (this.#isStopped || mustPause === this.#isPaused) return;
     this.#isPaused = mustPause;
-    this.#turn.pause(mustPause);
+    this.#taker.pause(mustPause);
   }
 
   /** Takes no more lines; those that wait are dropped. */
