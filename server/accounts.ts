@@ -11,9 +11,9 @@ export interface Account {
 }
 
 const LOCK_WAIT = 20; // ms between two tries for the lock
-const LOCK_STALE = 5_000; // ms; whoever holds it longer is dead, for a change takes a few ms
+const LOCK_STALE = 5_000; // ms; a change takes a few, so a program that holds it longer was killed
 
-/** An account as it is to be, or none in its place; applies to a name that is known, or to one that is not. */
+/** One account as it will be; `undefined` removes it. `known`: whether the name has to exist before, or must not. */
 interface Change {
   name: string;
   account: Account | undefined;
@@ -27,8 +27,8 @@ interface Text {
   tail: readonly string[]; // fewer than SLICE
 }
 
-const SLICE = 1_000; // accounts made into text before everybody else has a turn, about half a millisecond
-const SLICES_AT_ONCE = 500; // handed to one call of the system, which takes 1,024 at most
+const SLICE = 1_000; // accounts serialised before the event loop goes on, about half a millisecond
+const SLICES_AT_ONCE = 500; // of one system call, which takes 1,024 at most
 
 export class Accounts {
   readonly file: string;
@@ -108,7 +108,7 @@ export class Accounts {
     this.#writing = false;
   }
 
-  /** Applies changes in their order to what is in the file now; which of them did apply. The lock is given back by then. */
+  /** Applies changes in their order to what is in the file now, under the lock; returns which of them applied. */
   async #apply(wanted: readonly Change[]): Promise<boolean[]> {
     const unlock = await lock(`${this.file}.lock`);
     try {
@@ -128,7 +128,7 @@ export class Accounts {
     }
   }
 
-  /** Puts changes on disk, and only then takes them over. */
+  /** Writes changes to disk, and only then into memory. */
   async #store(changes: Changes): Promise<void> {
     const isOnlyNew = changes.keys().every((name) => !this.#accounts.has(name));
     const text =
@@ -169,8 +169,8 @@ function read(file: string): Map<string, Account> {
   return accounts;
 }
 
-/** A text with more accounts, one a line, so that a person can read, compare and edit it. Made some at a time: the text of a
- *  hundred thousand would stop everybody for 60 ms. Nobody may change what is given meanwhile. */
+/** A text with more accounts, one a line, so that a person can read, compare and edit it. Serialised in slices, between which
+ *  the event loop goes on: a hundred thousand accounts at once would block it for 60 ms. They must not change meanwhile. */
 async function appendLines(text: Text, accounts: Iterable<[string, Account]>): Promise<Text> {
   const slices = [...text.slices];
   let tail = [...text.tail];
@@ -229,7 +229,8 @@ async function write(handle: FileHandle, { slices, tail }: Text): Promise<void> 
   }
 }
 
-/** Takes the lock that all who write the file take. A stale one, of a program that was killed, is broken. */
+/** Takes the lock file that every writer takes; resolves with how to give it back. A stale one, of a program that was killed, is
+ *  removed. */
 async function lock(path: string): Promise<() => Promise<void>> {
   for (;;) {
     try {

@@ -25,7 +25,7 @@ const SCHEMA = `
   create table confirmed (account text primary key, seq integer not null) strict;
   pragma user_version = ${SCHEMA_VERSION};`;
 
-export const CHECKPOINT = 4000; // pages of the log, 16 MB: fewer checkpoints, p99 of an append 0.6 instead of 2 ms
+export const CHECKPOINT = 4000; // pages of the write-ahead log, 16 MB: fewer checkpoints, p99 of an append 0.6 instead of 2 ms
 
 /** Opens (or makes) the database in `file` and locks it; also a descriptor of the file to copy it by, which stays open until
  *  the database is closed: closing any descriptor of a file takes the process's locks on it away (POSIX). Throws an Error

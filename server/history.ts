@@ -46,7 +46,7 @@ export interface History {
 }
 
 const COLUMNS = "seq, sender, id, recipient, at, text, cut";
-/** What a search looks at between two turns of the event loop, in rows and in characters: about 2 ms, at most some 10. */
+/** What a search reads before the event loop goes on, in rows and in characters: about 2 ms, at most some 10. */
 const SEARCH_STEP = { rows: 2_000, size: 512 * 1024 };
 const COPY_STEP = 1024 * 1024; // bytes; also how often a copy is made durable, so that no fsync of an append waits long
 
@@ -141,7 +141,7 @@ class SqliteHistory implements History {
     return page(conversation, rows).reverse();
   }
 
-  /** The newest `max` rows before a seq that contain a text, newest first. Gives everybody else a turn after each step. */
+  /** The newest `max` rows before a seq that contain a text, newest first. The event loop goes on after each step. */
   async #search(conversation: string, max: number, before: number, match: string): Promise<Row[]> {
     const needle = match.toLowerCase();
     const found: Row[] = [];
@@ -209,7 +209,7 @@ class SqliteHistory implements History {
     return { stored: [copy, this.#insert(draft, inboxOf(to), at, heads)!] };
   }
 
-  /** Looking up how much is confirmed is needless while the whole inbox is smaller than the limit. */
+  /** Whether more is unconfirmed than an inbox may hold. While the whole inbox is smaller, what is confirmed need not be read. */
   #isInboxFull(account: string, heads: Map<string, number>): boolean {
     const last = this.#last(inboxOf(account), heads);
     return last >= LIMITS.inbox && last - this.#confirmedBy(account) >= LIMITS.inbox;

@@ -55,7 +55,7 @@ export function openLog(options: {
       if (size >= maxBytes) attempt(rotate);
       attempt(() => (size += writeSync(fd, line)));
     }
-    console?.(line); // whoever has read it there finds it in the file
+    console?.(line); // after the file, so that a line seen on the console is in the file
   };
   return {
     debug: (event) => write("debug", event),

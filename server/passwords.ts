@@ -36,8 +36,8 @@ export async function verifyPassword(secret: string, hash: string): Promise<bool
   return Bun.password.verify(secret, hash).catch(() => "damaged" as const);
 }
 
-/** First come, first served, at most `width` at once. Bun's own pool starts the newest hash first, which would let the
- *  first in a class wait longest. */
+/** A bounded queue, first in first out, of which at most `width` run at once. Bun's own pool starts the newest hash first,
+ *  which would let the first in a class wait longest. */
 export class Gate {
   readonly #width: number;
   readonly #max: number;
@@ -58,7 +58,7 @@ export class Gate {
   async run<T>(work: () => Promise<T>): Promise<T | undefined> {
     if (this.#running >= this.#width) {
       if (this.#queue.length >= this.#max) return undefined;
-      await new Promise<void>((turn) => this.#queue.push(turn)); // whoever leaves hands its place on
+      await new Promise<void>((turn) => this.#queue.push(turn)); // one that is finished hands its place on
     } else this.#running++;
     try {
       return await work();

@@ -8,7 +8,7 @@ import { failure } from "../protocol.ts";
 import { answeredIn } from "./conversations.ts";
 
 const BUSY = 8; // messages in a batch above which many are talking
-const MORE_TURNS = 3; // of the event loop, which the batch after a busy one gathers longer; a turn without news takes some µs
+const MORE_TURNS = 3; // of the event loop, for which the batch after a busy one gathers longer; an idle turn takes some µs
 
 /** A draft on its way to the history. */
 export interface Post extends Draft {
@@ -46,7 +46,7 @@ export class Pipeline {
   readonly #report: (event: string, problem: unknown) => void;
   #batch: Batch | undefined;
   #scheduled = false;
-  #awake = false; // there is something to deliver even if nothing was said
+  #isAwake = false; // there is something to deliver even if nothing was said
   #size = 0; // messages in the last batch
   #flushing: Promise<void> | undefined;
   #serial = 0;
@@ -86,7 +86,7 @@ export class Pipeline {
 
   /** Delivers once this turn is over and the batch under way is done, even if nothing is said. */
   wake(): void {
-    this.#awake = true;
+    this.#isAwake = true;
     this.#schedule();
   }
 
@@ -132,14 +132,14 @@ export class Pipeline {
     this.#size = batch?.posts.length ?? 0;
     try {
       const entries = batch === undefined ? new Map<string, Entry[]>() : await this.#append(batch);
-      this.#awake = false;
+      this.#isAwake = false;
       this.#deliver(entries);
     } catch (problem) {
       this.#report("Cannot deliver a batch", problem);
     }
     batch?.settle();
     this.#scheduled = false;
-    if (this.#batch !== undefined || this.#awake) this.#schedule();
+    if (this.#batch !== undefined || this.#isAwake) this.#schedule();
   }
 
   /** Appends a batch; what is to be told of it, by conversation, in the order in which it was said. */
