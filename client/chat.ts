@@ -1,35 +1,35 @@
-// chat.ts: a signed-in person's chat: typed lines become requests in their turn, events become lines of the log, and the
-// footer tells what is on its way, what waits in other rooms and what becomes of the connection.
-// Delivery is connection.ts's business, looks are display.ts's, keys are the console's. Called by client.ts.
+// chat.ts: a signed-in person's chat: typed lines become requests in their turn, and what happens goes to the log
+// (timeline.ts) and to what stands under it (status.ts). Keys are the console's business.
 
-import { parseCommand } from "../shared/commands.ts";
-import { complete, Known } from "./completion.ts";
-import type { Connection, Occurrence } from "./connection.ts";
-import type { Display } from "./display.ts";
-import type { Completion } from "./editor.ts";
-import type { Message, Ok, Request } from "../protocol.ts";
+import type { Ok, Request } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
-import type { Tab } from "./tabs.ts";
+import { parseCommand } from "../shared/commands.ts";
+import type { Connection } from "../shared/connection.ts";
+import { receiveMessages } from "../shared/connection.ts";
+import type { Answered, ClientEvent } from "../shared/feed.ts";
+import { LOBBY } from "../shared/names.ts";
+import { whyTooLong } from "../shared/text.ts";
+import type { Typed } from "./classic.ts";
+import { readClassic } from "./classic.ts";
+import { complete, Known } from "./completion.ts";
+import type { Completion, Console, Reader } from "./console.ts";
+import type { Display } from "./display.ts";
+import { Status } from "./status.ts";
 import { Tabs } from "./tabs.ts";
-import type { Console, Reader } from "./terminal.ts";
-import type { Typed } from "./turns.ts";
-import { readClassic, Turns } from "./turns.ts";
-import { isRoom, LOBBY } from "../shared/names.ts";
-import { mentions, whyTooLong } from "../shared/text.ts";
+import { Timeline } from "./timeline.ts";
+import { Turns } from "./turns.ts";
 
 export interface ChatOptions {
   connection: Connection;
   console: Console;
   display: Display;
-  room?: string; // where to start, "#lobby"
-  classic?: boolean; // bare words in the lobby are commands
-  now?: () => number; // ms since 1970
+  room?: string | undefined; // where to start, "#lobby"
+  classic?: boolean | undefined; // bare words in the lobby are commands
+  now?: (() => number) | undefined; // ms since 1970
 }
 
 const MAX_WAITING = 64; // typed lines not stored yet
 const MAX_LINES = 50; // of one message
-const BELL = 2_000; // ms between two bells
-const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
 const GOODBYE = 60; // ms a server may take to let go of a person; Ctrl+C has to feel like one
 
 export class Chat implements Reader {
@@ -38,19 +38,17 @@ export class Chat implements Reader {
   readonly #display: Display;
   readonly #start: string;
   readonly #classic: boolean;
-  readonly #now: () => number;
   readonly #tabs = new Tabs();
-  #entering = true; // the first rooms
-  #partner: string | undefined; // who wrote to us last
   readonly #known = new Known();
-  readonly #asked = new Set<Promise<void>>();
+  readonly #timeline: Timeline;
+  readonly #status: Status;
   readonly #turns = new Turns(
     (line) => this.#perform(this.#read(line)),
-    () => this.#refresh(),
+    () => this.#progress(),
   );
-  #offline: { next: number; reason: string } | undefined; // the next try, ms since 1970, and why it is one
-  #ticker: Timer | undefined;
-  #rang = 0; // ms since 1970
+  readonly #asked = new Map<Request, PromiseWithResolvers<void>>(); // what is not answered yet
+  #entering = true; // the first rooms
+  #wake: (() => void) | undefined; // whoever waits in `ready`
   #left: Promise<void> | undefined;
   readonly #over = Promise.withResolvers<void>();
 
@@ -60,20 +58,26 @@ export class Chat implements Reader {
     this.#display = display;
     this.#start = room;
     this.#classic = classic;
-    this.#now = now;
+    const shared = { console, display, tabs: this.#tabs, now };
+    this.#timeline = new Timeline({ ...shared, user: connection.user, known: this.#known });
+    this.#status = new Status({ ...shared, waiting: () => this.#waiting });
   }
 
   /** Runs until its person leaves, or is signed out by the server. */
   async run(): Promise<"left" | "signed out"> {
-    this.#info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`);
+    this.#timeline.info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`);
     this.#tabs.current = this.#start;
     const hearing = this.#hear();
-    const entering = Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to }));
-    this.#turns.wait(Promise.all(entering).then(() => (this.#entering = false)));
+    this.#turns.wait(this.#enterFirst());
     this.#console.listen(this);
     await Promise.race([hearing, this.#over.promise]);
-    clearInterval(this.#ticker);
+    this.#status.stop();
     return this.#left === undefined ? "signed out" : "left";
+  }
+
+  async #enterFirst(): Promise<void> {
+    await Promise.all(Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to })));
+    this.#entering = false;
   }
 
   get #user(): string {
@@ -83,24 +87,32 @@ export class Chat implements Reader {
   // ---- what is typed ----
 
   line(text: string): string | undefined {
-    if (this.#offline !== undefined) this.#connection.retryNow();
+    this.#connection.retryNow(); // Enter does, if there is no connection
     if (text.trim() === "") return undefined;
+    const waiting = this.#waiting.length;
+    if (waiting >= MAX_WAITING) return `${waiting} lines wait already. This one stays here until some are sent.`;
+    const complaint = whyNotTaken(text);
+    if (complaint !== undefined) return complaint;
+    if (this.#leavesAtOnce(text)) return void this.#leave(0);
+    if (!this.#console.echoes && mayEcho(text)) this.#timeline.print([this.#display.dim(this.#status.prompt + text)]);
+    this.#turns.add(text);
+    this.#progress();
+    return undefined;
+  }
+
+  /** Whether this is an /exit that must not wait for its turn: the lines before it may wait for a server that is gone.
+   *  What other lines mean is read in their turn only: it depends on the room that is shown by then. */
+  #leavesAtOnce(text: string): boolean {
+    if (this.#console.patience === undefined || this.#turns.waiting.length === 0) return false;
     const typed = this.#read(text);
-    const verb = typed === undefined || typed === "message" || isRefusal(typed) ? undefined : typed.type;
-    if (!this.#console.plain) {
-      if (this.#waiting().length >= MAX_WAITING)
-        return `${MAX_WAITING} lines wait already. This one stays here until some are sent.`;
-      if (verb === "exit" && this.#turns.waiting.length > 0) return void this.#leave(0);
-      if (/^\/(?!\/|login|register)/.test(text)) this.#console.print(this.#display.dim(this.#prompt() + text));
-    }
-    const complaint = verb === "say" ? whyNotSent(text.trimEnd()) : undefined;
-    if (complaint === undefined) this.#turns.add(text);
-    this.#refresh();
-    return complaint;
+    return typeof typed === "object" && "type" in typed && typed.type === "exit";
   }
 
   async ready(): Promise<void> {
-    while (this.#asked.size >= MAX_WAITING) await Promise.race(this.#asked);
+    while (this.#waiting.length >= MAX_WAITING)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
   }
 
   key(name: string): void {
@@ -108,9 +120,8 @@ export class Chat implements Reader {
     if (room !== undefined && room !== this.#tabs.current) this.#show(room);
   }
 
-  /** Nobody will type any more: what a pipe has brought is sent first, however long that takes. */
   end(): void {
-    void this.#leave(this.#console.plain ? undefined : PATIENCE);
+    void this.#leave(this.#console.patience);
   }
   interrupt(): void {
     void this.#leave(GOODBYE);
@@ -120,18 +131,18 @@ export class Chat implements Reader {
     return complete(before, this.#known.people, [...this.#tabs.names, ...this.#known.rooms]);
   }
 
-  #read(line: string): Typed {
-    const text = this.#console.plain ? line : line.trimEnd(); // completion leaves a space behind its words
-    const place = { user: this.#user, room: this.#tabs.current, partner: this.#partner };
+  /** What a line means where one is now. */
+  #read(text: string): Typed {
+    const place = { user: this.#user, room: this.#tabs.current, partner: this.#timeline.partner };
     return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }
 
   #perform(typed: Typed): Promise<void> | undefined {
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
-    if (isRefusal(typed)) this.#print(this.#display.event(failure(typed)));
-    else if (typed.type === "help") this.#print(this.#display.help());
-    else if (typed.type === "exit") void this.#leave(this.#console.plain ? undefined : PATIENCE);
+    if (isRefusal(typed)) this.#timeline.print(this.#display.event(failure(typed)));
+    else if (typed.type === "help") this.#timeline.print(this.#display.help());
+    else if (typed.type === "exit") this.end();
     else if (typed.type === "say") void this.#ask(typed);
     else if (typed.type === "join" && this.#tabs.get(typed.to)?.head !== undefined) this.#show(typed.to);
     else return this.#ask(typed);
@@ -145,215 +156,123 @@ export class Chat implements Reader {
     await this.#perform(parseCommand(`/msg ${to} ${text}`, { user: this.#user, room: this.#tabs.current }));
   }
 
+  /** Asks the server; resolves when it has answered and the answer is shown, in its place among what others do. */
   #ask(request: Request): Promise<void> {
     if (request.type === "join") this.#tabs.open(request.to);
-    const asked = this.#connection
-      .ask(request)
-      .then(async (answer) => {
-        if (request.type !== "join") await this.#connection.passed(answer); // what was said before it is shown before it
-        if (answer.type === "ok") this.#answered(request, answer);
-      })
-      .catch((problem: Error) => {
-        if (request.type === "join") this.#tabs.close(request.to);
-        if (this.#left === undefined) this.#info(problem.message);
-      })
-      .finally(() => {
-        this.#asked.delete(asked);
-        this.#refresh();
-      });
-    this.#asked.add(asked);
-    this.#refresh();
-    return asked;
+    const asked = Promise.withResolvers<void>();
+    this.#asked.set(request, asked);
+    this.#connection.send(request);
+    this.#progress();
+    return asked.promise;
   }
 
-  #answered(request: Request, answer: Ok): void {
+  #answered({ request, answer }: Answered): void {
+    if (answer.type === "ok") this.#granted(request, answer);
+    if (answer.type === "error") {
+      if (request.type === "join") this.#tabs.close(request.to);
+      if (this.#left === undefined) this.#timeline.info(answer.text);
+    }
+    this.#asked.get(request)?.resolve();
+    this.#asked.delete(request);
+    this.#progress();
+  }
+
+  #granted(request: Request, answer: Ok): void {
     switch (request.type) {
       case "join":
-        return this.#entered(request.to, answer);
+        if (!this.#entering) this.#tabs.current = request.to; // at the start it is known already
+        return this.#timeline.entered(request.to, answer);
       case "leave":
         this.#tabs.close(request.to);
         return this.#show(this.#tabs.current);
-      case "history": {
-        if (!answer.messages?.length) break;
-        const found = answer.messages.length;
-        this.#print(this.#display.rule(request.match === undefined ? `the last ${found}` : `${found} found`));
-        for (const message of answer.messages) this.#print(this.#display.message(message, { late: true }));
-        return this.#print(this.#display.rule("now"));
-      }
-      case "rooms":
-        this.#known.rooms = (answer.rooms ?? []).map(({ to }) => to);
+      default:
+        this.#timeline.answer(request, answer);
     }
-    this.#print(this.#display.event(answer, request));
   }
 
-  // ---- rooms ----
-
-  #entered(name: string, { users = [], seq = 0 }: Ok): void {
-    const early = this.#tabs.enter(name, seq);
-    this.#known.met(users, this.#user);
-    if (!this.#entering) this.#tabs.current = name; // at the start it is known already
-    if (this.#isShown(name)) this.#print(this.#display.entered(name, users));
-    for (const message of early) this.#place(this.#tabs.get(name)!, message);
-  }
-
-  /** Puts a room on the screen, with what came while it was not. */
-  #show(name: string): void {
-    const { held, news } = this.#tabs.show(name);
-    const more = news > held.length ? `, here are the last ${held.length}` : "";
-    this.#print(this.#display.rule(`${name}${news > 0 ? `, ${news} new${more}` : ""}`));
-    for (const message of held) this.#print(this.#display.message(message, { loud: this.#isLoud(message) }));
-    this.#refresh();
-  }
-
-  #isShown(room: string): boolean {
-    return room === this.#tabs.current || this.#console.plain;
+  #show(room: string): void {
+    this.#timeline.show(room);
+    this.#status.refresh();
   }
 
   // ---- what happens ----
 
   async #hear(): Promise<void> {
-    for (let next; (next = await this.#connection.next()) !== undefined;) {
-      this.#take(next);
+    for await (const event of receiveMessages(this.#connection)) {
+      this.#happened(event);
       await this.#console.drained();
     }
   }
 
-  #take(occurrence: Occurrence): void {
-    switch (occurrence.type) {
+  #happened(event: ClientEvent): void {
+    switch (event.type) {
       case "message":
-        return this.#hearMessage(occurrence);
+        this.#timeline.message(event);
+        return this.#status.refresh();
+      case "answered":
+        return this.#answered(event);
       case "joined":
-      case "left": {
-        const { to, users } = occurrence;
-        this.#known.met(users, this.#user);
-        if (to === "*" || (this.#tabs.get(to) !== undefined && this.#isShown(to)))
-          this.#print(this.#display.event(occurrence));
-        return;
-      }
+      case "left":
+        return this.#timeline.presence(event);
+      case "notice":
+      case "error":
+        return this.#timeline.print(this.#display.event(event));
       case "offline":
-        return this.#lost(occurrence);
+        return this.#status.offline(event);
       case "online":
-        return this.#back(occurrence.missed);
-      case "reset": {
-        const what = occurrence.to === "@" ? "your messages were" : `${occurrence.to} was`;
-        return this.#print(this.#display.rule(`${what} restored from an older copy`));
-      }
-      default:
-        return this.#print(this.#display.event(occurrence));
+        return this.#status.online(event.missed);
+      case "reset":
+        return this.#timeline.restored(event.to);
+      case "entered": // the answer to our own request tells it
+      case "inbox":
+      case "caught up":
+        return;
     }
   }
 
-  #hearMessage(message: Message): void {
-    const { to, from } = message;
-    if (from !== this.#user) this.#known.heard(from);
-    if (isRoom(to)) {
-      const tab = this.#tabs.get(to);
-      if (tab !== undefined) this.#place(tab, message);
-      return;
-    }
-    const loud = this.#isLoud(message);
-    if (from === this.#user) this.#known.heard(to);
-    else this.#partner = from;
-    this.#print(this.#display.message(message, { loud }));
-    if (loud) this.#ring();
-  }
-
-  /** A message of a room, to where it belongs: the log, or what waits for the room to be shown. */
-  #place(tab: Tab, message: Message): void {
-    const old = tab.head !== undefined && message.seq <= tab.head;
-    const loud = !old && this.#isLoud(message);
-    if (loud) this.#ring();
-    if (tab.head === undefined || (!old && !this.#isShown(tab.name))) {
-      this.#tabs.hold(tab, message, loud);
-      return this.#refresh();
-    }
-    if (!this.#isShown(tab.name)) return;
-    if (!old && tab.fresh) this.#print(this.#display.rule("new"));
-    if (!old) tab.fresh = false;
-    this.#print(this.#display.message(message, { loud, late: old }));
-    this.#refresh();
-  }
-
-  #isLoud({ to, from, text }: Message): boolean {
-    return from !== this.#user && (to === this.#user || mentions(text, this.#user));
-  }
-
-  #ring(): void {
-    if (this.#now() - this.#rang < BELL) return;
-    this.#rang = this.#now();
-    this.#console.bell();
-  }
-
-  // ---- the connection ----
-
-  #lost({ code, reason, retry }: Extract<Occurrence, { type: "offline" }>): void {
-    if (this.#offline === undefined)
-      this.#print(this.#display.rule("connection lost; what you type now is sent when it is back", this.#now()));
-    if (code === "untrusted" && reason !== this.#offline?.reason) this.#info(reason);
-    this.#offline = { next: this.#now() + retry, reason };
-    this.#ticker ??= setInterval(() => this.#refresh(), 1_000);
-    this.#refresh();
-  }
-
-  #back(missed: number): void {
-    const messages = missed === 1 ? "message" : "messages";
-    if (this.#offline !== undefined) {
-      const told = missed > 0 ? `back online, ${missed} missed ${messages}` : "back online";
-      this.#print(this.#display.rule(told, this.#now()));
-    } else if (missed > 0) this.#print(this.#display.rule(`while you were away: ${missed} ${messages} to you`));
-    this.#offline = undefined;
-    clearInterval(this.#ticker);
-    this.#ticker = undefined;
-    this.#refresh();
-  }
+  // ---- the end ----
 
   /** Leaves; `patience` ms for what was typed just now, without it as long as it takes. */
   #leave(patience: number | undefined): Promise<void> {
-    return (this.#left ??= this.#depart(patience));
+    this.#left ??= this.#depart(patience);
+    return this.#left;
   }
 
   async #depart(patience: number | undefined): Promise<void> {
-    const answered = this.#turns.settled().then(() => Promise.all(this.#asked));
+    const answered = this.#turns
+      .settled()
+      .then(() => Promise.all(Array.from(this.#asked.values(), ({ promise }) => promise)));
     if (patience === undefined) await answered;
     else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
-    const unsent = this.#waiting();
+    const unsent = this.#waiting;
     const closed = this.#connection.close();
-    await (this.#console.plain ? closed : Promise.race([closed, Bun.sleep(GOODBYE)]));
-    for (const text of unsent) this.#info(`Not sent: ${text}`);
+    await (this.#console.patience === undefined ? closed : Promise.race([closed, Bun.sleep(GOODBYE)]));
+    for (const text of unsent) this.#timeline.info(`Not sent: ${text}`);
     this.#over.resolve();
   }
 
-  // ---- the screen ----
-
-  #print(lines: readonly string[]): void {
-    this.#console.print(...lines);
-  }
-  #info(text: string): void {
-    this.#print(this.#display.info(text));
-  }
-
   /** Typed lines that are not stored yet, in order. */
-  #waiting(): string[] {
+  get #waiting(): string[] {
     return [...this.#connection.waiting.map(({ text }) => text), ...this.#turns.waiting];
   }
 
-  #prompt(): string {
-    return this.#display.prompt(this.#tabs.current);
-  }
-
-  #refresh(): void {
-    const rows = this.#display.status({
-      waiting: this.#waiting(),
-      elsewhere: this.#tabs.waiting(),
-      retry: this.#offline && Math.ceil((this.#offline.next - this.#now()) / 1000),
-    });
-    this.#console.footer(this.#prompt(), rows);
+  /** Something was asked, answered or took its turn. */
+  #progress(): void {
+    this.#status.refresh();
+    this.#wake?.();
   }
 }
 
-/** Why a text is no message, if it is none. */
-function whyNotSent(text: string): string | undefined {
-  const lines = text.split("\n").length;
+/** Why a line is not taken, if it is not. */
+function whyNotTaken(text: string): string | undefined {
+  const typed = text.trimEnd();
+  const lines = typed.split("\n").length;
   if (lines > MAX_LINES) return `That message has ${lines} lines; ${MAX_LINES} fit. Nothing was sent.`;
-  return whyTooLong(text);
+  return whyTooLong(typed);
+}
+
+/** Whether a typed line is repeated in the log, above its answer: a command is. A message is not, it comes back by
+ *  itself; nor is a /login or /register, typed by mistake, which holds a password. */
+function mayEcho(text: string): boolean {
+  return /^\/(?!\/|login|register)/.test(text);
 }

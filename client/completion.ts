@@ -1,10 +1,10 @@
 // completion.ts: what a half-typed word may become: commands and their arguments, people, rooms. Reads the one table of
-// commands and knows no keys. Browser safe. Called by chat.ts.
+// commands; knows no keys and no screen.
 
 import { COMMANDS } from "../shared/commands.ts";
 
-const MOST_CHOICES = 20; // worth showing
-const MOST_NAMES = 500; // remembered
+const MAX_CHOICES = 20; // worth showing
+const MAX_NAMES = 500; // remembered
 
 /** Who and what somebody has met, so that it need not be typed again. */
 export class Known {
@@ -13,13 +13,13 @@ export class Known {
 
   /** Somebody spoke, or was spoken to. */
   heard(name: string): void {
-    this.people = [name, ...this.people.filter((one) => one !== name)].slice(0, MOST_NAMES);
+    this.people = [name, ...this.people.filter((one) => one !== name)].slice(0, MAX_NAMES);
   }
   /** Somebody is here. */
   met(names: readonly string[], self: string): void {
-    const all = new Set([...this.people, ...names.slice(0, MOST_NAMES)]);
+    const all = new Set([...this.people, ...names.slice(0, MAX_NAMES)]);
     all.delete(self);
-    this.people = [...all].slice(0, MOST_NAMES);
+    this.people = [...all].slice(0, MAX_NAMES);
   }
 }
 
@@ -29,7 +29,7 @@ export function complete(before: string, people: readonly string[], rooms: reado
   const start = before.length - word.length;
   const choose = (all: readonly string[]) => ({
     start,
-    choices: [...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).slice(0, MOST_CHOICES),
+    choices: [...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).slice(0, MAX_CHOICES),
   });
   if (start === 0 && word.startsWith("/") && !word.startsWith("//")) {
     const usable = COMMANDS.filter(({ when }) => when !== "signed out");

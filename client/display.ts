@@ -1,6 +1,6 @@
-// display.ts: what things look like on a terminal: an event to lines of text with colours, local times, a line when the
-// day changes and rules between parts. Decides nothing and prints nothing; texts come in clean, and every further line is
-// indented so that nobody can write a line that looks like another's. Called by client.ts and chat.ts.
+// display.ts: what things look like on a terminal: an event becomes lines of text with colours, local times, a line
+// when the day changes and rules between parts. Prints nothing. Texts come in without control characters; every further
+// line of a message is indented, so that nobody can write a line that looks like somebody else's.
 
 import { help } from "../shared/commands.ts";
 import type { Event, Message, Request } from "../protocol.ts";
@@ -19,7 +19,7 @@ export interface Look {
 const XTERM = [160, 166, 130, 100, 64, 28, 30, 32, 62, 98, 128, 162];
 const ANSI = [31, 32, 35, 36, 34];
 const NARROW = 40; // columns below which times are left out
-const MOST_NAMES = 100; // names listed on one line
+const MAX_NAMES = 100; // names listed on one line
 const ROWS_WAITING = 3; // lines on their way that are shown
 const KEYS = [
   "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
@@ -173,8 +173,8 @@ function dayOf(at: number): string {
 }
 
 function fewer(names: string[]): string[] {
-  const rest = names.length - MOST_NAMES;
-  return rest > 0 ? [...names.slice(0, MOST_NAMES), `${rest} more`] : names;
+  const rest = names.length - MAX_NAMES;
+  return rest > 0 ? [...names.slice(0, MAX_NAMES), `${rest} more`] : names;
 }
 
 function company(others: string[]): string {

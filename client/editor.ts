@@ -1,19 +1,9 @@
 // editor.ts: the line being typed: text, cursor, undo, history, completion and pasted blocks, all by grapheme, never by
-// character. Knows keys and text, no screen and no chat. Called by terminal.ts, one editor a prompt.
+// character. Knows keys and text, no screen and no chat. Every prompt has an editor of its own.
 
-/** A key as `node:readline`'s keypress events report it. */
-export interface Key {
-  name?: string | undefined;
-  ctrl?: boolean | undefined;
-  meta?: boolean | undefined;
-  shift?: boolean | undefined;
-  sequence?: string | undefined;
-}
-/** What the text before the cursor may become: each choice replaces it from `start` on. */
-export interface Completion {
-  start: number;
-  choices: string[];
-}
+import type { Completion, Key } from "./console.ts";
+import { blankLeft, left, lineEnd, lineStart, right, vertical, wordLeft, wordRight } from "./cursor.ts";
+
 export interface EditorOptions {
   /** Text as it may be shown: what is typed or pasted goes through it first. */
   clean?: (text: string) => string;
@@ -22,10 +12,9 @@ export interface EditorOptions {
 /** What a key came to; "other" keys are not the editor's. */
 export type Outcome = "edited" | "enter" | "end" | "cancel" | "suspend" | "refresh" | "other";
 
-const MOST_TEXT = 64 * 1024; // UTF-16 units of one typed text; a pasted novel must not slow down every key
-const MOST_HISTORY = 500; // lines
-const MOST_UNDO = 100; // steps
-const graphemes = new Intl.Segmenter();
+const MAX_TEXT = 64 * 1024; // UTF-16 units of one typed text; a pasted novel must not slow down every key
+const MAX_HISTORY = 500; // lines
+const MAX_UNDO = 100; // steps
 
 export class Editor {
   text = "";
@@ -54,14 +43,15 @@ export class Editor {
   take(): string {
     const text = this.text;
     if (text.trim() !== "" && this.#history.at(-1) !== text) this.#history.push(text);
-    if (this.#history.length > MOST_HISTORY) this.#history.shift();
+    if (this.#history.length > MAX_HISTORY) this.#history.shift();
     this.clear();
     return text;
   }
 
   clear(): void {
     this.text = "";
-    this.cursor = this.pasted = 0;
+    this.cursor = 0;
+    this.pasted = 0;
     this.#undo = [];
     this.#at = this.#history.length;
     this.#stopCompleting();
@@ -93,21 +83,21 @@ export class Editor {
       case "tab":
         return this.#complete(shift ? -1 : 1);
       case "left":
-        return this.#move(this.#left());
+        return this.#move(left(this.text, this.cursor));
       case "right":
-        return this.#move(this.#right());
+        return this.#move(right(this.text, this.cursor));
       case "home":
-        return this.#move(this.#lineStart());
+        return this.#move(lineStart(this.text, this.cursor));
       case "end":
-        return this.#move(this.#lineEnd());
+        return this.#move(lineEnd(this.text, this.cursor));
       case "up":
         return this.#vertical(-1);
       case "down":
         return this.#vertical(1);
       case "backspace":
-        return this.#remove(this.#left(), this.cursor);
+        return this.#remove(left(this.text, this.cursor), this.cursor);
       case "delete":
-        return this.#remove(this.cursor, this.#right());
+        return this.#remove(this.cursor, right(this.text, this.cursor));
     }
     if (sequence === "\x1f") return this.#undoOne(); // Ctrl+_
     if (typed === undefined || typed === null || /^[\0-\x1f\x7f]/.test(typed)) return "other";
@@ -117,35 +107,35 @@ export class Editor {
   #pressCtrl({ name }: Key): Outcome {
     switch (name) {
       case "a":
-        return this.#move(this.#lineStart());
+        return this.#move(lineStart(this.text, this.cursor));
       case "e":
-        return this.#move(this.#lineEnd());
+        return this.#move(lineEnd(this.text, this.cursor));
       case "b":
-        return this.#move(this.#left());
+        return this.#move(left(this.text, this.cursor));
       case "f":
-        return this.#move(this.#right());
+        return this.#move(right(this.text, this.cursor));
       case "p":
         return this.#vertical(-1);
       case "n":
         return this.#vertical(1);
       case "left":
-        return this.#move(this.#wordLeft());
+        return this.#move(wordLeft(this.text, this.cursor));
       case "right":
-        return this.#move(this.#wordRight());
+        return this.#move(wordRight(this.text, this.cursor));
       case "h":
-        return this.#remove(this.#left(), this.cursor);
+        return this.#remove(left(this.text, this.cursor), this.cursor);
       case "w":
-        return this.#kill(this.cursor - /\S*\s*$/.exec(this.text.slice(0, this.cursor))![0].length, this.cursor);
+        return this.#kill(blankLeft(this.text, this.cursor), this.cursor);
       case "u":
-        return this.#kill(this.#lineStart(), this.cursor);
+        return this.#kill(lineStart(this.text, this.cursor), this.cursor);
       case "k":
-        return this.#kill(this.cursor, this.#lineEnd());
+        return this.#kill(this.cursor, lineEnd(this.text, this.cursor));
       case "y":
         return this.#insert(this.#killed);
       case "t":
         return this.#transpose();
       case "d":
-        return this.text === "" ? "end" : this.#remove(this.cursor, this.#right());
+        return this.text === "" ? "end" : this.#remove(this.cursor, right(this.text, this.cursor));
       case "c":
         return "cancel";
       case "z":
@@ -164,47 +154,17 @@ export class Editor {
         return this.#insert("\n");
       case "b":
       case "left":
-        return this.#move(this.#wordLeft());
+        return this.#move(wordLeft(this.text, this.cursor));
       case "f":
       case "right":
-        return this.#move(this.#wordRight());
+        return this.#move(wordRight(this.text, this.cursor));
       case "d":
-        return this.#kill(this.cursor, this.#wordRight());
+        return this.#kill(this.cursor, wordRight(this.text, this.cursor));
       case "backspace":
-        return this.#kill(this.#wordLeft(), this.cursor);
+        return this.#kill(wordLeft(this.text, this.cursor), this.cursor);
       default:
         return "other";
     }
-  }
-
-  // ---- places ----
-
-  #left(): number {
-    if (this.cursor === 0) return 0;
-    return graphemes.segment(this.text).containing(this.cursor - 1)!.index;
-  }
-  #right(): number {
-    const next = graphemes.segment(this.text).containing(this.cursor);
-    return next === undefined ? this.text.length : next.index + next.segment.length;
-  }
-  #wordLeft(): number {
-    return (
-      this.cursor -
-      /(?:[\p{L}\p{M}\p{N}_]+[^\p{L}\p{M}\p{N}_]*|[\s\S]?)$/u.exec(this.text.slice(0, this.cursor))![0].length
-    );
-  }
-  #wordRight(): number {
-    return (
-      this.cursor +
-      /^(?:[^\p{L}\p{M}\p{N}_]*[\p{L}\p{M}\p{N}_]+|[\s\S]*)/u.exec(this.text.slice(this.cursor))![0].length
-    );
-  }
-  #lineStart(): number {
-    return this.text.lastIndexOf("\n", this.cursor - 1) + 1 || 0;
-  }
-  #lineEnd(): number {
-    const end = this.text.indexOf("\n", this.cursor);
-    return end < 0 ? this.text.length : end;
   }
 
   // ---- edits ----
@@ -215,7 +175,7 @@ export class Editor {
   }
 
   #insert(added: string, typed = false): Outcome {
-    const clean = (this.#options.clean?.(added) ?? added).slice(0, MOST_TEXT - this.text.length);
+    const clean = (this.#options.clean?.(added) ?? added).slice(0, MAX_TEXT - this.text.length);
     if (!(typed && this.#typing)) this.#remember();
     this.#typing = typed && clean !== " ";
     this.text = this.text.slice(0, this.cursor) + clean + this.text.slice(this.cursor);
@@ -233,13 +193,16 @@ export class Editor {
     return this.#remove(from, to);
   }
 
+  /** Ctrl+T: swaps the graphemes left and right of the cursor and steps over them; at the end of a line, the last two. */
   #transpose(): Outcome {
-    const end = this.cursor === this.#lineEnd() ? this.cursor : this.#right();
-    const second = graphemes.segment(this.text).containing(end - 1);
-    const first =
-      second && second.index > this.#lineStart() && graphemes.segment(this.text).containing(second.index - 1);
-    if (!first || end <= this.#lineStart()) return "edited";
-    this.#change(this.text.slice(0, first.index) + second.segment + first.segment + this.text.slice(end), end);
+    const { text, cursor } = this;
+    const start = lineStart(text, cursor);
+    const end = cursor === lineEnd(text, cursor) ? cursor : right(text, cursor);
+    const middle = left(text, end);
+    if (middle <= start) return "edited";
+    const before = left(text, middle);
+    const swapped = text.slice(middle, end) + text.slice(before, middle);
+    this.#change(text.slice(0, before) + swapped + text.slice(end), end);
     return "edited";
   }
 
@@ -251,26 +214,21 @@ export class Editor {
 
   #remember(): void {
     this.#undo.push({ text: this.text, cursor: this.cursor });
-    if (this.#undo.length > MOST_UNDO) this.#undo.shift();
+    if (this.#undo.length > MAX_UNDO) this.#undo.shift();
   }
 
   #undoOne(): Outcome {
     const before = this.#undo.pop();
-    if (before !== undefined) ({ text: this.text, cursor: this.cursor } = before);
+    if (before === undefined) return "edited";
+    this.text = before.text;
+    this.cursor = before.cursor;
     return "edited";
   }
 
   /** Up and down: among the lines of a text of several, then through the history. The draft is kept. */
   #vertical(step: -1 | 1): Outcome {
-    const start = this.#lineStart();
-    const end = this.#lineEnd();
-    if (step < 0 ? start > 0 : end < this.text.length) {
-      const column = this.cursor - start;
-      this.cursor = step < 0 ? start - 1 : end + 1;
-      const from = this.#lineStart();
-      const wanted = Math.min(from + column, this.#lineEnd());
-      return this.#move(graphemes.segment(this.text).containing(wanted)?.index ?? wanted);
-    }
+    const place = vertical(this.text, this.cursor, step);
+    if (place !== undefined) return this.#move(place);
     const to = this.#at + step;
     if (to < 0 || to > this.#history.length) return "edited";
     if (this.#at === this.#history.length) this.#draft = this.text;
@@ -287,7 +245,7 @@ export class Editor {
       this.#blockSize = 0;
       this.#insert(block);
       this.pasted = Math.max(this.pasted, block.split("\n").length);
-    } else if (this.#blockSize < MOST_TEXT) {
+    } else if (this.#blockSize < MAX_TEXT) {
       const piece = typed ?? key.sequence ?? "";
       this.#block!.push(piece);
       this.#blockSize += piece.length;
@@ -316,6 +274,7 @@ export class Editor {
   }
 
   #stopCompleting(): void {
-    this.#completing = this.choices = undefined;
+    this.#completing = undefined;
+    this.choices = undefined;
   }
 }

@@ -1,14 +1,15 @@
 // pipe.ts: the client as a citizen of pipes: lines from the standard input as messages (`--send`), or frames both ways
 // (`--json`). Results go to the standard output and nothing else does; remarks go to the error output.
-// Called by client.ts with a signed-in connection.
 
-import type { Connection } from "./connection.ts";
+import type { Failure, Ok } from "../protocol.ts";
 import { encode, failure, isRefusal, MAX_MESSAGE_LENGTH } from "../protocol.ts";
-import type { Failure, Ok, Request } from "../protocol.ts";
-import { Refused } from "./tcp.ts";
+import type { Connection } from "../shared/connection.ts";
+import { receiveMessages } from "../shared/connection.ts";
 import { decode } from "../shared/decode.ts";
-import { truncateMessage } from "../shared/text.ts";
+import type { ClientEvent } from "../shared/feed.ts";
+import { Refused } from "../shared/link.ts";
 import { isRoom } from "../shared/names.ts";
+import { truncateMessage } from "../shared/text.ts";
 
 /** Where lines come from and frames go. */
 export interface Pipe {
@@ -17,9 +18,7 @@ export interface Pipe {
   remark(text: string): void;
 }
 
-type Frame = Ok | Failure;
-
-const MOST_ASKED = 64; // requests under way; the input waits meanwhile
+const MAX_ASKED = 64; // requests under way; the input waits meanwhile
 const GIVE_UP = 30_000; // ms without a connection after which a script is told that the server cannot be reached
 
 /** Sends every line to a room or a person. Resolves with whether each one was stored; rejects with `Refused` when the
@@ -27,7 +26,7 @@ const GIVE_UP = 30_000; // ms without a connection after which a script is told 
 export async function sendLines(connection: Connection, to: string, pipe: Pipe): Promise<boolean> {
   if (isRoom(to)) await connection.ask({ type: "join", to });
   let stored = true;
-  const { asked, add } = gather();
+  const asked = new Set<Promise<void>>();
   const sending = (async () => {
     let number = 0;
     for await (const line of pipe.lines) {
@@ -39,12 +38,15 @@ export async function sendLines(connection: Connection, to: string, pipe: Pipe):
         pipe.remark(`${where} was not sent: it has more than ${MAX_MESSAGE_LENGTH} characters.`);
         continue;
       }
-      await add(
-        connection.say(to, line).catch((problem: Error) => {
+      const said: Promise<void> = connection
+        .say(to, line)
+        .catch((problem: Error) => {
           stored = false;
           pipe.remark(`${where} was not sent: ${problem.message}`);
-        }),
-      );
+        })
+        .then(() => void asked.delete(said));
+      asked.add(said);
+      while (asked.size >= MAX_ASKED) await Promise.race(asked);
     }
     await Promise.all(asked);
   })();
@@ -55,73 +57,105 @@ export async function sendLines(connection: Connection, to: string, pipe: Pipe):
 
 /** Requests come in and answers and events go out, one frame a line, until the input ends and all is answered. */
 export async function exchangeFrames(connection: Connection, pipe: Pipe): Promise<void> {
-  const { asked, add } = gather();
-  let turn = Promise.resolve(); // answers come in the order of their requests
-  const answer = (coming: Promise<Frame | undefined>): Promise<void> =>
-    (turn = turn.then(async () => {
-      const frame = await coming;
-      if (frame !== undefined) await pipe.write(encode(frame));
-    }));
+  const answers = new Answers((frame) => pipe.write(encode(frame)));
   const hearing = (async () => {
-    for (let next; (next = await connection.next()) !== undefined;) {
-      await new Promise(setImmediate); // an answer that came before this goes first
-      if (next.type === "offline") pipe.remark(`${next.reason} Trying again.`);
-      else if (next.type !== "online" && next.type !== "reset") await pipe.write(encode(next));
-    }
+    for await (const event of receiveMessages(connection)) await pass(event, answers, pipe);
   })();
   const reading = (async () => {
     for await (const line of pipe.lines) {
       if (line === "") continue;
       const request = decode(line);
-      if (isRefusal(request)) await add(answer(Promise.resolve(failure(request))));
+      if (isRefusal(request)) await answers.settle(answers.expect(), failure(request));
       else if (request.type === "exit") break;
-      else await add(answer(ask(connection, request)));
+      else {
+        answers.expect(request);
+        connection.send(request);
+      }
+      await answers.below(MAX_ASKED);
     }
-    await Promise.all(asked);
+    await answers.below(1);
     await connection.close();
   })();
   await Promise.race([reading, hearing]);
   await hearing;
 }
 
-/** The frame that answers a request; none for a message, which comes as the event that it is. */
-async function ask(connection: Connection, request: Request): Promise<Frame | undefined> {
-  try {
-    const answer = await connection.ask(request);
-    await connection.passed(answer);
-    if (answer.type === "message") return undefined;
-    const { id, ...rest } = answer;
-    return request.id === undefined ? rest : answer;
-  } catch (problem) {
-    const { code, message, after } = problem as Refused;
-    await connection.passed(problem as Refused);
-    if (code === "closed") return undefined;
-    return failure({ code: code as Failure["code"], text: message, ...(after !== undefined && { after }) }, request.id);
+/** Writes an event, if it is a frame of the server; what becomes of the connection is no frame. */
+async function pass(event: ClientEvent, answers: Answers, pipe: Pipe): Promise<void> {
+  switch (event.type) {
+    case "message":
+    case "joined":
+    case "left":
+    case "notice":
+    case "error":
+      return pipe.write(encode(event));
+    case "answered": {
+      const { request, answer } = event;
+      // A message was written already, as the event that it is.
+      if (answer.type === "message") return answers.settle(request, undefined);
+      const { id, ...rest } = answer;
+      return answers.settle(request, request.id === undefined ? rest : answer);
+    }
+    case "offline":
+      return pipe.remark(`${event.reason} Trying again.`);
+    case "online":
+    case "caught up":
+    case "entered":
+    case "inbox":
+    case "reset":
+      return;
   }
 }
 
-/** Promises under way; `add` waits while they are many. */
-function gather() {
-  const asked = new Set<Promise<void>>();
-  const add = async (one: Promise<unknown>): Promise<void> => {
-    const kept: Promise<void> = one.then(() => void asked.delete(kept));
-    asked.add(kept);
-    while (asked.size >= MOST_ASKED) await Promise.race(asked);
-  };
-  return { asked, add };
+/** Requests that are under way, in their order; their answers are written in that order, whichever comes first. */
+class Answers {
+  readonly #write: (frame: Ok | Failure) => Promise<void>;
+  readonly #expected: { request: object; isSettled: boolean; frame: Ok | Failure | undefined }[] = [];
+  #wake: (() => void) | undefined;
+
+  constructor(write: (frame: Ok | Failure) => Promise<void>) {
+    this.#write = write;
+  }
+
+  /** An answer will come, to this request or to a line that is none. */
+  expect(request: object = {}): object {
+    this.#expected.push({ request, isSettled: false, frame: undefined });
+    return request;
+  }
+
+  /** The answer is there; without a frame there is nothing to write. */
+  async settle(request: object, frame: Ok | Failure | undefined): Promise<void> {
+    const expected = this.#expected.find((one) => one.request === request);
+    if (expected === undefined) return;
+    expected.isSettled = true;
+    expected.frame = frame;
+    while (this.#expected[0]?.isSettled) {
+      const next = this.#expected.shift()!;
+      if (next.frame !== undefined) await this.#write(next.frame);
+    }
+    this.#wake?.();
+  }
+
+  /** Resolves when fewer requests than this are under way. */
+  async below(count: number): Promise<void> {
+    while (this.#expected.length >= count)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+  }
 }
 
-/** Reads what happens and drops it; rejects when the connection is away for too long, or to a server not to be trusted. */
+/** Reads what happens and drops it. Rejects when the connection is away for too long, or to an untrusted server. */
 async function watch(connection: Connection, pipe: Pipe): Promise<void> {
   const { promise: gone, reject } = Promise.withResolvers<never>();
   let timer: Timer | undefined;
   const hearing = (async () => {
-    for (let next; (next = await connection.next()) !== undefined;)
-      if (next.type === "offline") {
-        if (next.code === "untrusted") reject(new Refused({ code: next.code, text: next.reason }));
-        if (timer === undefined) pipe.remark(`${next.reason} Trying again.`);
-        timer ??= setTimeout(() => reject(new Refused({ code: "unreachable", text: next.reason })), GIVE_UP);
-      } else if (next.type === "online") {
+    for await (const event of receiveMessages(connection))
+      if (event.type === "offline") {
+        if (event.code === "untrusted") reject(new Refused({ code: event.code, text: event.reason }));
+        if (timer === undefined) pipe.remark(`${event.reason} Trying again.`);
+        timer ??= setTimeout(() => reject(new Refused({ code: "unreachable", text: event.reason })), GIVE_UP);
+      } else if (event.type === "online") {
         clearTimeout(timer);
         timer = undefined;
       }

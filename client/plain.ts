@@ -1,11 +1,11 @@
-// plain.ts: a console without cursor movement: lines in, lines out, for pipes, screen readers and old terminals. Writes no
-// escape byte. A hidden answer is read key by key, so that the terminal does not show it. Called by client.ts.
+// plain.ts: a console without cursor movement: lines in, lines out, for pipes, screen readers and old terminals. Writes
+// no escape byte. A hidden answer is read key by key, so that the terminal does not show it.
 
-import type { Console, Reader } from "./terminal.ts";
+import type { Console, Reader } from "./console.ts";
 
-const MOST_UNWRITTEN = 256 * 1024; // bytes on their way out
-const MOST_UNREAD = 256; // lines that may wait before the input is no longer read
-const MOST_LINE = 1024 * 1024; // characters of a line that does not end; the rest is dropped
+const MAX_UNWRITTEN = 256 * 1024; // bytes on their way out
+const MAX_UNREAD = 256; // lines that may wait before the input is no longer read
+const MAX_LINE = 1024 * 1024; // characters of a line that does not end; the rest is dropped
 
 export interface PlainOptions {
   input?: NodeJS.ReadStream;
@@ -15,7 +15,10 @@ export interface PlainOptions {
 }
 
 export class Plain implements Console {
-  readonly plain = true;
+  readonly isInteractive = false;
+  readonly echoes = true;
+  readonly hasRoomsApart = false;
+  readonly patience = undefined; // what a pipe has brought is sent first, however long that takes
   readonly #input: NodeJS.ReadStream;
   readonly #output: NodeJS.WriteStream;
   readonly #interrupt: () => void;
@@ -45,17 +48,22 @@ export class Plain implements Console {
     if (this.#output.isTTY) this.#output.write("\x07");
   }
   footer(): void {}
+  progress(text: string): void {
+    this.print(`* ${text}`);
+  }
 
   async ask(question: string, hidden = false): Promise<string | undefined> {
     const onTerminal = this.#input.isTTY;
     const keys = hidden && onTerminal && this.#lines.length === 0;
-    if (keys) this.#input.setRawMode(true); // before the question, for who answers fast
+    if (keys) this.#input.setRawMode(true); // before the question: the answer may come at once
     // A question is for a person at a terminal and no part of what goes into a pipe.
     const screen = this.#output.isTTY ? this.#output : process.stderr;
     if (onTerminal) screen.write(question);
     if (!keys) return this.#next();
     this.#input.resume();
-    const answer = await new Promise<string | undefined>((resolve) => (this.#hidden = { text: "", answer: resolve }));
+    const answer = await new Promise<string | undefined>((resolve) => {
+      this.#hidden = { text: "", answer: resolve };
+    });
     this.#input.setRawMode(false);
     screen.write("\n");
     return answer;
@@ -79,7 +87,7 @@ export class Plain implements Console {
   }
 
   drained(): Promise<void> {
-    if (this.#output.writableLength < MOST_UNWRITTEN) return Promise.resolve();
+    if (this.#output.writableLength < MAX_UNWRITTEN) return Promise.resolve();
     return new Promise((resolve) => this.#output.once("drain", resolve));
   }
 
@@ -89,7 +97,10 @@ export class Plain implements Console {
 
   async #next(): Promise<string | undefined> {
     this.#input.resume();
-    while (this.#lines.length === 0 && !this.#ended) await new Promise<void>((resolve) => (this.#wake = resolve));
+    while (this.#lines.length === 0 && !this.#ended)
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     return this.#lines.shift();
   }
 
@@ -97,9 +108,9 @@ export class Plain implements Console {
     let from = 0;
     while (this.#hidden !== undefined && from < text.length) this.#takeHidden(text[from++]!);
     const lines = (this.#rest + text.slice(from)).split("\n");
-    this.#rest = lines.pop()!.slice(0, MOST_LINE);
+    this.#rest = lines.pop()!.slice(0, MAX_LINE);
     this.#lines.push(...lines.map((line) => line.replace(/\r$/, "")));
-    if (this.#lines.length > MOST_UNREAD) this.#input.pause();
+    if (this.#lines.length > MAX_UNREAD) this.#input.pause();
     this.#wake?.();
   }
 

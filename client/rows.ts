@@ -1,10 +1,10 @@
-// rows.ts: text as rows of a terminal: broken at words, cut to a width, or laid out with a cursor in it. Counts columns, not
-// characters: wide ones take two, those of several parts one place. Pure. Called by terminal.ts.
+// rows.ts: text as rows of a terminal: broken at words, cut to a width, or laid out with a cursor in it. Counts
+// columns, not characters: a wide one takes two, an emoji of several parts only one place. Pure.
 
 const HANG = "  "; // before every row that continues another
 
-/** A text broken at words into rows, the later ones indented. A longer word stays whole: the terminal breaks it, and it
- *  can be copied in one piece. */
+/** A text broken at words into rows, the later ones indented. A word longer than a row stays whole: the terminal itself
+ *  breaks it, so that a long address can still be copied in one piece. */
 export function wrap(line: string, columns: number): string[] {
   if (Bun.stringWidth(line) <= columns) return [line];
   const rows = Bun.wrapAnsi(line, columns - HANG.length, { trim: false }).split("\n");

@@ -1,38 +1,36 @@
-// signin.ts: who the server is and who somebody is: asks whether a new server is trusted, then for what is missing, a name
-// and a password that is never shown, and offers an account to a new name, until the server lets them in. Never says
-// whether the name or the password was wrong: it is not told.
-// Called by client.ts.
+// signin.ts: who the server is and who somebody is: asks whether a new server is trusted, then for what is missing, a
+// name and a password that is never shown, and offers an account to a new name, until the server lets them in. Never
+// says whether the name or the password was wrong: it is not told.
 
-import type { Connection, ConnectOptions } from "./connection.ts";
-import { connect } from "./connection.ts";
-import type { Display } from "./display.ts";
-import type { Encryption, OnWire, Proof } from "./tcp.ts";
-import { knock, Refused } from "./tcp.ts";
 import { ERRORS, LIMITS } from "../protocol.ts";
-import type { Console } from "./terminal.ts";
-import type { Trust } from "./trust.ts";
+import type { Connection } from "../shared/connection.ts";
+import { Refused } from "../shared/link.ts";
 import { foldName } from "../shared/names.ts";
+import type { ConnectOptions } from "./connect.ts";
+import { connect } from "./connect.ts";
+import type { Console } from "./console.ts";
+import type { Display } from "./display.ts";
+import type { Endpoint, Identity } from "./tcp.ts";
+import { identifyServer } from "./tcp.ts";
+import type { Trust } from "./trust.ts";
 
 export interface SignInOptions {
-  host: string;
-  port: number;
+  server: Endpoint;
+  trustOnFirstUse?: TrustOnFirstUse | undefined; // absent: a server that was never met is refused
   name?: string | undefined;
   password?: string | undefined;
-  script?: boolean; // wants no backlog and no word about waiting
-  onWire?: OnWire | undefined;
-  encryption?: Encryption | undefined; // absent: none
-  strangers?: Strangers | undefined; // absent: a server that was never met is refused
+  isScript?: boolean | undefined; // wants no backlog and no word about waiting
 }
-/** Whose trust a server may win that was never met, and that no authority vouches for. */
-export interface Strangers {
-  trust: Trust; // the encryption
-  ask: boolean; // whether a person decides; without, it is trusted
+/** How a server may come to be trusted that was never met, and that no authority vouches for. */
+export interface TrustOnFirstUse {
+  trust: Trust; // that the server's certificate is judged by
+  isAsked: boolean; // whether a person decides; without, it is trusted
 }
 
 const TRIES = 5; // passwords before the program gives up
 const SLOW = 300; // ms after which somebody is told that the server is at work
-const BUSY_TRIES = 10; // times a full queue is met with patience
-const PROVEN: Record<Proof, string> = {
+const BUSY_TRIES = 10; // sign-ins while the server's queue is full
+const IDENTIFIED: Record<Identity, string> = {
   nothing: "not encrypted",
   authority: "encrypted, by a certificate that an authority vouches for",
   fingerprint: "encrypted, by the certificate you trust",
@@ -42,18 +40,12 @@ const YES = /^\s*y(es)?\s*$/i;
 /** Signs in. Rejects with `Refused` when the server cannot be reached, does not let in, or nobody answers a question:
  *  then the code is "nobody". */
 export async function signIn(options: SignInOptions, console: Console, display: Display): Promise<Connection> {
-  const { host, port, password, onWire, encryption } = options;
+  const { server, password, isScript = false } = options;
   const say = (text: string): void => console.print(...display.info(text));
-  if (options.name === undefined || password === undefined || options.strangers !== undefined) {
-    const proof = await meet(options, console, say);
-    say(`Connected to ${host} (${PROVEN[proof]}).`);
+  if (options.name === undefined || password === undefined || options.trustOnFirstUse !== undefined) {
+    const identity = await meet(options, console, say);
+    say(`Connected to ${server.host} (${IDENTIFIED[identity]}).`);
   }
-  const server = {
-    ...{ host, port },
-    ...(onWire && { onWire }),
-    ...(encryption && { encryption }),
-    ...(options.script && { backlog: false }),
-  };
   let name = options.name;
   let tries = TRIES;
   for (;;) {
@@ -69,17 +61,18 @@ export async function signIn(options: SignInOptions, console: Console, display: 
       name = undefined;
       continue;
     }
+    const account = { ...server, user, password: secret, backlog: !isScript };
     try {
-      const entering = enter({ ...server, user, password: secret });
-      return await (options.script ? entering : patiently("Checking…", console, entering));
+      const entering = enter(account);
+      return await (isScript ? entering : patiently("Checking…", console, entering));
     } catch (problem) {
       if (!(problem instanceof Refused) || problem.code !== "bad_login") throw problem;
       tries--;
-      if (password !== undefined && console.plain) throw problem;
+      if (password !== undefined && !console.isInteractive) throw problem;
       say("No account matches that name and password.");
       const offer = `Create a new account called ${user}? [y/N] `;
       if (YES.test(await ask(console, offer))) {
-        const created = await register({ ...server, user, password: secret }, password !== undefined, console, say);
+        const created = await register(account, password !== undefined, console, say);
         if (created !== undefined) return created;
         name = undefined;
       } else if (password !== undefined || tries <= 0) throw problem;
@@ -87,30 +80,30 @@ export async function signIn(options: SignInOptions, console: Console, display: 
   }
 }
 
-/** Knocks; what the server proved itself by. One that was never met is trusted or not before it is told anything. */
-async function meet(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Proof> {
-  const { host, port, onWire, encryption, strangers } = options;
-  const connecting = () => {
-    const knocking = knock(host, port, onWire, encryption);
-    return options.script ? knocking : patiently("Connecting…", console, knocking);
+/** Asks who the server is. One that was never met is trusted or not, before it is told anything. */
+async function meet(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Identity> {
+  const { server, trustOnFirstUse, isScript } = options;
+  const identify = () => {
+    const identity = identifyServer(server);
+    return isScript ? identity : patiently("Connecting…", console, identity);
   };
   try {
-    return await connecting();
+    return await identify();
   } catch (problem) {
-    const stranger = strangers?.trust.stranger;
-    if (stranger === undefined) throw problem;
-    const { trust, ask: asks } = strangers!;
-    if (asks) {
-      say(`${trust.server} is new to you, and no authority vouches for its certificate: ${stranger.why}.`);
+    const unknown = trustOnFirstUse?.trust.unknown;
+    if (unknown === undefined) throw problem;
+    const { trust, isAsked } = trustOnFirstUse!;
+    if (isAsked) {
+      say(`${trust.server} is new to you, and no authority vouches for its certificate: ${unknown.why}.`);
       say("Whoever runs the server can tell you its fingerprint. If it is another one, somebody else is listening:");
-      console.print(`  ${stranger.fingerprint.slice(0, 48)}`, `  ${stranger.fingerprint.slice(48)}`);
+      console.print(`  ${unknown.fingerprint.slice(0, 48)}`, `  ${unknown.fingerprint.slice(48)}`);
       if (!YES.test(await ask(console, "Trust it from now on? [y/N] ")))
         throw new Refused({ code: "untrusted", text: "Not trusted. Nothing was sent." });
-    } else say(`${trust.server} is new; from now on this fingerprint is trusted: ${stranger.fingerprint}`);
-    const why = trust.keep(stranger.fingerprint);
+    } else say(`${trust.server} is new; from now on this fingerprint is trusted: ${unknown.fingerprint}`);
+    const why = trust.keep(unknown.fingerprint);
     if (why !== undefined) throw new Refused({ code: "untrusted", text: why });
   }
-  return connecting();
+  return identify();
 }
 
 /** Creates the account; `undefined` when the name is taken, so that another one is needed. */
@@ -152,7 +145,7 @@ async function askName(console: Console, say: (text: string) => void): Promise<s
   }
 }
 
-/** A password nobody can have is not worth a try. */
+/** Asks until a password is one that an account can have. */
 async function askPassword(question: string, mayBeEmpty: boolean, console: Console, say: (text: string) => void) {
   for (;;) {
     const password = await ask(console, question, true);
@@ -170,9 +163,9 @@ async function ask(console: Console, question: string, hidden = false): Promise<
   return answer;
 }
 
-/** Shows a word in the footer when something takes long enough to be noticed. */
+/** Says what is under way when it takes long enough to be noticed. */
 async function patiently<T>(word: string, console: Console, work: Promise<T>): Promise<T> {
-  const timer = setTimeout(() => (console.plain ? console.print(`* ${word}`) : console.footer("", [word])), SLOW);
+  const timer = setTimeout(() => console.progress(word), SLOW);
   try {
     return await work;
   } finally {

@@ -1,5 +1,5 @@
 // tabs.ts: the rooms somebody is in, as they see them: which one is on the screen, what waits in the others, where new
-// messages begin. Holds little of what is not shown: the history has the rest. Prints nothing. Called by chat.ts.
+// messages begin. Holds little of what is not shown: the history has the rest. Prints nothing.
 
 import type { Message } from "../protocol.ts";
 import { LOBBY } from "../shared/names.ts";
@@ -13,7 +13,7 @@ export interface Tab {
   fresh: boolean; // old messages were shown, and no new one yet
 }
 
-const MOST_HELD = 100; // messages of one room
+const MAX_HELD = 100; // messages of one room
 const NOTHING = { held: [], news: 0, mentioned: false, fresh: false };
 
 export class Tabs {
@@ -28,18 +28,14 @@ export class Tabs {
     return this.#tabs.get(name);
   }
 
-  /** A room that is being entered: what comes before the server's answer is held. */
+  /** A room that is being entered: it has its number already. */
   open(name: string): void {
     if (!this.#tabs.has(name)) this.#tabs.set(name, { name, head: undefined, ...NOTHING, held: [] });
   }
 
-  /** The server has answered: messages up to `head` are old. Returns what came before the answer. */
-  enter(name: string, head: number): Message[] {
-    this.open(name);
-    const tab = this.#tabs.get(name)!;
-    const { held } = tab;
-    Object.assign(tab, { ...NOTHING, head, held: [], fresh: head > 0 });
-    return held;
+  /** It was entered: messages up to `head` are old. */
+  enter(name: string, head: number): void {
+    this.#tabs.set(name, { name, head, ...NOTHING, held: [], fresh: head > 0 });
   }
 
   close(name: string): void {
@@ -62,7 +58,7 @@ export class Tabs {
     tab.news++;
     tab.mentioned ||= loud;
     tab.held.push(message);
-    if (tab.held.length > MOST_HELD) tab.held.shift();
+    if (tab.held.length > MAX_HELD) tab.held.shift();
   }
 
   /** The room to look at next: where somebody was called first, then where something waits. */

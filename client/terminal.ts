@@ -1,44 +1,15 @@
-// terminal.ts: typing below, messages above. An append-only log in the terminal's own scrollback; only the last rows, the
-// footer with what waits and the typed line, are erased and drawn again, in one write. Leaves the terminal as it found it.
-// Knows nothing of chat, and escapes in what it prints are its caller's. Called by client.ts.
+// terminal.ts: typing below, messages above. An append-only log in the terminal's own scrollback; only the last rows,
+// the footer with what waits and the typed line, are erased and drawn again, in one write. Leaves the terminal as it
+// found it. Knows nothing of chat. Prints what it is given: to keep escapes out of it is its caller's duty.
 
 import { writeSync } from "node:fs";
 import { emitKeypressEvents } from "node:readline";
-import type { Completion, Key, Outcome } from "./editor.ts";
+import type { Completion, Console, Key, Reader } from "./console.ts";
+import type { Outcome } from "./editor.ts";
 import { Editor } from "./editor.ts";
-import { fit, layout, wrap } from "./rows.ts";
+import { Footer } from "./footer.ts";
+import { wrap } from "./rows.ts";
 
-/** Where a person sits: lines printed, questions asked, lines typed. */
-export interface Console {
-  /** No cursor movement, and one line an event. */
-  readonly plain: boolean;
-  readonly columns: number;
-  print(...lines: string[]): void;
-  bell(): void;
-  /** Asks for a line; `hidden`: it is not shown. `undefined` when there is nobody to answer. */
-  ask(question: string, hidden?: boolean): Promise<string | undefined>;
-  /** What stands under the log: the prompt, and rows above it. */
-  footer(prompt: string, rows: readonly string[]): void;
-  /** Who takes what is typed when nothing is asked. */
-  listen(reader: Reader): void;
-  /** What a half-typed word may become, where keys are read. */
-  complete?: (before: string) => Completion;
-  /** Resolves when little enough is on its way to the screen that more may be printed. */
-  drained(): Promise<void>;
-  close(): void;
-}
-export interface Reader {
-  /** A line was typed. Returns why it cannot be taken, and it stays as it is. */
-  line(text: string): string | undefined;
-  /** Whether more lines may come now; where they come faster than anybody types. */
-  ready(): Promise<void>;
-  /** A key that edits nothing: "alt+a", "alt+1". */
-  key(name: string): void;
-  /** Ctrl+D on an empty line, or the input has ended. */
-  end(): void;
-  /** Ctrl+C on an empty line. */
-  interrupt(): void;
-}
 export interface TerminalOptions {
   input?: NodeJS.ReadStream;
   output?: NodeJS.WriteStream & { fd: number };
@@ -48,19 +19,16 @@ export interface TerminalOptions {
 }
 
 const ASK_ABOVE = 5; // pasted lines that are sent without a question
-const MOST_AHEAD = 1_000; // keys kept for the next question
-const MOST_ROWS = 12; // rows of the typed text that are shown at once
-const MOST_UNWRITTEN = 256 * 1024; // characters on their way to the screen
+const MAX_AHEAD = 1_000; // keys kept for the next question
+const MAX_UNWRITTEN = 256 * 1024; // characters on their way to the screen
 const CONTINUE = 200; // ms after which a Ctrl+Z that did not stop us is over
-
-interface Drawn {
-  widths: number[]; // columns of every row of the footer
-  row: number; // where the cursor stands in it
-  column: number;
-}
+const PATIENCE = 1_000; // ms a leaving person waits for what they just typed
 
 export class Terminal implements Console {
-  readonly plain = false;
+  readonly isInteractive = true;
+  readonly echoes = false;
+  readonly hasRoomsApart = true;
+  readonly patience = PATIENCE;
   complete: (before: string) => Completion = () => ({ start: 0, choices: [] });
   readonly #input: NodeJS.ReadStream;
   readonly #output: NodeJS.WriteStream & { fd: number };
@@ -72,11 +40,11 @@ export class Terminal implements Console {
   #prompt = "";
   #rows: readonly string[] = [];
   #ahead: [typed: string | undefined, key: Key][] = []; // keys that nobody has taken yet
-  #between = false; // two questions
+  #between = false; // two questions of one caller
   #hint = ""; // a sentence above the prompt, until the next key
   #confirming = false; // the hint asks whether a pasted block shall be sent
   #log = ""; // not written yet
-  #drawn: Drawn | undefined;
+  readonly #footer: Footer;
   #scheduled = false;
   #active = false;
   #waiters: (() => void)[] = [];
@@ -87,6 +55,7 @@ export class Terminal implements Console {
     this.#output = output ?? process.stdout;
     this.#interrupt = interrupt;
     this.#clean = clean ?? ((text) => text);
+    this.#footer = new Footer(() => ({ columns: this.columns, rows: this.#output.rows || 24 }));
     this.#line = new Editor({ clean: this.#clean, complete: (before) => this.complete(before) });
     emitKeypressEvents(this.#input);
     this.#input.on("keypress", this.#onKey);
@@ -125,13 +94,17 @@ export class Terminal implements Console {
     this.#schedule();
   }
 
+  progress(text: string): void {
+    this.footer("", [text]);
+  }
+
   listen(reader: Reader): void {
     this.#reader = reader;
     this.#takeKeys();
   }
 
   drained(): Promise<void> {
-    if (this.#log.length + this.#output.writableLength < MOST_UNWRITTEN) return Promise.resolve();
+    if (this.#log.length + this.#output.writableLength < MAX_UNWRITTEN) return Promise.resolve();
     this.#schedule();
     return new Promise((resolve) => this.#waiters.push(resolve));
   }
@@ -151,7 +124,8 @@ export class Terminal implements Console {
 
   // ---- keys ----
 
-  /** Keys that come while nobody asks and nobody listens are kept for who does next: the next question may be a hidden one. */
+  /** Keys that come while nothing is asked and nobody listens are kept for whoever does next: they may be a password
+   *  that somebody typed ahead. */
   readonly #onKey = (typed: string | undefined, key: Key): void => {
     this.#ahead.push([typed, key]);
     this.#takeKeys();
@@ -164,7 +138,7 @@ export class Terminal implements Console {
     }
     if (this.#question || this.#reader) return;
     if (this.#ahead.some(([, { ctrl, name }]) => ctrl && name === "c")) this.#interrupt();
-    this.#ahead.splice(MOST_AHEAD);
+    this.#ahead.splice(MAX_AHEAD);
   }
 
   #press(typed: string | undefined, key: Key): void {
@@ -191,7 +165,7 @@ export class Terminal implements Console {
         return this.#suspend();
       case "refresh":
         this.#log += "\x1b[H\x1b[2J";
-        this.#drawn = undefined;
+        this.#footer.forget();
         return;
       case "other":
         if (key.meta && key.sequence?.length === 2) this.#reader?.key(`alt+${key.sequence[1]!.toLowerCase()}`);
@@ -207,7 +181,7 @@ export class Terminal implements Console {
       this.#confirming = true;
       return;
     }
-    const complaint = this.#reader.line(editor.text);
+    const complaint = this.#reader.line(editor.text.trimEnd()); // completion leaves a space behind its words
     if (complaint === undefined) editor.take();
     else this.#hint = complaint;
   }
@@ -216,7 +190,7 @@ export class Terminal implements Console {
     const { text, hidden, answer } = this.#question!;
     this.#question = undefined;
     this.print(text + (hidden ? "" : (line ?? "")));
-    this.#between = true; // whoever asked may ask again, before anything else that was typed is taken
+    this.#between = true; // whoever asked may ask again before other keys are taken
     setImmediate(() => {
       this.#between = false;
       this.#takeKeys();
@@ -236,39 +210,17 @@ export class Terminal implements Console {
   #draw(): void {
     this.#scheduled = false;
     if (!this.#active) return;
-    const out = this.#erase() + this.#log + this.#footer();
+    const out = this.#footer.erase() + this.#log + this.#drawFooter();
     this.#log = "";
     this.#output.write(out);
-    if (this.#output.writableLength < MOST_UNWRITTEN) this.#onDrain();
+    if (this.#output.writableLength < MAX_UNWRITTEN) this.#onDrain();
   }
 
-  /** Back to the first column of the footer's first row, and everything from there on gone. */
-  #erase(): string {
-    if (this.#drawn === undefined) return "";
-    const { widths, row, column } = this.#drawn;
-    // A terminal that has become narrower has broken the rows that no longer fit.
-    const height = (width: number) => Math.max(1, Math.ceil(width / this.columns));
-    const above = widths.slice(0, row).reduce((sum, width) => sum + height(width), 0);
-    const up = above + Math.floor(column / this.columns);
-    this.#drawn = undefined;
-    return `${up > 0 ? `\x1b[${up}A` : ""}\r\x1b[J`;
-  }
-
-  #footer(): string {
-    const width = this.columns - 1; // the last column stays free: a cursor there is in no certain place
-    const hints = this.#hint === "" ? [] : wrap(this.#hint, width).slice(0, 3);
+  #drawFooter(): string {
     const { text = this.#prompt, hidden = false, editor = this.#line } = this.#question ?? {};
     if (text === "" && this.#rows.length === 0) return "";
-    const typed = hidden ? layout(text, "", 0, width) : layout(text, editor.text, editor.cursor, width);
-    const most = Math.max(1, Math.min(MOST_ROWS, (this.#output.rows || 24) - this.#rows.length - hints.length - 1));
-    const first = Math.max(0, Math.min(typed.row - Math.floor(most / 2), typed.rows.length - most));
-    const rows = [...this.#rows, ...hints].map((row) => fit(row, width));
-    const row = rows.length + typed.row - first;
-    rows.push(...typed.rows.slice(first, first + most));
-    this.#drawn = { widths: rows.map((one) => Bun.stringWidth(one)), row, column: typed.column };
-    const up = rows.length - 1 - row;
-    const right = typed.column;
-    return `${rows.join("\r\n")}${up > 0 ? `\x1b[${up}A` : ""}\r${right > 0 ? `\x1b[${right}C` : ""}`;
+    const typed = hidden ? { text: "", cursor: 0 } : editor;
+    return this.#footer.draw({ prompt: text, typed, rows: this.#rows, hint: this.#hint });
   }
 
   // ---- coming and going ----
@@ -291,7 +243,7 @@ export class Terminal implements Console {
 
   /** Ctrl+Z: in raw mode it is a key, so the stop is ours to make, with the terminal as the shell expects it. */
   #suspend(): void {
-    this.#output.write(this.#erase());
+    this.#output.write(this.#footer.erase());
     this.#leave();
     process.kill(0, "SIGTSTP");
     this.#continuing = setTimeout(this.#onContinue, CONTINUE); // if nobody stopped us: there is no shell with jobs
@@ -300,7 +252,7 @@ export class Terminal implements Console {
   readonly #onContinue = (): void => {
     clearTimeout(this.#continuing);
     this.#active = false; // whatever the shell has made of the terminal
-    this.#drawn = undefined;
+    this.#footer.forget();
     this.#enter();
   };
   readonly #onResize = (): void => this.#schedule();
@@ -318,7 +270,7 @@ export class Terminal implements Console {
   readonly #onExit = (): void => {
     if (!this.#active) return;
     try {
-      writeSync(this.#output.fd, `${this.#erase()}\x1b[?2004l`);
+      writeSync(this.#output.fd, `${this.#footer.erase()}\x1b[?2004l`);
       this.#input.setRawMode(false);
     } catch {
       // The terminal is gone already.

@@ -1,5 +1,5 @@
 // trust.ts: which servers this person trusts. Fingerprints of certificates that no authority vouches for, kept from the
-// first visit on; one that has changed is refused. Never connects and never asks. Called by client.ts and signin.ts.
+// first visit on; one that has changed is refused. Never connects and never asks.
 
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -10,11 +10,11 @@ export function trustFile(env: Record<string, string | undefined>): string {
   return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "banter", "servers");
 }
 
-/** What is known of one server: believed by its certificate's fingerprint, if that is the one in `file`. An `Encryption`
- *  to connect with. */
+/** What is known of one server: believed by its certificate's fingerprint, if that is the one in `file`. An
+ *  `Encryption` to connect with. */
 export class Trust {
   /** A certificate that was refused because this server was never met before: somebody may decide to `keep` it. */
-  stranger: { fingerprint: string; why: string } | undefined;
+  unknown: { fingerprint: string; why: string } | undefined;
   readonly server: string; // HOST:PORT
   readonly #file: string;
 
@@ -25,7 +25,7 @@ export class Trust {
 
   /** `undefined` for the fingerprint that is known; for any other a sentence that says why it is refused. */
   judge(fingerprint: string, why: string): string | undefined {
-    this.stranger = undefined;
+    this.unknown = undefined;
     let known: string | undefined;
     try {
       known = this.#known();
@@ -38,7 +38,7 @@ export class Trust {
         `WARNING: THE CERTIFICATE OF ${this.server} HAS CHANGED. Somebody may be posing as this server. Nothing was sent. ` +
         `It was ${known} and is ${fingerprint}. Ask whoever runs the server; if it has a new certificate, remove its line from ${this.#file}.`
       );
-    this.stranger = { fingerprint, why };
+    this.unknown = { fingerprint, why };
     return (
       `Cannot tell whose certificate ${this.server} has: ${why}. Nothing was sent. Its fingerprint is ${fingerprint}. ` +
       `If the server printed the same one, come in with --trust-new; or name the authority that signed it: --ca FILE.`

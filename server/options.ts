@@ -1,7 +1,7 @@
 // options.ts: the server's command line and environment. Reads and checks them; starts nothing and touches no file.
 
 import { parseArgs } from "node:util";
-import { nearest } from "../shared/nearest.ts";
+import { whyNotUnderstood } from "../shared/usage.ts";
 import type { CertificateSource } from "./certificate.ts";
 import type { Level } from "./log.ts";
 import { LEVELS } from "./log.ts";
@@ -62,7 +62,7 @@ export function readOptions(args: string[], env: Record<string, string | undefin
   try {
     values = parseArgs({ args, options: FLAGS, allowPositionals: false }).values;
   } catch (problem) {
-    throw new StartError(whyNotUnderstood(problem as Error & { code?: string }), EXIT.usage);
+    throw new StartError(whyNotUnderstood(problem as Error, Object.keys(FLAGS), "server.ts"), EXIT.usage);
   }
   const value = (name: Flag) =>
     (values[name] as string | undefined) ?? env[`BANTER_${name.toUpperCase().replaceAll("-", "_")}`];
@@ -105,12 +105,4 @@ export function requireBun(version: string): void {
         EXIT.usage,
       );
   }
-}
-
-function whyNotUnderstood({ code, message }: Error & { code?: string }): string {
-  const help = "See bun server.ts --help";
-  if (code !== "ERR_PARSE_ARGS_UNKNOWN_OPTION") return `${message.split(". ")[0]}. ${help}`;
-  const flag = /'(--?[^\s'=]+)/.exec(message)?.[1] ?? "";
-  const near = nearest(flag.replace(/^-+/, ""), [...Object.keys(FLAGS), "help"]);
-  return `There is no option ${flag}. ${near === undefined ? "" : `Did you mean --${near}? `}${help}`;
 }

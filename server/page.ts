@@ -1,12 +1,12 @@
-// page.ts: what a browser gets to see: the repository's own files, with the types stripped from TypeScript, and the page for the
-// projector. Who may ask for them is http.ts's business.
+// page.ts: what a browser gets to see: the repository's own files, TypeScript without its types, comments and indentation, and
+// the page for the projector. Who may ask for them is http.ts's business.
 
 import { readAssets } from "./assets.ts" with { type: "macro" };
 import { SECURITY_HEADERS } from "./responses.ts";
 
 const TYPES: Record<string, string> = { html: "text/html", css: "text/css", ts: "text/javascript" };
 const ASSETS = readAssets();
-const stripper = new Bun.Transpiler({ loader: "ts", target: "browser" });
+const stripper = new Bun.Transpiler({ loader: "ts", target: "browser", minifyWhitespace: true });
 
 /** The page's files by their URLs, each made ready once. A file's URL is its path in the repository; the page itself is `/`. */
 export function pageFiles(): Map<string, (request: Request) => Response> {

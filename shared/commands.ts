@@ -140,7 +140,7 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
     return command.read(command.exact ? rest : rest.trimEnd(), place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
-  // A mistyped /login is near /join as well, and of no use by now.
+  // Where the nearest command is one that only works signed out, such as /login, there is nothing to suggest.
   const every = COMMANDS.flatMap(({ names }) => names);
   const near = nearest(word.toLowerCase(), every);
   const useless = COMMANDS.some(({ names, when }) => when === "signed out" && names.includes(near ?? ""));

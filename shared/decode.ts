@@ -1,5 +1,5 @@
-// decode.ts: from a line to a frame that can be trusted: requests as a server takes them, events as a client takes them.
-// Every field is checked here and nowhere else. Decides nothing about who may ask what.
+// decode.ts: from a line to a frame that can be trusted: requests as a server takes them, events as a client takes
+// them. Every field is checked here and nowhere else. Decides nothing about who may ask what.
 
 import type { ErrorCode, Event, Message, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { ERRORS, failure } from "../protocol.ts";
@@ -8,11 +8,12 @@ import { sanitizeMessage } from "./text.ts";
 
 const ID = /^[\x21-\x7e]{1,64}$/;
 
-/** How a field is checked: "count" is a whole number from 0 on, names of people and rooms are folded to their one spelling,
- *  and with "?" the field may be absent or null. */
+/** How a field is checked: "count" is a whole number from 0 on, names of people and rooms are folded to their one
+ *  spelling, and with "?" the field may be absent or null. */
 type Kind = "text" | "count" | "room" | "person or room" | "inbox or room";
 type Fields<V extends Verb> = Omit<RequestOf<V>, "type" | "id">;
-/** Every field of every request; one that protocol.ts has and this table has not, or the other way round, does not compile. */
+/** Every field of every request; one that protocol.ts has and this table has not, or the other way round, does not
+ *  compile. */
 const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Fields<V>[F] ? `${Kind}?` : Kind } } = {
   register: { user: "text", password: "text" },
   login: { user: "text", password: "text?", token: "text?", since: "count?" },
@@ -27,8 +28,8 @@ const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Field
   exit: {},
 };
 
-/** One line of a client (`null`: it was not UTF-8) as a request whose fields can be trusted. Refuses with `bad_request`, or
- *  with `bad_room` or `unknown_user` for an address that nobody can have. */
+/** One line of a client (`null`: it was not UTF-8) as a request whose fields can be trusted. Refuses with
+ *  `bad_request`, or with `bad_room` or `unknown_user` for an address that nobody can have. */
 export function decode(line: string | null): Request | Refusal {
   if (line === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was done." };
   let frame: Record<string, unknown>;
@@ -68,8 +69,8 @@ function check(kind: Kind, name: string, value: unknown): string | number | Refu
   return foldRoom(value) ?? { code: "bad_room" };
 }
 
-/** One line of a server as an event, `undefined` for whatever is not one. Trusts no server: fields are checked, names that
- *  nobody can have are refused and every text is made safe to show. */
+/** One line of a server as an event, `undefined` for whatever is not one. Trusts no server: fields are checked, names
+ *  that nobody can have are refused and every text is made safe to show. */
 export function decodeEvent(line: string | null): Event | undefined {
   if (line === null || !line.startsWith("{")) return undefined;
   let frame: Record<string, unknown>;

@@ -1,5 +1,5 @@
 // lines.ts: framing. A stream of bytes cut into lines, however the bytes were split on the way, and never more memory
-// than one line may take. Knows nothing of what a line means. Called by tcp.ts and connection.ts.
+// than one line may take. Knows nothing of what a line means.
 
 import { LIMITS } from "../protocol.ts";
 

@@ -6,7 +6,8 @@ export const LOBBY = "#lobby";
 const NAME = /^[a-z0-9][a-z0-9._-]{1,31}$/i;
 const ROOM = /^#[a-z0-9._-]{1,48}$/i;
 
-/** The one spelling of an account's name, or `undefined` if nobody can be called that. ASCII only, so nothing looks like it. */
+/** The one spelling of an account's name, or `undefined` if nobody can be called that. ASCII only, so nothing looks
+ *  like it. */
 export function foldName(name: string): string | undefined {
   return NAME.test(name) ? name.toLowerCase() : undefined;
 }

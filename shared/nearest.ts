@@ -1,6 +1,7 @@
 // nearest.ts: which word somebody may have meant who mistyped one: a command, or an option of a program.
 
-/** The one of `all` at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or `undefined`. */
+/** The one of `all` at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or
+ *  `undefined`. */
 export function nearest(word: string, all: readonly string[]): string | undefined {
   const ranked = all.map((name) => ({ name, edits: edits(word, name) })).sort((a, b) => a.edits - b.edits);
   return word.length > 1 && word.length < 20 && ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;

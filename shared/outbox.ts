@@ -1,5 +1,5 @@
 // outbox.ts: bytes to a socket that may be full. Bun's `write` takes what the kernel has room for and keeps nothing, so
-// the rest waits here, in order and bounded. Knows nothing of frames. Called by whoever owns a connection.
+// the rest waits here, in order and bounded. Knows nothing of frames.
 
 /** What an outbox needs of a socket. */
 export interface Sink {

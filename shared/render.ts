@@ -1,10 +1,11 @@
-// render.ts: from an event to the lines of text a person reads, in a text session and wherever the clients have no form of
-// their own for it. Decides nothing and touches no socket.
+// render.ts: from an event to the lines of text a person reads, in a text session and wherever the clients have no form
+// of their own for it. Decides nothing and touches no socket.
 
 import type { Event, Message, Ok, Request } from "../protocol.ts";
 import { isRoom, LOBBY } from "./names.ts";
 
-/** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were sent. */
+/** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were
+ *  sent. */
 export interface Viewer {
   user?: string | undefined;
   asked?: Request;

@@ -2,7 +2,8 @@
 
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 
-// C0 without tab and newline, DEL, C1; bidi embeddings, overrides and isolates (Unicode TR36, CVE-2021-42574); lone surrogates.
+// C0 without tab and newline, DEL, C1; bidi embeddings, overrides and isolates (Unicode TR36, CVE-2021-42574); lone
+// surrogates.
 const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\p{Surrogate}/u;
 const EVERY_UNSAFE = new RegExp(UNSAFE, "gu");
 
@@ -23,7 +24,7 @@ export function truncateMessage(text: string, max: number = MAX_MESSAGE_LENGTH):
   return { text: kept, cut: points.length - [...kept].length };
 }
 
-/** Why a text cannot be sent whole, or `undefined`. The server would cut it; a client refuses, so that nothing is lost. */
+/** Why a text cannot be sent whole, or `undefined`. The server would cut it; a client refuses, and nothing is lost. */
 export function whyTooLong(text: string): string | undefined {
   const { length } = [...sanitizeMessage(text)];
   if (length <= MAX_MESSAGE_LENGTH) return undefined;

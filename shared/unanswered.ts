@@ -1,6 +1,5 @@
-// unanswered.ts: a client's requests that are not answered yet: sent in the order they were asked, a few at a time, again after
-// every loss, and answered once. Knows no socket and nothing of what was answered. Called by connection.ts and, in the
-// browser, by web/chat.ts.
+// unanswered.ts: a client's requests that are not answered yet: sent in the order they were asked, a few at a time,
+// again after every loss of the connection, and answered once. Knows no socket and nothing of what was answered.
 
 import type { Failure, Message, Ok, Request } from "../protocol.ts";
 
@@ -45,8 +44,8 @@ export class Unanswered {
     );
   }
 
-  /** Takes a request whose id no other has; sends it now or when it can be. `answered` is called once, without an answer
-   *  when the request is given up. */
+  /** Takes a request whose id no other has; sends it now or when it can be. `answered` is called once, without an
+   *  answer when the request is given up. */
   add(request: Asked, answered: (answer: Answer | undefined) => void): void {
     this.#pending.set(request.id, { request, sent: false, answered });
     this.#flush();
@@ -71,8 +70,8 @@ export class Unanswered {
     this.#pending.clear();
   }
 
-  /** The server has answered. What it cannot store now is sent again when it says; it refuses everything after that until
-   *  then, so the order holds. */
+  /** The server has answered. What it cannot store now is sent again when it says; it refuses everything after that
+   *  until then, so the order holds. */
   settle(id: string, answer: Answer): void {
     const pending = this.#pending.get(id);
     if (pending === undefined) return;

@@ -1,5 +1,5 @@
 // banner.ts: the line that says since when there is no connection and when the next try is. A screen reader hears each
-// change once, never the seconds. Called by view.ts.
+// change once, never the seconds.
 
 import { the, timeOf } from "./dom.ts";
 

@@ -1,5 +1,5 @@
-// composer.ts: where one writes. Never disabled; keeps one draft a thread over a reload; Enter sends, Shift+Enter makes a
-// line. What the words mean is view.ts's business.
+// composer.ts: where one writes. Never disabled; keeps one draft a thread over a reload; Enter sends, Shift+Enter makes
+// a line. What the words mean is actions.ts's business.
 
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import { the } from "./dom.ts";

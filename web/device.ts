@@ -1,7 +1,7 @@
 // device.ts: what the device tells the page: keys wherever the focus is, the network that comes and goes, sleep, and a
-// keyboard that covers the page. Called by view.ts.
+// keyboard that covers the page.
 
-export interface Hooks {
+export interface DeviceHooks {
   /** Alt+↑ and Alt+↓ walk through the lists. */
   step: (by: 1 | -1) => void;
   /** Alt+A opens what is unread. */
@@ -17,7 +17,7 @@ export interface Hooks {
   hide: () => void;
 }
 
-export function listenToDevice({ step, openUnread, back, write, wake, unplug, hide }: Hooks): void {
+export function listenToDevice({ step, openUnread, back, write, wake, unplug, hide }: DeviceHooks): void {
   document.onkeydown = (event) => {
     const { key, code, altKey, ctrlKey, metaKey } = event;
     const { activeElement } = document;

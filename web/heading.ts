@@ -1,5 +1,4 @@
 // heading.ts: the line over the messages and the window's title: where one is, who is here, what is unread elsewhere.
-// Called by view.ts.
 
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { the } from "./dom.ts";

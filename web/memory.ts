@@ -1,5 +1,5 @@
 // memory.ts: what the browser remembers: on this device (`local`) or in this tab, over a reload (`session`). A browser
-// that remembers nothing, as in some private windows, only costs convenience. Called by page.ts and view.ts.
+// that remembers nothing, as in some private windows, only costs convenience.
 
 /** Who is signed in. */
 export interface Account {

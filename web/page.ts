@@ -1,13 +1,19 @@
-// page.ts: the page's beginning and end: sign in or create an account, then the chat; sign out. The chat itself is view.ts,
-// the connection chat.ts; they share protocol.ts and commands.ts with the server, unanswered.ts with the terminal client.
-// Started by index.html.
+// page.ts: the page's beginning and end: sign in or create an account, then the chat over a lasting connection; sign
+// out. The chat itself is view.ts. Started by index.html.
 
+import { Connection } from "../shared/connection.ts";
+import type { Credentials } from "../shared/handshake.ts";
+import { LOBBY } from "../shared/names.ts";
+import type { Waiting } from "../shared/unanswered.ts";
 import { the } from "./dom.ts";
 import type { Account } from "./memory.ts";
 import { keep, recall } from "./memory.ts";
 import { View } from "./view.ts";
+import { openWebSocket } from "./websocket.ts";
 
 const SLOW = 300; // ms after which a sign-in says that it is under way
+// Somebody looks at a page, so it says sooner than a program that a silent server is gone.
+const SILENCE = { ask: 30_000, gone: 45_000 };
 
 const said = the("sign-in-said", HTMLElement);
 const name = the("name", HTMLInputElement);
@@ -22,7 +28,9 @@ async function signIn(path: "/login" | "/register"): Promise<void> {
     return (name.value.trim() === "" ? name : password).focus();
   }
   busy = true;
-  const checking = setTimeout(() => (said.textContent = "Checking…"), SLOW);
+  const checking = setTimeout(() => {
+    said.textContent = "Checking…";
+  }, SLOW);
   try {
     const response = await fetch(path, {
       method: "POST",
@@ -46,9 +54,37 @@ async function signIn(path: "/login" | "/register"): Promise<void> {
 function enter(account: Account): void {
   const where = stay.checked ? "local" : "session";
   password.value = "";
-  const keepAccount = (token: string) => keep(where, "account", { ...account, token });
-  keepAccount(account.token);
-  new View(account, { keepToken: keepAccount, leave });
+  keep(where, "account", account);
+  const connection = connect(account, (token) => keep(where, "account", { ...account, token }));
+  new View(connection, leave);
+}
+
+/** A connection that begins where the last page of this account ended. Every sign-in brings a new token. */
+function connect({ user, token }: Account, keepToken: (token: string) => void): Connection {
+  const credentials: Credentials = {
+    user,
+    get request() {
+      return { type: "login" as const, user, token };
+    },
+    accepted(answer) {
+      token = answer.token ?? token;
+      keepToken(token);
+    },
+    refused: () => false,
+  };
+  const rooms = recall<string[]>("local", `rooms.${user}`) ?? [];
+  const connection = new Connection({
+    credentials,
+    open: () => openWebSocket(new URL("/ws", location.href.replace(/^http/, "ws")).href),
+    rooms: [...new Set([LOBBY, ...rooms])],
+    autoConfirm: false, // what nobody has looked at stays unread
+    silence: SILENCE,
+  });
+  // What that page could not send any more goes first. It keeps its ids, so that what had arrived is not said twice.
+  const waiting = recall<Waiting[]>("session", `waiting.${user}`) ?? [];
+  for (const { id, to, text } of waiting) connection.send({ type: "say", id, to, text });
+  connection.keepTrying();
+  return connection;
 }
 
 /** Forgets the sign-in and starts over; `why` is shown where one signs in. */

@@ -1,4 +1,4 @@
-// search.ts: the search field and its results, over the messages. Asks through `find` and shows. Called by view.ts.
+// search.ts: the search field and its results, over the messages. Asks through `find`, and shows.
 
 import type { Message } from "../protocol.ts";
 import { element, the, timeOf } from "./dom.ts";

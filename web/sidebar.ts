@@ -1,6 +1,7 @@
-// sidebar.ts: the lists at the side, rooms and people: what is unread, where one is, who is away. On a phone it lies over
-// the chat and is opened by a button. Keeps the focus of who walks through it by keyboard. Called by view.ts.
+// sidebar.ts: the lists at the side, rooms and people: what is unread, where one is, who is away. On a phone it lies
+// over the chat and is opened by a button. Keeps the focus of somebody who walks through it by keyboard.
 
+import type { Directory } from "./directory.ts";
 import { avatar, element, the } from "./dom.ts";
 import type { Threads } from "./threads.ts";
 import { mentions } from "../shared/text.ts";
@@ -20,8 +21,7 @@ export interface Places {
   threads: Threads;
   current: string;
   joined: readonly string[]; // rooms
-  rooms: readonly { to: string; users: number }[]; // all there are
-  present: ReadonlySet<string>; // who is signed in
+  directory: Directory;
 }
 
 export class Sidebar {
@@ -64,7 +64,8 @@ export class Sidebar {
   }
 
   /** Returns what is unread in all, and whether some of it is meant for this person. */
-  show({ user, threads, current, joined, rooms, present }: Places): { unread: number; calls: boolean } {
+  show({ user, threads, current, joined, directory }: Places): { unread: number; calls: boolean } {
+    const { rooms, present } = directory;
     const row = (name: string, faint: boolean, detail = ""): Row => {
       const thread = threads.all.get(name);
       const unread = thread === undefined ? [] : threads.unread(thread);

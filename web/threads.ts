@@ -1,7 +1,7 @@
 // threads.ts: what the page knows. A thread is a room, or all direct messages with one person; here are its messages in
-// order, what of it was read, and how far the inbox may be confirmed. Touches nothing that is shown. Called by page.ts.
+// order, what of it was read, and how far the inbox may be confirmed. Shows nothing.
 
-import type { Failure, Message, Ok, Presence, RequestOf } from "../protocol.ts";
+import type { Message, Presence, RequestOf } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 
@@ -25,7 +25,8 @@ export interface Thread {
 /** What outlives the page, by thread: the seq up to which it was read. */
 export type ReadMarks = Record<string, number>;
 
-type Ask = (request: RequestOf<"history">) => Promise<Ok | Failure>;
+/** Asks for messages; `undefined` when that is refused. */
+type Ask = (request: RequestOf<"history">) => Promise<Message[] | undefined>;
 
 const INBOX_PAGES = 5; // pages of the inbox that are searched for older messages with one person
 const KEPT = 600; // entries of a thread in memory; older ones are read again when they are wanted
@@ -85,14 +86,11 @@ export class Threads {
   async older(thread: Thread | undefined, limit: number): Promise<void> {
     const had = thread?.entries.length;
     for (let page = 0; page < INBOX_PAGES; page++) {
-      const before = this.#oldest(thread)?.seq;
-      const answer = await this.#ask({
-        ...{ type: "history", to: thread === undefined ? "@" : place(thread), limit },
-        ...(thread !== undefined && before !== undefined && { before }),
-      });
-      const messages = answer.type === "ok" ? (answer.messages ?? []) : [];
-      for (const message of messages) this.add(message);
-      if (thread === undefined || answer.type === "error") return;
+      const request = { type: "history" as const, to: thread === undefined ? "@" : place(thread), limit };
+      const before = thread === undefined ? undefined : this.#oldest(thread)?.seq;
+      const messages = await this.#ask(before === undefined ? request : { ...request, before });
+      for (const message of messages ?? []) this.add(message);
+      if (thread === undefined || messages === undefined) return;
       if (messages.length === 0) thread.exhausted = true;
       if (this.isComplete(thread) || thread.entries.length !== had) return;
     }
@@ -105,9 +103,8 @@ export class Threads {
 
   /** The newest messages of a thread that contain these words, oldest first. */
   async find(thread: Thread, match: string): Promise<Message[]> {
-    const answer = await this.#ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
-    const messages = answer.type === "ok" ? (answer.messages ?? []) : [];
-    return messages.filter((message) => this.of(message) === thread);
+    const messages = await this.#ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
+    return (messages ?? []).filter((message) => this.of(message) === thread);
   }
 
   /** Where history before what is here begins: a room's oldest message, or the oldest of the whole inbox. */
@@ -149,8 +146,8 @@ export class Threads {
     this.#inboxHead = Math.max(this.#inboxHead, head);
   }
   /** A message of the inbox was handed on. */
-  handed({ seq }: Message): void {
-    this.#inboxRead = Math.min(this.#inboxRead, seq - 1);
+  handed({ seq, from }: Message): void {
+    if (from !== this.#user) this.#inboxRead = Math.min(this.#inboxRead, seq - 1);
     this.#inboxHead = Math.max(this.#inboxHead, seq);
   }
   /** An older copy of the server: what we know of this conversation is not true any more. */

@@ -1,5 +1,5 @@
 // timeline.ts: the list of messages on the screen: one thread at a time, days and "new" marked, what waits below. Keeps
-// the place of a reader who has scrolled up. Text becomes text nodes, never markup. Called by page.ts.
+// the place of a reader who has scrolled up. Text becomes text nodes, never markup.
 
 import type { Message } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
@@ -37,7 +37,7 @@ export function withLinks(text: string): Node[] {
 }
 
 /** What a reader does. */
-export interface Reader {
+export interface TimelineHooks {
   /** Has come near the oldest message. */
   wantsOlder: () => void;
   /** Has scrolled, maybe to the end. */
@@ -59,7 +59,7 @@ export class Timeline {
   #top = 0; // px, where the reader was
   #isFollowing = false; // at the end of this piece of work
 
-  constructor(user: string, { wantsOlder, moved, jump }: Reader) {
+  constructor(user: string, { wantsOlder, moved, jump }: TimelineHooks) {
     this.#user = user;
     const box = this.#box;
     box.onscroll = () => {
@@ -159,7 +159,9 @@ export class Timeline {
     }
     if (items.length === 0) items.push(element("li", "note", this.#welcome(thread)));
     this.#log.replaceChildren(...items);
-    setTimeout(() => (this.#log.ariaLive = "polite"), 200);
+    setTimeout(() => {
+      this.#log.ariaLive = "polite";
+    }, 200);
   }
 
   #welcome({ name }: Thread): string {
@@ -192,8 +194,11 @@ export class Timeline {
     return element(
       "li",
       name.join(" "),
-      ...[together ? undefined : avatar(from), element("b", `from ${colour(from)}`, from)],
-      ...[this.#text(text), rest, time(at)],
+      together ? undefined : avatar(from),
+      element("b", `from ${colour(from)}`, from),
+      this.#text(text),
+      rest,
+      time(at),
     );
   }
 

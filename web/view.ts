@@ -1,315 +1,225 @@
-// view.ts: the chat on the screen. What the connection hands on becomes lines and counters, what a person types becomes
-// requests, by the same table of commands as everywhere. Called by page.ts, once somebody is signed in.
+// view.ts: the chat on the screen. What the connection hands on becomes lines and counters, and a person moves through
+// the threads. What they ask of the server is in actions.ts.
 
-import type { Local, Place } from "../shared/commands.ts";
-import { help, parseCommand } from "../shared/commands.ts";
-import type { Failure, Message, Ok, Presence, Refusal, Request } from "../protocol.ts";
-import { failure, isRefusal, LIMITS } from "../protocol.ts";
-import type { Waiting } from "../shared/unanswered.ts";
+import type { Message, Ok, Request } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
+import type { Place } from "../shared/commands.ts";
+import type { Connection } from "../shared/connection.ts";
+import { receiveMessages } from "../shared/connection.ts";
+import type { ClientEvent } from "../shared/feed.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 import { Banner } from "./banner.ts";
-import type { Occurrence } from "./connection.ts";
-import { Chat } from "./connection.ts";
+import type { Stage } from "./actions.ts";
+import { Actions } from "./actions.ts";
 import { Composer } from "./composer.ts";
+import { Conversation } from "./conversation.ts";
 import { listenToDevice } from "./device.ts";
+import { Directory } from "./directory.ts";
 import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
-import type { Account } from "./memory.ts";
 import { keep, recall } from "./memory.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
-import type { ReadMarks, Thread } from "./threads.ts";
+import type { ReadMarks } from "./threads.ts";
 import { Threads } from "./threads.ts";
-import { Timeline } from "./timeline.ts";
-import { isRoom, LOBBY } from "../shared/names.ts";
-import { render } from "../shared/render.ts";
-import { whyTooLong } from "../shared/text.ts";
-
-/** What becomes of the sign-in. */
-export interface AccountKeeper {
-  keepToken: (token: string) => void;
-  leave: (why?: string) => void;
-}
 
 const SETTLE = 30; // ms; what happens within is shown together
 
-export class View {
+export class View implements Stage {
   readonly #user: string;
-  readonly #account: AccountKeeper;
-  readonly #chat: Chat;
+  readonly #leave: (why?: string) => void;
+  readonly #connection: Connection;
   readonly #threads: Threads;
-  readonly #timeline: Timeline;
+  readonly #directory: Directory;
+  readonly #actions: Actions;
+  readonly #conversation: Conversation;
   readonly #search: Search;
   readonly #sidebar: Sidebar;
   readonly #composer: Composer;
   readonly #heading: Heading;
   readonly #banner: Banner;
-  #present = new Set<string>(); // who is signed in
-  #rooms: { to: string; users: number }[] = []; // that there are
-  #current: Thread;
   #partner: string | undefined; // who wrote the last direct message
-  #isFirst = true; // has not been online yet
-  #confirmed = 0; // inbox seq the server was told of
-  #loading = false;
+  #isFirst = true; // the first sign-in of this page
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(account: Account, keeper: AccountKeeper) {
-    const { user } = account;
+  /** `leave` is called when nobody is signed in any more, with a reason unless they wanted it. */
+  constructor(connection: Connection, leave: (why?: string) => void) {
+    const { user } = connection;
     this.#user = user;
-    this.#account = keeper;
+    this.#leave = leave;
+    this.#connection = connection;
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
+    const soon = () => this.#soon();
     const marks = recall<ReadMarks>("local", `read.${user}`) ?? {};
-    this.#threads = new Threads(user, marks, (request) => this.#chat.ask(request));
-    this.#current = this.#threads.get(recall<string>("session", `current.${user}`) ?? LOBBY);
-    this.#timeline = new Timeline(user, {
-      wantsOlder: () => void this.#older(),
-      moved: () => this.#soon(),
-      jump: () => this.#toEnd(),
+    this.#threads = new Threads(user, marks, async (request) => (await this.#ask(request))?.messages);
+    this.#directory = new Directory((request) => this.#ask(request), soon);
+    this.#actions = new Actions(connection, this.#threads, this);
+    const current = recall<string>("session", `current.${user}`) ?? LOBBY;
+    this.#conversation = new Conversation(connection, this.#threads, current, soon, () => this.#toEnd());
+    this.#search = new Search((words) => this.#threads.find(this.#conversation.thread, words));
+    this.#composer = new Composer(user, () => {
+      if (this.#actions.submit(this.#composer.value)) this.#composer.value = "";
     });
-    this.#search = new Search((words) => this.#threads.find(this.#current, words));
-    this.#composer = new Composer(user, () => this.#submit());
     this.#sidebar = new Sidebar(
       user,
-      (name) => this.#open(name),
-      (room) => void this.#perform(parseCommand(`/join ${room}`, this.#place)!),
-      () => this.#signOut(),
+      (name) => this.open(name),
+      (room) => this.#actions.join(room),
+      () => this.signOut(),
     );
     this.#heading = new Heading(
-      () => void this.#perform({ type: "who", ...(isRoom(this.#current.name) && { to: this.#current.name }) }),
-      () => void this.#leaveRoom(this.#current.name),
+      () => this.#actions.who(this.#conversation.name),
+      () => this.#actions.leave(this.#conversation.name),
     );
-    this.#banner = new Banner(() => this.#chat.retryNow());
-    const rooms = recall<string[]>("local", `rooms.${user}`) ?? [];
-    const waiting = recall<Waiting[]>("session", `waiting.${user}`) ?? [];
-    this.#chat = new Chat(account, rooms, waiting, (occurrence) => {
-      this.#happened(occurrence);
-      this.#soon();
-    });
+    this.#banner = new Banner(() => connection.retryNow());
     listenToDevice({
       step: (by) => this.#step(by),
-      openUnread: () => this.#sidebar.unread[0] !== undefined && this.#open(this.#sidebar.unread[0]),
+      openUnread: () => this.#sidebar.unread[0] !== undefined && this.open(this.#sidebar.unread[0]),
       back: () => this.#back(),
       write: () => this.#composer.focus(),
       wake: () => {
-        this.#chat.probe();
+        connection.probe();
         this.#soon();
       },
-      unplug: () => this.#chat.unplug(),
-      hide: () => this.#showWaiting(),
+      unplug: () => connection.unplug(),
+      hide: () => this.showWaiting(),
     });
-    this.#open(this.#current.name);
+    void this.#hear();
+    this.open(current);
+  }
+
+  /** Where one is, for what is typed. */
+  get place(): Place {
+    return { user: this.#user, room: this.#conversation.name, partner: this.#partner };
   }
 
   // ---- what happens ----
 
-  #happened(occurrence: Occurrence): void {
-    switch (occurrence.type) {
+  async #hear(): Promise<void> {
+    for await (const event of receiveMessages(this.#connection))
+      try {
+        this.#happened(event);
+        this.#soon();
+      } catch (problem) {
+        reportError(problem); // to the browser's console; the next event may do better
+      }
+  }
+
+  #happened(event: ClientEvent): void {
+    switch (event.type) {
       case "message":
-        return this.#said(occurrence);
+        return this.#said(event);
       case "joined":
       case "left":
-        return this.#presence(occurrence);
+        this.#directory.presence(event);
+        return this.#conversation.noted(this.#threads.presence(event));
       case "notice":
-        return this.#note(occurrence.text);
-      case "settled":
-        return this.#showWaiting();
+        return this.note(event.text);
+      case "error":
+        if (event.code !== "bad_login") return this.note(event.text);
+        return this.#leave("Your sign-in has ended. Sign in again; what you wrote waits here.");
+      case "answered":
+        return this.#actions.answered(event.request, event.answer);
       case "entered":
-        return this.#threads.entered(occurrence);
+        return this.#threads.entered(event);
       case "inbox":
-        return this.#threads.inbox(occurrence.seq, this.#isFirst);
+        return this.#threads.inbox(event.seq, this.#isFirst);
       case "reset":
-        this.#threads.reset(occurrence.to);
-        return this.#note("The server was restored from an older copy; what was said after it is gone there.");
+        this.#threads.reset(event.to);
+        return this.note("The server was restored from an older copy; what was said after it is gone there.");
       case "online":
-        return void this.#online(occurrence.missed, occurrence.token);
+        return;
+      case "caught up":
+        return void this.#caughtUp(event.missed);
       case "offline":
-        this.#banner.offline(occurrence.reason, occurrence.retry);
-        this.#timeline.refresh();
-        return this.#showWaiting();
-      case "refused":
-        return this.#refused(occurrence.failure, occurrence.waiting);
-      case "signed out":
-        return this.#account.leave(occurrence.text);
+        this.#banner.offline(event.reason, event.retry);
+        this.#conversation.offline();
+        return this.showWaiting();
     }
   }
 
   #said(message: Message): void {
-    const thread = this.#threads.of(message);
     if (!isRoom(message.to)) {
       this.#threads.handed(message);
       if (message.from !== this.#user) this.#partner = message.from;
     }
-    const looking = this.#chat.online && this.#isLookedAt(thread);
-    const place = this.#threads.add(message);
-    if (place === "known") return;
-    if (!looking && this.#threads.isUnread(thread, message)) thread.fresh ??= message.seq;
-    const isShown = thread === this.#current;
-    const trimmed = (!isShown || this.#timeline.following) && this.#threads.trim(thread);
-    if (!isShown || !this.#chat.online) return; // while much is being caught up with, it is shown once at the end
-    if (place === "between" || trimmed) this.#timeline.refresh();
-    else this.#timeline.append(message);
+    this.#conversation.said(message);
   }
 
-  #presence({ type, to, users }: Presence): void {
-    if (to === "*") for (const user of users) type === "joined" ? this.#present.add(user) : this.#present.delete(user);
-    const note = this.#threads.presence({ type, to, users });
-    if (note !== undefined && this.#current.entries.includes(note)) this.#timeline.append(note);
-  }
-
-  async #online(missed: number, token: string): Promise<void> {
-    this.#account.keepToken(token);
-    this.#confirmed = 0;
+  async #caughtUp(missed: number): Promise<void> {
+    const conversation = this.#conversation;
     this.#banner.online(missed);
-    if (this.#isFirst) this.#show();
-    else this.#timeline.refresh();
-    this.#showWaiting();
-    void this.#chat.ask({ type: "rooms" }).then((answer) => this.#knowRooms(answer));
-    const here = await this.#chat.ask({ type: "who" });
-    if (here.type === "ok") this.#present = new Set(here.users);
-    this.#soon();
+    conversation.caughtUp();
+    if (this.#isFirst) conversation.show(conversation.name);
+    else conversation.refresh();
+    this.showWaiting();
+    this.readRooms();
+    await this.#directory.readPeople();
     if (!this.#isFirst) return;
     this.#isFirst = false;
     await this.#threads.older(undefined, LIMITS.page);
-    if (!isRoom(this.#current.name)) this.#show();
+    if (!isRoom(conversation.name)) conversation.show(conversation.name);
     this.#soon();
   }
 
-  #knowRooms(answer: Ok | Failure): void {
-    if (answer.type === "ok") this.#rooms = answer.rooms ?? [];
-    this.#soon();
+  /** Asks for something the page wants to know; nothing when it is refused. */
+  #ask(request: Request): Promise<Ok | undefined> {
+    return this.#connection.ask(request).then(
+      (answer) => answer as Ok,
+      () => undefined,
+    );
   }
 
-  /** The server did not take it: say why where it was meant to go, and give the words back. */
-  #refused(refusal: Failure, waiting: Waiting | undefined): void {
-    this.#showWaiting();
-    const said = render(refusal, { user: this.#user }).join(" ").replace(/^\* /, "");
-    if (waiting === undefined) return this.#note(said);
-    const thread = this.#threads.get(waiting.to);
-    if (refusal.code === "unknown_user" && thread.entries.length === 0) {
-      this.#threads.all.delete(waiting.to);
-      if (thread === this.#current) this.#open(LOBBY);
-      return this.#note(`${said} (to ${waiting.to}: ${waiting.text})`);
-    }
-    this.#note(`${said} (${waiting.text})`, thread);
+  // ---- what actions do ----
+
+  readRooms(): void {
+    void this.#directory.readRooms();
   }
 
-  #note(text: string, thread = this.#current): void {
-    const note = this.#threads.note(thread, text);
-    if (thread === this.#current) this.#timeline.append(note);
-  }
-
-  // ---- what a person does ----
-
-  #submit(): void {
-    const typed = parseCommand(this.#composer.value, this.#place);
-    if (typed === undefined) return;
-    if (isRefusal(typed)) return this.#note(failure(typed).text); // the words stay, to be mended
-    const tooLong = typed.type === "say" ? whyTooLong(typed.text) : undefined;
-    if (tooLong !== undefined) return this.#note(tooLong);
-    this.#composer.value = "";
-    void this.#perform(typed);
-  }
-
-  get #place(): Place {
-    return { user: this.#user, room: this.#current.name, partner: this.#partner };
-  }
-
-  async #perform(typed: Request | Refusal | Local): Promise<void> {
-    if (isRefusal(typed)) return this.#note(failure(typed).text);
-    switch (typed.type) {
-      case "say":
-        return this.#say(typed.to, typed.text);
-      case "help":
-        return this.#note(help(true).join("\n"));
-      case "exit":
-        return this.#signOut();
-      case "history":
-        if (typed.match !== undefined) return this.#search.start(typed.match);
-        return this.#older(typed.limit);
-      case "join":
-        return this.#join(typed.to);
-      case "leave":
-        return this.#leaveRoom(typed.to);
-      default: {
-        const answer = await this.#chat.ask(typed);
-        for (const line of render(answer, { user: this.#user, asked: typed })) this.#note(line.replace(/^\* /, ""));
-      }
-    }
-  }
-
-  #say(to: string, text: string): void {
-    if (this.#current.name !== to) this.#open(to);
-    if (this.#current.fresh !== undefined) {
-      this.#current.fresh = undefined;
-      this.#timeline.refresh();
-    }
-    this.#chat.say(to, text);
-    this.#showWaiting();
-    this.#timeline.toEnd();
-    this.#soon();
-  }
-
-  async #join(to: string): Promise<void> {
-    const answer = await this.#chat.ask({ type: "join", to });
-    if (answer.type === "error") this.#note(answer.text);
-    else this.#open(to);
-  }
-
-  async #leaveRoom(to: string): Promise<void> {
-    if (!isRoom(to)) return this.#open(LOBBY);
-    const answer = await this.#chat.ask({ type: "leave", to });
-    if (answer.type === "error") return this.#note(answer.text);
-    this.#threads.all.delete(to);
-    if (this.#current.name === to) this.#open(LOBBY);
-    this.#knowRooms(await this.#chat.ask({ type: "rooms" }));
-  }
-
-  #signOut(): void {
-    this.#chat.close();
-    this.#account.leave();
+  note(text: string, thread = this.#conversation.name): void {
+    this.#conversation.noted(this.#threads.note(this.#threads.get(thread), text));
   }
 
   /** Shows a thread; a room one is not in is joined first. */
-  #open(name: string): void {
-    if (isRoom(name) && !this.#chat.rooms.includes(name)) return void this.#join(name);
-    if (this.#current.name !== name) this.#current.fresh = undefined;
-    this.#current = this.#threads.get(name);
+  open(name: string): void {
+    if (isRoom(name) && !this.#connection.rooms.includes(name)) return this.#actions.join(name);
     keep("session", `current.${this.#user}`, name);
+    this.#conversation.show(name);
     this.#composer.show(name);
     this.#search.close();
     this.#sidebar.toggle(false);
-    this.#show();
     this.#soon();
     if (matchMedia("(pointer: fine)").matches) this.#composer.focus(); // a phone's keyboard would cover the messages
   }
 
-  #show(): void {
-    this.#timeline.show(this.#current, this.#chat.waiting);
-    if (this.#current.entries.length === 0) void this.#older();
+  forget(name: string): void {
+    this.#threads.all.delete(name);
+    if (this.#conversation.name === name) this.open(LOBBY);
   }
 
-  /** Reads what was said before. */
-  async #older(limit = 100): Promise<void> {
-    const thread = this.#current;
-    if (this.#loading || this.#threads.isComplete(thread) || !this.#chat.online) return;
-    this.#loading = true;
-    await this.#threads.older(thread, limit);
-    this.#loading = false;
-    if (thread === this.#current) this.#timeline.refresh();
-    else if (this.#current.entries.length === 0) void this.#older();
-    this.#soon();
+  showOlder(limit?: number): void {
+    void this.#conversation.showOlder(limit);
+  }
+
+  showOwn(to: string): void {
+    if (this.#conversation.name !== to) this.open(to);
+    this.#conversation.showOwn();
+  }
+
+  showWaiting(): void {
+    this.#conversation.showWaiting();
+  }
+
+  search(words: string): void {
+    void this.#search.start(words);
+  }
+
+  signOut(): void {
+    void this.#connection.close();
+    this.#leave();
   }
 
   // ---- what is shown ----
-
-  #isLookedAt(thread: Thread): boolean {
-    return thread === this.#current && this.#timeline.following && !document.hidden;
-  }
-
-  #showWaiting(): void {
-    keep("session", `waiting.${this.#user}`, this.#chat.waiting);
-    this.#timeline.showWaiting(this.#chat.waiting);
-  }
 
   /** Brings counters, lists and heading up to date, once for all that happens within a moment. */
   #soon(): void {
@@ -319,31 +229,33 @@ export class View {
     }, SETTLE);
   }
   #refresh(): void {
-    const { name, users } = this.#current;
-    if (this.#chat.online && this.#isLookedAt(this.#current)) this.#threads.markRead(this.#current);
+    const { name, users } = this.#conversation.thread;
+    if (this.#conversation.isLookedAt) this.#threads.markRead(this.#conversation.thread);
     keep("local", `read.${this.#user}`, this.#threads.read);
-    keep("local", `rooms.${this.#user}`, this.#chat.rooms);
-    const { seen } = this.#threads;
-    if (seen > this.#confirmed && this.#chat.online && !this.#isFirst) this.#chat.seen((this.#confirmed = seen));
+    keep("local", `rooms.${this.#user}`, this.#connection.rooms);
+    if (!this.#isFirst) this.#connection.seen(this.#threads.seen);
 
     const { unread, calls } = this.#sidebar.show({
-      ...{ user: this.#user, threads: this.#threads, current: name },
-      ...{ joined: this.#chat.rooms, rooms: this.#rooms, present: this.#present },
+      user: this.#user,
+      threads: this.#threads,
+      current: name,
+      joined: this.#connection.rooms,
+      directory: this.#directory,
     });
-    this.#heading.show({ name, users, present: this.#present.has(name), unread, calls });
-    this.#timeline.showButtons(this.#threads.unread(this.#current).length, !this.#threads.isComplete(this.#current));
+    this.#heading.show({ name, users, present: this.#directory.present.has(name), unread, calls });
+    this.#conversation.showButtons();
   }
 
   #toEnd(): void {
-    this.#timeline.toEnd();
+    this.#conversation.toEnd();
     this.#composer.focus();
     this.#soon();
   }
 
   #step(by: 1 | -1): void {
     const { names } = this.#sidebar;
-    const next = names.at((names.indexOf(this.#current.name) + by) % names.length);
-    if (next !== undefined) this.#open(next);
+    const next = names.at((names.indexOf(this.#conversation.name) + by) % names.length);
+    if (next !== undefined) this.open(next);
   }
 
   #back(): void {

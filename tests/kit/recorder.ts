@@ -1,11 +1,11 @@
 // recorder.ts: writes a run down for the checker, in the order in which things happen: what processes say, what becomes of
 // it, what they hand on, and what each of their connections gets over the wire. Judges nothing. Called by workload.ts.
 
-import type { Connection } from "../../client/connection.ts";
 import type { OnWire } from "../../client/tcp.ts";
-import { Refused } from "../../client/tcp.ts";
 import type { Event, Message, Request } from "../../protocol.ts";
 import { LIMITS } from "../../protocol.ts";
+import type { Connection } from "../../shared/connection.ts";
+import { Refused } from "../../shared/link.ts";
 import type { Step, Stored } from "./checker.ts";
 import { inboxOf } from "../../server/conversations.ts";
 import { isRoom } from "../../shared/names.ts";

@@ -1,11 +1,11 @@
 // workload.ts: people who talk through a bad network to a server that keeps being killed: the real server as a process,
-// the real client of connection.ts, a proxy between them. Returns a run for the checker. Called by delivery.test.ts and
+// the real client over TCP, a proxy between them. Returns a run for the checker. Called by delivery.test.ts and
 // soak.ts. Its trouble comes at times of its own choosing; the end is waited for.
 
 import { setTimeout as pass } from "node:timers/promises";
-import type { Connection } from "../../client/connection.ts";
-import { connect, receiveMessages } from "../../client/connection.ts";
+import { connect, receiveMessages } from "../../client.ts";
 import type { Message } from "../../protocol.ts";
+import type { Connection } from "../../shared/connection.ts";
 import type { Run, Stored } from "./checker.ts";
 import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 import type { Process } from "./harness.ts";
@@ -133,11 +133,11 @@ class Person {
   }
 
   async #read(process: string, connection: Connection): Promise<void> {
-    for await (const occurrence of receiveMessages(connection)) {
+    for await (const event of receiveMessages(connection)) {
       if (connection !== this.#connection) return;
-      if (occurrence.type === "message") this.#recorder.shown(process, this.name, occurrence);
-      if (occurrence.type === "reset") this.#recorder.reset(process, this.name, occurrence.to);
-      if (occurrence.type === "offline")
+      if (event.type === "message") this.#recorder.shown(process, this.name, event);
+      if (event.type === "reset") this.#recorder.reset(process, this.name, event.to);
+      if (event.type === "offline")
         setTimeout(() => connection.retryNow(), this.#random.between(RETURN.low, RETURN.high));
     }
   }

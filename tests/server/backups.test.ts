@@ -31,7 +31,7 @@ test("a backup made while people talk is a data folder of its own, and who comes
   const { token } = await bob.login("bob");
   const { promise: reset, resolve: wasReset } = Promise.withResolvers<string>();
   const reading = (async () => {
-    for await (const occurrence of receiveMessages(alice)) if (occurrence.type === "reset") wasReset(occurrence.to);
+    for await (const event of receiveMessages(alice)) if (event.type === "reset") wasReset(event.to);
   })();
   const said: Message[] = [];
   const talk = async (until: () => boolean) => {

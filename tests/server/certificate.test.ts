@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { copyFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "../../client.ts";
-import { openLink } from "../../client/tcp.ts";
+import { openTcp } from "../../client/tcp.ts";
 import { startServer } from "../../server.ts";
 import { loadCertificate } from "../../server/certificate.ts";
 import {
@@ -24,7 +24,7 @@ const nobody = { judge: () => "not the one" };
 async function shownAt(port: number): Promise<string> {
   let shown = "";
   const judge = (fingerprint: string) => void (shown = fingerprint);
-  (await openLink("localhost", port, undefined, { judge })).end();
+  (await openTcp({ host: "localhost", port, encryption: { judge } })).end();
   return shown;
 }
 
@@ -60,12 +60,9 @@ describe("an encrypted server", () => {
   test("answers everything to a client that half-closes", async () => {
     await using chat = await startChat(["alice"], { tls: "own" });
     const judge = () => undefined;
-    const link = await openLink("localhost", chat.port, undefined, { judge });
+    const link = await openTcp({ host: "localhost", port: chat.port, encryption: { judge } });
     const heard: string[] = [];
-    link.listen(
-      (event) => heard.push(event.type),
-      () => {},
-    );
+    link.listen((event) => heard.push(event.type));
     link.send({ type: "login", user: "alice", password: PASSWORD });
     link.send({ type: "join", to: "#lab" });
     link.send({ type: "exit" });

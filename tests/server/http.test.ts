@@ -140,7 +140,7 @@ test("the page is the repository's own files with their types stripped, small, a
   expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|<script>|style="/);
   const modules = [...html.matchAll(/(?:href|src)="(\/[\w/]+\.ts)"/g)].map(([, path]) => path!);
   expect(modules).toContain("/protocol.ts");
-  let [carried, unpacked] = [0, 0];
+  let [carried, unpacked, imports] = [0, 0, 0];
   for (const path of ["/", "/web/style.css", ...modules]) {
     const response = await fetch(url(chat, path));
     const source = await response.text();
@@ -148,8 +148,10 @@ test("the page is the repository's own files with their types stripped, small, a
     carried += Number(response.headers.get("content-length"));
     const type = path.endsWith("ts") ? "text/javascript" : path === "/" ? "text/html" : "text/css";
     expect(response.headers.get("content-type")).toBe(`${type}; charset=utf-8`);
-    for (const [, imported] of source.matchAll(/^(?:import|export)\b[^"]* from "([^"]+)"/gm))
+    for (const [, imported] of source.matchAll(/(?:^|;)(?:import|export)\b[^";]*from\s*"([^"]+)"/gm)) {
       expect(modules).toContain(new URL(imported!, url(chat, path)).pathname); // all are fetched at once
+      imports++;
+    }
     const policy = response.headers.get("content-security-policy");
     for (const rule of ["default-src 'none'", "script-src 'self'", "base-uri 'none'", "frame-ancestors 'none'"])
       expect(policy).toContain(rule);
@@ -161,6 +163,7 @@ test("the page is the repository's own files with their types stripped, small, a
     const again = await fetch(url(chat, path), { headers: { "If-None-Match": response.headers.get("etag")! } });
     expect(again.status).toBe(304);
   }
+  expect(imports).toBeGreaterThan(modules.length);
   expect(carried).toBeGreaterThan(10_000);
   expect(carried).toBeLessThan(32_000);
   expect(unpacked).toBeLessThan(90_000);

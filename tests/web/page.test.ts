@@ -142,6 +142,24 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     expect(alice.complaints).toEqual([]);
   });
 
+  test("a page that was offline gets what another device of the same account has meanwhile confirmed", async () => {
+    await using chat = await startChat(["alice", "bob"]);
+    const [bob, phone] = [await chat.signedIn("bob"), await chat.signedIn("alice")];
+    using alice = await enter(chat, "alice");
+    await alice.read("void dispatchEvent(new Event('offline'))");
+    await alice.see("This device is offline.", "#banner");
+    await say(bob, "alice", "1 first");
+    await phone.next("message");
+    await phone.ask({ type: "seen", seq: 1 });
+    await alice.read("void dispatchEvent(new Event('online'))");
+    await alice.see("Back online.", "#banner");
+    await say(bob, "alice", "2 second");
+    await alice.open("bob");
+    await alice.see("2 second", "#log");
+    expect(await alice.texts("#log .text")).toEqual(["1 first", "2 second"]);
+    expect(alice.complaints).toEqual([]);
+  });
+
   test("hostile text stays text, only http addresses become links, and nothing runs", async () => {
     await using chat = await startChat(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");

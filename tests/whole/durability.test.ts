@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { connect, receiveMessages } from "../../client/connection.ts";
+import { connect, receiveMessages } from "../../client.ts";
 import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
@@ -178,8 +178,8 @@ describe.if(mounting === undefined)("on a full disk", () => {
     expect((await Promise.all(said)).map(({ seq }) => seq)).toEqual([1, 2, 3]);
 
     const shown: string[] = [];
-    for await (const occurrence of receiveMessages(alice)) {
-      if (occurrence.type === "message" && shown.push(occurrence.text) === texts.length) break;
+    for await (const event of receiveMessages(alice)) {
+      if (event.type === "message" && shown.push(event.text) === texts.length) break;
     }
     expect(shown).toEqual(texts);
     await alice.close();

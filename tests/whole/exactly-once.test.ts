@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
-import { connect } from "../../client/connection.ts";
+import { connect } from "../../client.ts";
 import { openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
 import { check } from "../kit/checker.ts";
@@ -49,9 +49,9 @@ test("a client for whom thousands of messages wait gets in, answers the first at
 
   const seqs: number[] = [];
   while (seqs.length < 3_000) {
-    const occurrence = await alice.next();
-    if (occurrence?.type !== "message") continue;
-    seqs.push(occurrence.seq);
+    const event = await alice.next();
+    if (event?.type !== "message") continue;
+    seqs.push(event.seq);
     if (seqs.length === 1) expect((await alice.say("bob", "I am back")).seq).toBe(3_001);
   }
   expect(seqs).toEqual(Array.from({ length: 3_000 }, (_, index) => index + 1));
@@ -65,12 +65,12 @@ test("a client tells that it is offline when it is, and online when it is back",
 
   await chat.restart();
   while (!told.includes("offline") || told.at(-1) !== "online") {
-    const occurrence = await alice.next();
-    told.push(occurrence?.type);
-    if (occurrence?.type === "offline") alice.retryNow();
+    const event = await alice.next();
+    told.push(event?.type);
+    if (event?.type === "offline") alice.retryNow();
   }
 
-  expect(told.filter((type) => type !== "notice")).toEqual(["online", "offline", "online"]);
+  expect(told.filter((type) => type !== "notice")).toEqual(["online", "inbox", "caught up", "offline", "online"]);
   await alice.close();
 });
 
@@ -92,9 +92,9 @@ test("a client that was cut off shows what the same account has meanwhile read e
 
   const shown: string[] = [];
   while (!shown.includes("and one more")) {
-    const occurrence = await laptop.next();
-    if (occurrence?.type === "message") shown.push(occurrence.text);
-    if (occurrence?.type === "offline") laptop.retryNow();
+    const event = await laptop.next();
+    if (event?.type === "message") shown.push(event.text);
+    if (event?.type === "offline") laptop.retryNow();
   }
   expect(shown).toEqual(["read on the phone", "and one more"]);
   await laptop.close();

@@ -246,8 +246,8 @@ describe("a server that cannot start says why in one sentence, and nothing is ma
   });
 
   test.each([
-    [["--prot", "1"], "There is no option --prot. Did you mean --port? See bun server.ts --help\n"],
-    [["--frobnicate"], "There is no option --frobnicate. See bun server.ts --help\n"],
+    [["--prot", "1"], "Unknown option --prot. Did you mean --port? See bun server.ts --help\n"],
+    [["--frobnicate"], "Unknown option --frobnicate. See bun server.ts --help\n"],
     [["--port", "x"], '--port must be a whole number from 0 to 65535, not "x".\n'],
     [["--port"], "Option '--port <value>' argument missing. See bun server.ts --help\n"],
     [["--tls-cert", "a.pem"], "--tls-cert and --tls-key go together: give both, or --tls alone.\n"],

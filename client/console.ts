@@ -1,0 +1,58 @@
+// console.ts: where a person sits, as the chat and the sign-in see it: lines printed, questions asked, lines typed.
+// There are two: terminal.ts moves the cursor, plain.ts does not.
+
+export interface Console {
+  readonly columns: number;
+  /** Whether a person sits here for sure, and can be asked again; lines of the other kind may come from a pipe. */
+  readonly isInteractive: boolean;
+  /** Whether what is typed stays on the screen by itself. */
+  readonly echoes: boolean;
+  /** Whether one room is shown at a time, and what waits in the others is told in the footer. */
+  readonly hasRoomsApart: boolean;
+  /** How long somebody who leaves waits for what they just typed, in ms; without it, as long as it takes. */
+  readonly patience: number | undefined;
+
+  print(...lines: string[]): void;
+  bell(): void;
+  /** Asks for a line; `hidden`: it is not shown. `undefined` when there is nobody to answer. */
+  ask(question: string, hidden?: boolean): Promise<string | undefined>;
+  /** What stands under the log, where anything can: the prompt, and rows above it. */
+  footer(prompt: string, rows: readonly string[]): void;
+  /** Tells what is under way while nobody can type. */
+  progress(text: string): void;
+  /** Who takes what is typed when nothing is asked. */
+  listen(reader: Reader): void;
+  /** What a half-typed word may become, where keys are read. */
+  complete?: (before: string) => Completion;
+  /** Resolves when little enough is on its way to the screen that more may be printed. */
+  drained(): Promise<void>;
+  close(): void;
+}
+
+export interface Reader {
+  /** A line was typed. Returns why it cannot be taken, and it stays as it is. */
+  line(text: string): string | undefined;
+  /** Whether more lines may come now; where they come faster than anybody types. */
+  ready(): Promise<void>;
+  /** A key that edits nothing: "alt+a", "alt+1". */
+  key(name: string): void;
+  /** Ctrl+D on an empty line, or the input has ended. */
+  end(): void;
+  /** Ctrl+C on an empty line. */
+  interrupt(): void;
+}
+
+/** A key as `node:readline`'s keypress events report it. */
+export interface Key {
+  name?: string | undefined;
+  ctrl?: boolean | undefined;
+  meta?: boolean | undefined;
+  shift?: boolean | undefined;
+  sequence?: string | undefined;
+}
+
+/** What the text before the cursor may become: each choice replaces it from `start` on. */
+export interface Completion {
+  start: number;
+  choices: string[];
+}

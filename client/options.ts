@@ -1,0 +1,174 @@
+// options.ts: the client's command line: what is wanted of it, and the server it names. Reads the files that options
+// name, a password and a certificate, and nothing else; connects to nobody.
+
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { foldName, foldRoom } from "../shared/names.ts";
+import { whyNotUnderstood } from "../shared/usage.ts";
+import { sanitizeMessage } from "../shared/text.ts";
+import type { Console } from "./console.ts";
+import type { TrustOnFirstUse } from "./signin.ts";
+import type { Endpoint } from "./tcp.ts";
+import { Trust, trustFile } from "./trust.ts";
+
+export interface ClientOptions {
+  server: Endpoint;
+  trustOnFirstUse?: TrustOnFirstUse | undefined; // absent: a server that was never met is refused
+  name?: string | undefined; // asked for, like the password, when it is missing
+  password?: string | undefined;
+  room?: string | undefined; // "#lobby"
+  send?: string | undefined; // a room or a person: lines of a pipe become messages
+  classic?: boolean | undefined; // bare words in the lobby are commands
+  wire?: boolean | undefined; // show every frame
+}
+/** What a command line asks for besides the chat itself. */
+export interface CommandLine extends ClientOptions {
+  passwordFile?: string | undefined; // "-": the input
+  isPlain: boolean; // no cursor movement
+  isJson: boolean; // frames on input and output
+}
+
+/** What is wrong with a command line, in sentences that end with where to look. */
+export class UsageError extends Error {}
+
+export const HELP = `Usage: bun client.ts [HOST[:PORT]] [options]
+Joins a Banter server: localhost:12345 if none is given. Asks for a name and a password, also of new people.
+
+  bun client.ts 192.168.1.20
+  bun client.ts --name alice --room lab
+  date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
+
+  --name NAME            who you are
+  --password-file PATH   the password is the first line of this file, or of the input: -
+  --room ROOM            where to start, instead of the lobby
+  --send ROOM|NAME       send each line of the input as a message, then leave
+  --json                 speak the protocol's frames on input and output
+  --plain                no cursor movement, one line an event: for screen readers and old terminals
+  --classic              in the lobby the words message, who, join ROOM, leave and exit are commands
+  --wire                 show every frame that goes in and out
+  --tls                  encrypted; a new server that no authority vouches for is yours to trust, once
+  --trust-new            encrypted; such a server is trusted without a question, once
+  --ca FILE              encrypted; only what this certificate (PEM) vouches for is believed
+  --help                 this text
+
+NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
+Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 cannot reach the server,
+or it is not to be trusted, 4 sign-in refused, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
+`;
+
+const FLAGS = {
+  name: { type: "string" },
+  "password-file": { type: "string" },
+  room: { type: "string" },
+  send: { type: "string" },
+  json: { type: "boolean" },
+  plain: { type: "boolean" },
+  classic: { type: "boolean" },
+  wire: { type: "boolean" },
+  tls: { type: "boolean" },
+  "trust-new": { type: "boolean" },
+  ca: { type: "string" },
+} as const;
+
+/** A command line's options; `isPerson`: somebody sits at the input, who can be asked. Throws a UsageError about a
+ *  wrong one. */
+export function readOptions(args: string[], isPerson: boolean): CommandLine {
+  let parsed;
+  try {
+    parsed = parseArgs({ args, options: FLAGS, allowPositionals: true });
+  } catch (problem) {
+    throw new UsageError(whyNotUnderstood(problem as Error, Object.keys(FLAGS), "client.ts"));
+  }
+  const { values, positionals } = parsed;
+  const { name, json = false, plain = false, classic, wire, ca, "trust-new": trustNew, "password-file": file } = values;
+  if (positionals.length > 1) throw usage("Only one HOST[:PORT] can be given.");
+  if (values.send !== undefined && json) throw usage("--send and --json exclude each other.");
+  if (ca !== undefined && trustNew) throw usage("--ca and --trust-new exclude each other.");
+  if (name !== undefined && foldName(name) === undefined)
+    throw usage(`Nobody can be called "${sanitizeMessage(name)}". Names have 2 to 32 of a-z 0-9 . _ -`);
+  const room = readRoom(values.room);
+  const send = readRecipient(values.send);
+  const address = readAddress(positionals[0] ?? "");
+  const isScript = json || send !== undefined;
+  const security = readEncryption(values, address, isPerson && !isScript);
+  if (isScript && !isPerson && (name === undefined || file === undefined))
+    throw usage(`${json ? "--json" : "--send"} needs --name and --password-file.`);
+  const server = { ...address, encryption: security.encryption };
+  const { trustOnFirstUse } = security;
+  return { server, trustOnFirstUse, name, room, send, classic, wire, passwordFile: file, isPlain: plain, isJson: json };
+}
+
+function readRoom(typed: string | undefined): string | undefined {
+  if (typed === undefined) return undefined;
+  const room = foldRoom(typed.replace(/^#?/, "#"));
+  if (room !== undefined) return room;
+  throw usage(`"${sanitizeMessage(typed)}" is no room. Rooms have 1 to 48 of a-z 0-9 . _ -, for example lab.`);
+}
+
+function readRecipient(typed: string | undefined): string | undefined {
+  if (typed === undefined) return undefined;
+  const to = typed.startsWith("#") ? foldRoom(typed) : foldName(typed);
+  if (to !== undefined) return to;
+  throw usage(`"${sanitizeMessage(typed)}" is neither a room ('#lobby', in quotes) nor a name (bob).`);
+}
+
+function readAddress(address: string): { host: string; port: number } {
+  const [, bracketed, name, digits] = /^(?:\[([\da-fA-F:.%]+)\]|([^:/\s]*))(?::(\d{1,5}))?$/.exec(address) ?? [];
+  const bare = /^[\da-f:]*:[\da-f:]*:[\da-f:.]*$/i.test(address) ? address : undefined; // an IPv6 address without a port
+  const host = bare ?? bracketed ?? name;
+  const port = Number(digits ?? 12345);
+  if (host === undefined || port < 1 || port > 65_535)
+    throw usage(`"${sanitizeMessage(address)}" is no HOST[:PORT]. For example: localhost:12345, or [::1]:12345.`);
+  return { host: host || "localhost", port };
+}
+
+interface Security {
+  encryption?: Endpoint["encryption"];
+  trustOnFirstUse?: TrustOnFirstUse;
+}
+
+/** How the server has to prove its identity, and whether one that was never met may be trusted. */
+function readEncryption(
+  { tls, ca, "trust-new": trustNew }: { tls?: boolean; ca?: string; "trust-new"?: boolean },
+  { host, port }: { host: string; port: number },
+  isPerson: boolean,
+): Security {
+  if (ca !== undefined) return { encryption: { ca: readAuthority(ca) } };
+  if (!tls && !trustNew) return {};
+  const trust = new Trust(`${host.includes(":") ? `[${host}]` : host}:${port}`, trustFile(process.env));
+  if (!trustNew && !isPerson) return { encryption: trust };
+  return { encryption: trust, trustOnFirstUse: { trust, isAsked: !trustNew } };
+}
+
+function readAuthority(path: string): string {
+  try {
+    const pem = readFileSync(path, "latin1");
+    new X509Certificate(pem);
+    return pem;
+  } catch (problem) {
+    const { code, syscall } = problem as NodeJS.ErrnoException;
+    throw usage(
+      syscall === undefined
+        ? `${path} is not a certificate in PEM form.`
+        : `Cannot read the certificate ${path}: ${code === "ENOENT" ? "there is no such file" : code}.`,
+    );
+  }
+}
+
+/** The password in a file's first line; "-" is the input's. Throws a UsageError when there is none. */
+export async function readPassword(path: string, console: Console): Promise<string> {
+  let text: string | undefined;
+  try {
+    text = path === "-" ? await console.ask("Password: ", true) : readFileSync(path, "utf8");
+  } catch (problem) {
+    throw usage(`Cannot read the password in ${path}: ${(problem as Error & { code?: string }).code}.`);
+  }
+  const password = text?.replace(/^\ufeff/, "").split(/\r?\n/)[0];
+  if (!password) throw usage(`There is no password in the first line of ${path === "-" ? "the input" : path}.`);
+  return password;
+}
+
+function usage(text: string): UsageError {
+  return new UsageError(`${text} See bun client.ts --help`);
+}

@@ -1,0 +1,70 @@
+// status.ts: what a chat shows under its log: the prompt, what is on its way, what waits in other rooms and, while
+// there is no connection, when the next try is. Tells in the log that the connection was lost and that it is back.
+
+import type { Offline } from "../shared/feed.ts";
+import type { Console } from "./console.ts";
+import type { Display } from "./display.ts";
+import type { Tabs } from "./tabs.ts";
+
+export interface StatusOptions {
+  console: Console;
+  display: Display;
+  tabs: Tabs;
+  waiting: () => string[]; // lines on their way
+  now: () => number; // ms since 1970
+}
+
+export class Status {
+  readonly #options: StatusOptions;
+  #offline: { next: number; reason: string } | undefined; // the next try, ms since 1970, and why it is one
+  #ticker: Timer | undefined;
+
+  constructor(options: StatusOptions) {
+    this.#options = options;
+  }
+
+  get prompt(): string {
+    const { display, tabs } = this.#options;
+    return display.prompt(tabs.current);
+  }
+
+  refresh(): void {
+    const { console, display, tabs, waiting, now } = this.#options;
+    const rows = display.status({
+      waiting: waiting(),
+      elsewhere: tabs.waiting(),
+      retry: this.#offline && Math.ceil((this.#offline.next - now()) / 1000),
+    });
+    console.footer(this.prompt, rows);
+  }
+
+  /** There is no connection. The reason is of use to a person only where it tells them not to trust the server. */
+  offline({ code, reason, retry }: Offline): void {
+    const { console, display, now } = this.#options;
+    if (this.#offline === undefined)
+      console.print(...display.rule("connection lost; what you type now is sent when it is back", now()));
+    if (code === "untrusted" && reason !== this.#offline?.reason) console.print(...display.info(reason));
+    this.#offline = { next: now() + retry, reason };
+    this.#ticker ??= setInterval(() => this.refresh(), 1_000);
+    this.refresh();
+  }
+
+  /** The connection is back, or there for the first time; the messages that were missed come after this. */
+  online(missed: number): void {
+    const { console, display, now } = this.#options;
+    const messages = missed === 1 ? "message" : "messages";
+    if (this.#offline !== undefined) {
+      const told = missed > 0 ? `back online, ${missed} missed ${messages}` : "back online";
+      console.print(...display.rule(told, now()));
+    } else if (missed > 0) console.print(...display.rule(`while you were away: ${missed} ${messages} to you`));
+    this.stop();
+    this.refresh();
+  }
+
+  /** Counts down no more. */
+  stop(): void {
+    this.#offline = undefined;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+}

@@ -1,0 +1,80 @@
+// positions.ts: the rooms somebody is in, and the seq of the last message they have of each and of their inbox. Tells
+// new messages from repeated ones, and makes a new link resume where the last one ended. Holds no message.
+
+import type { Message, Ok, Request } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
+import type { ClientEvent } from "./feed.ts";
+import { isRoom } from "./names.ts";
+
+export class Positions {
+  /** Seq of the last message handed on, by room, "@" for the inbox; not known until the server has said where they
+   *  begin. */
+  readonly #seqs: Map<string, number | undefined>;
+  readonly #backlog: boolean;
+
+  /** `rooms` are entered at the next sign-in; `backlog`: their last messages come first. */
+  constructor(rooms: readonly string[], backlog: boolean) {
+    this.#seqs = new Map(["@", ...rooms].map((to) => [to, undefined]));
+    this.#backlog = backlog;
+  }
+
+  get rooms(): string[] {
+    return [...this.#seqs.keys()].filter(isRoom);
+  }
+
+  /** A sign-in or a join that goes on where we are; other requests as they are. */
+  resume(request: Request): Request {
+    if (request.type !== "login" && request.type !== "join") return request;
+    const since = this.#seqs.get(request.type === "join" ? request.to : "@");
+    return since === undefined ? request : { ...request, since };
+  }
+
+  /** Takes in what an `ok` says about rooms and inbox. MUST be called before any message that came after it is taken.
+   *  Returns the events there are to tell. */
+  granted(request: Request, { seq = 0, users = [], reset }: Ok): ClientEvent[] {
+    switch (request.type) {
+      case "login":
+      case "register":
+        return [...this.#restored("@", reset), { type: "inbox", seq }];
+      case "join": {
+        const { to } = request;
+        const told = this.#restored(to, reset);
+        if (this.#seqs.get(to) === undefined)
+          this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
+        return [...told, { type: "entered", to, users, seq }];
+      }
+      case "leave":
+        this.leave(request.to);
+        return [];
+      default:
+        return [];
+    }
+  }
+
+  #restored(to: string, reset: true | undefined): ClientEvent[] {
+    if (!reset) return [];
+    this.#seqs.set(to, undefined);
+    return [{ type: "reset", to }];
+  }
+
+  /** All that waited in the inbox has come, up to its `head`. Where nothing came, all of it was confirmed: its head is
+   *  kept nevertheless, so that what another device confirms while we are away is still replayed to us. */
+  inboxEnds(head: number): void {
+    if (this.#seqs.get("@") === undefined) this.#seqs.set("@", head);
+  }
+
+  leave(room: string): void {
+    this.#seqs.delete(room);
+  }
+
+  /** Takes a message that came: "new"; "known", which is also one of a room we are not in; or "gap", when one before it
+   *  is missing. */
+  take({ to, seq }: Message): "new" | "known" | "gap" {
+    const conversation = isRoom(to) ? to : "@";
+    const last = this.#seqs.get(conversation) ?? seq - 1;
+    if (!this.#seqs.has(conversation) || seq <= last) return "known";
+    if (seq > last + 1) return "gap";
+    this.#seqs.set(conversation, seq);
+    return "new";
+  }
+}

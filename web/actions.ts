@@ -1,0 +1,119 @@
+// actions.ts: what a person asks for, typed or clicked: it becomes requests, by the same table of commands as in every
+// client, and their answers become notes. Knows the screen only by what an action may do to it.
+
+import type { Failure, Refusal, Request, RequestOf } from "../protocol.ts";
+import { failure, isRefusal } from "../protocol.ts";
+import type { Local, Place } from "../shared/commands.ts";
+import { help, parseCommand } from "../shared/commands.ts";
+import type { Connection } from "../shared/connection.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
+import { render } from "../shared/render.ts";
+import { whyTooLong } from "../shared/text.ts";
+import type { Answer } from "../shared/unanswered.ts";
+import type { Threads } from "./threads.ts";
+
+/** What actions do to the screen. */
+export interface Stage {
+  /** Where one is. */
+  readonly place: Place;
+  /** Adds a line of the page's own, to the thread that is shown or to another. */
+  note(text: string, thread?: string): void;
+  open(thread: string): void;
+  /** Forgets a thread, and shows the lobby where it was. */
+  forget(thread: string): void;
+  showOlder(limit?: number): void;
+  search(words: string): void;
+  /** Something of ours is on its way. */
+  showOwn(to: string): void;
+  /** Something of ours waits no longer. */
+  showWaiting(): void;
+  /** The rooms there are may have changed. */
+  readRooms(): void;
+  signOut(): void;
+}
+
+export class Actions {
+  readonly #connection: Connection;
+  readonly #threads: Threads;
+  readonly #stage: Stage;
+
+  constructor(connection: Connection, threads: Threads, stage: Stage) {
+    this.#connection = connection;
+    this.#threads = threads;
+    this.#stage = stage;
+  }
+
+  /** Takes what was typed; returns whether it was taken. What was not stays where it is, to be mended. */
+  submit(text: string): boolean {
+    const typed = parseCommand(text, this.#stage.place);
+    if (typed === undefined) return false;
+    const tooLong = !isRefusal(typed) && typed.type === "say" ? whyTooLong(typed.text) : undefined;
+    const complaint = isRefusal(typed) ? failure(typed).text : tooLong;
+    if (complaint === undefined) this.perform(typed);
+    else this.#stage.note(complaint);
+    return complaint === undefined;
+  }
+
+  /** Joins the room of this name, with or without its #. */
+  join(room: string): void {
+    const typed = parseCommand(`/join ${room}`, this.#stage.place);
+    if (typed !== undefined) this.perform(typed);
+  }
+
+  /** Asks who is in a room, or in the whole chat. */
+  who(thread: string): void {
+    this.perform(isRoom(thread) ? { type: "who", to: thread } : { type: "who" });
+  }
+
+  /** Leaves a room; a person is only not shown any more. */
+  leave(thread: string): void {
+    if (isRoom(thread)) this.#connection.send({ type: "leave", to: thread });
+    else this.#stage.open(LOBBY);
+  }
+
+  perform(typed: Request | Refusal | Local): void {
+    if (isRefusal(typed)) return this.#stage.note(failure(typed).text);
+    switch (typed.type) {
+      case "help":
+        return this.#stage.note(help(true).join("\n"));
+      case "exit":
+        return this.#stage.signOut();
+      case "history":
+        return typed.match === undefined ? this.#stage.showOlder(typed.limit) : this.#stage.search(typed.match);
+      case "leave":
+        return this.leave(typed.to);
+      default:
+        this.#connection.send(typed);
+        if (typed.type === "say") this.#stage.showOwn(typed.to);
+    }
+  }
+
+  /** The server has answered something that was asked here. */
+  answered(request: Request, answer: Answer): void {
+    const stage = this.#stage;
+    switch (request.type) {
+      case "say":
+        stage.showWaiting();
+        if (answer.type === "error") this.#notSaid(request, answer);
+        return;
+      case "join":
+        return answer.type === "error" ? stage.note(answer.text) : stage.open(request.to);
+      case "leave":
+        if (answer.type === "error") return stage.note(answer.text);
+        stage.forget(request.to);
+        return stage.readRooms();
+      default: {
+        const { user } = stage.place;
+        for (const line of render(answer, { user, asked: request })) stage.note(line.replace(/^\* /, ""));
+      }
+    }
+  }
+
+  /** The server did not take it: says why where it was meant to go, and gives the words back. */
+  #notSaid({ to, text }: RequestOf<"say">, { code, text: why }: Failure): void {
+    if (code !== "unknown_user" || this.#threads.get(to).entries.length > 0)
+      return this.#stage.note(`${why} (${text})`, to);
+    this.#stage.forget(to);
+    this.#stage.note(`${why} (to ${to}: ${text})`);
+  }
+}
