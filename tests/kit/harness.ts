@@ -254,6 +254,8 @@ export class Wire {
 
 export interface Process extends AsyncDisposable {
   port: number;
+  /** Of the page; 0 if there is none. */
+  webPort: number;
   pid: number;
   process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   output(): string;
@@ -281,7 +283,7 @@ export async function spawnServer(
   ];
   const child = Bun.spawn(command, { cwd: REPOSITORY, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   let output = "";
-  let port = 0;
+  let [port, webPort] = [0, 0];
   const decoder = new TextDecoder();
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   const read = async (stream: ReadableStream<Uint8Array>) => {
@@ -290,6 +292,7 @@ export async function spawnServer(
       const found = /Server listening [^\s]*?:(\d+)/.exec(output);
       if (found) {
         port = Number(found[1]);
+        webPort = Number(/Page listening [^\s]*?:(\d+)/.exec(output)?.[1] ?? 0);
         resolve();
       }
     }
@@ -300,6 +303,7 @@ export async function spawnServer(
   await listening;
   return {
     port,
+    webPort,
     pid: child.pid,
     process: child,
     output: () => output,

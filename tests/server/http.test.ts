@@ -327,7 +327,7 @@ test("the page's port can be chosen, left out, and a wrong one is explained", as
   await without.stop();
 
   await using child = await spawnServer(folder.path, ["--web-port", "0"]);
-  const page = /Page listening localhost:(\d+)/.exec(child.output())![1];
+  const page = child.webPort;
   expect((await fetch(`http://localhost:${page}/healthz`)).status).toBe(200);
   await child.kill9();
   await using bare = await spawnServer(folder.path, ["--no-web"]);

@@ -78,8 +78,7 @@ describe.if(has(BROWSER))("the page", () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice", "bob"]);
     const first = await spawnServer(folder.path);
-    const webPort = Number(/Page listening \S+?:(\d+)/.exec(first.output())![1]);
-    const alice = await enter({ webPort }, "alice");
+    const alice = await enter(first, "alice");
     using _ = alice;
     const early = await Wire.open(first.port);
     await early.login("bob");
@@ -93,7 +92,7 @@ describe.if(has(BROWSER))("the page", () => {
     await alice.see("Not connected since", "#banner");
     await alice.say("while it was down");
     expect(await alice.texts("#queue .text")).toEqual(["on its way", "while it was down"]);
-    await using again = await spawnServer(folder.path, ["--web-port", String(webPort)]);
+    await using again = await spawnServer(folder.path, ["--web-port", String(first.webPort)]);
     const bob = await Wire.open(again.port);
     await bob.login("bob");
     await bob.join("#lobby");

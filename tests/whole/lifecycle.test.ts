@@ -94,9 +94,7 @@ describe("stopping", () => {
     await alice.join("#lab");
     bob.socket.pause();
     const queued = async () => {
-      const text = await (
-        await fetch(`http://localhost:${/Page listening \S+:(\d+)/.exec(chat.output())![1]}/metrics`)
-      ).text();
+      const text = await (await fetch(`http://localhost:${chat.webPort}/metrics`)).text();
       return Number(/^banter_queued_bytes (\d+)/m.exec(text)![1]);
     };
     while ((await queued()) < 100_000) await alice.ask({ type: "say", to: "#lab", text: "x".repeat(4_000) });
