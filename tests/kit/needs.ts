@@ -23,6 +23,14 @@ export function has(...names: readonly string[]): boolean {
   return missing.length === 0;
 }
 
+/** Whether a command succeeds here, as whom the tests run; tells why not. */
+export function works(program: string, ...args: string[]): boolean {
+  if (!has(program)) return false;
+  const { exitCode, stderr } = Bun.spawnSync([program, ...args]);
+  if (exitCode !== 0) console.log(`skipped: what needs ${program}, which says: ${stderr.toString().trim()}`);
+  return exitCode === 0;
+}
+
 /** What these packages export together; undefined where one is missing. */
 export async function load<T>(...names: readonly string[]): Promise<T | undefined> {
   if (!has(...names)) return undefined;

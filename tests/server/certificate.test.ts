@@ -15,6 +15,7 @@ import {
   Wire,
   writeAccounts,
 } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -28,7 +29,7 @@ async function shownAt(port: number): Promise<string> {
   return shown;
 }
 
-describe("an encrypted server", () => {
+describe.if(has("openssl"))("an encrypted server", () => {
   test("serves the chat, the page and WebSockets with its own certificate, made once and with a private key", async () => {
     await using chat = await startChat(["alice", "bob"], { tls: "own" });
     const ca = readFileSync(join(chat.data, "tls-cert.pem"), "utf8");
@@ -125,7 +126,7 @@ describe("an encrypted server", () => {
 });
 
 describe("a certificate that cannot be used", () => {
-  test.each([
+  test.if(has("openssl")).each([
     [
       "is missing",
       { cert: "none.pem", key: "key.pem" },
