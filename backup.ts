@@ -5,8 +5,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { makeBackup, requestBackup } from "./server/backups.ts";
+import { InUse } from "./server/database.ts";
 import type { History } from "./server/history.ts";
-import { InUse, openHistory } from "./server/history.ts";
+import { openHistory } from "./server/history.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2, data: 4 } as const;
 const HELP = `Usage: bun backup.ts [--data DIR]

@@ -1,6 +1,5 @@
 // accounts.ts: users.json. Accounts by name, each with a password hash; read whole, replaced whole, and shared with whoever
 // else edits the file: `bun users.ts` beside a running server, or a person with an editor. Never sees a password.
-// Called by users.ts.
 
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
@@ -12,9 +11,9 @@ export interface Account {
 }
 
 const LOCK_WAIT = 20; // ms between two tries for the lock
-const LOCK_STALE = 5_000; // ms; whoever holds it longer is dead, for a change takes a few ms
+const LOCK_STALE = 5_000; // ms; a change takes a few, so a program that holds it longer was killed
 
-/** An account as it is to be, or none in its place; applies to a name that is known, or to one that is not. */
+/** One account as it will be; `undefined` removes it. `known`: whether the name has to exist before, or must not. */
 interface Change {
   name: string;
   account: Account | undefined;
@@ -22,14 +21,14 @@ interface Change {
 }
 type Changes = ReadonlyMap<string, Account | undefined>;
 
-/** The file but for its end: lines of accounts, each with what stands before it, most of them as slices of bytes already. */
+/** The text of the file without its end: a line for each account, most of them as slices of bytes already. */
 interface Text {
   slices: readonly Uint8Array[];
   tail: readonly string[]; // fewer than SLICE
 }
 
-const SLICE = 1_000; // accounts made into text before everybody else has a turn, about half a millisecond
-const SLICES_AT_ONCE = 500; // handed to one call of the system, which takes 1,024 at most
+const SLICE = 1_000; // accounts serialised before the event loop goes on, about half a millisecond
+const SLICES_AT_ONCE = 500; // of one system call, which takes 1,024 at most
 
 export class Accounts {
   readonly file: string;
@@ -101,7 +100,7 @@ export class Accounts {
       this.#waiting = [];
       try {
         const applied = await this.#apply(batch.map(({ change }) => change));
-        batch.forEach(({ resolve }, i) => void resolve(applied[i]!));
+        for (const [i, { resolve }] of batch.entries()) resolve(applied[i]!);
       } catch (problem) {
         for (const { reject } of batch) reject(problem);
       }
@@ -109,7 +108,7 @@ export class Accounts {
     this.#writing = false;
   }
 
-  /** Applies changes in their order to what is in the file now; which of them did apply. The lock is given back by then. */
+  /** Applies changes in their order to what is in the file now, under the lock; returns which of them applied. */
   async #apply(wanted: readonly Change[]): Promise<boolean[]> {
     const unlock = await lock(`${this.file}.lock`);
     try {
@@ -129,12 +128,13 @@ export class Accounts {
     }
   }
 
-  /** Puts changes on disk, and only then takes them over. */
+  /** Writes changes to disk, and only then into memory. */
   async #store(changes: Changes): Promise<void> {
-    const allNew = changes.keys().every((name) => !this.#accounts.has(name));
-    const text = await (this.#text !== undefined && allNew
-      ? extended(this.#text, after(new Map(), changes))
-      : extended({ slices: [], tail: [] }, after(this.#accounts, changes)));
+    const isOnlyNew = changes.keys().every((name) => !this.#accounts.has(name));
+    const text =
+      this.#text !== undefined && isOnlyNew
+        ? await appendLines(this.#text, merged(new Map(), changes))
+        : await appendLines({ slices: [], tail: [] }, merged(this.#accounts, changes));
     await replaceFile(this.file, text);
     this.#text = text;
     this.#version = versionOf(this.file);
@@ -169,9 +169,9 @@ function read(file: string): Map<string, Account> {
   return accounts;
 }
 
-/** A text with more accounts, one a line, so that a person can read, compare and edit it. Made some at a time: the text of a
- *  hundred thousand would stop everybody for 60 ms. Nobody may change what is given meanwhile. */
-async function extended(text: Text, accounts: Iterable<[string, Account]>): Promise<Text> {
+/** A text with more accounts, one a line, so that a person can read, compare and edit it. Serialised in slices, between which
+ *  the event loop goes on: a hundred thousand accounts at once would block it for 60 ms. They must not change meanwhile. */
+async function appendLines(text: Text, accounts: Iterable<[string, Account]>): Promise<Text> {
   const slices = [...text.slices];
   let tail = [...text.tail];
   for (const [name, account] of accounts) {
@@ -186,7 +186,7 @@ async function extended(text: Text, accounts: Iterable<[string, Account]>): Prom
 }
 
 /** The accounts as they will be: each in its place, new ones last. */
-function* after(accounts: ReadonlyMap<string, Account>, changes: Changes): Generator<[string, Account]> {
+function* merged(accounts: ReadonlyMap<string, Account>, changes: Changes): Generator<[string, Account]> {
   for (const [name, old] of accounts) {
     const account = changes.has(name) ? changes.get(name) : old;
     if (account !== undefined) yield [name, account];
@@ -229,7 +229,8 @@ async function write(handle: FileHandle, { slices, tail }: Text): Promise<void> 
   }
 }
 
-/** Takes the lock that all who write the file take. A stale one, of a program that was killed, is broken. */
+/** Takes the lock file that every writer takes; resolves with how to give it back. A stale one, of a program that was killed, is
+ *  removed. */
 async function lock(path: string): Promise<() => Promise<void>> {
   for (;;) {
     try {

@@ -11,7 +11,7 @@ import type { Log } from "./log.ts";
 /** The file that asks for a copy. It is gone when the copy is made, or has failed. */
 const REQUEST = "backup-now";
 const FOLDER = "backup";
-const UNFINISHED = ".tmp"; // ends the name of a copy that is under way, or was when somebody pulled the plug
+const UNFINISHED = ".tmp"; // ends the name of a copy that is under way, or was when the server was killed
 const ANSWER = 100; // ms between two looks whether the server has answered
 const PATIENCE = 10_000; // ms a server may take to begin
 
@@ -90,7 +90,7 @@ export class Backups {
   readonly #now: () => number;
   readonly #stop = new AbortController();
   #running: Promise<void> | undefined;
-  #deaf = false; // the request cannot be removed, so it would be heard for ever
+  #isDisabled = false; // the request file cannot be removed, so it would be answered again and again
 
   constructor(data: string, history: History, log: Log, now: () => number) {
     this.#data = data;
@@ -99,9 +99,9 @@ export class Backups {
     this.#now = now;
   }
 
-  /** Called every few seconds. */
+  /** Called every second. */
   tick(): void {
-    if (this.#running === undefined && !this.#deaf && existsSync(join(this.#data, REQUEST)))
+    if (this.#running === undefined && !this.#isDisabled && existsSync(join(this.#data, REQUEST)))
       this.#running = this.#run().finally(() => (this.#running = undefined));
   }
 
@@ -121,7 +121,7 @@ export class Backups {
     try {
       await unlink(join(this.#data, REQUEST));
     } catch (problem) {
-      this.#deaf = true;
+      this.#isDisabled = true;
       this.#log.error("No more backups until the next start", problem);
     }
   }

@@ -1,10 +1,11 @@
-// certificate.ts: certificates. Reads one and checks it, or makes a self-signed one once, with the openssl program, into the data
-// folder. Never listens and never connects. Called by server.ts.
+// certificate.ts: the server's certificate. Reads one and checks it, or makes a self-signed one once, with the openssl program,
+// in the data folder. Never listens and never connects.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { lanAddresses } from "./network.ts";
 
 /** A certificate and its key, ready to listen with. */
 export interface Certificate {
@@ -17,6 +18,9 @@ export interface CertificateFiles {
   cert: string;
   key: string;
 }
+
+/** Where a certificate comes from: "own" is self-signed and kept in the data folder. */
+export type CertificateSource = "own" | CertificateFiles;
 
 const DAYS = 3650; // a self-signed certificate is trusted by its fingerprint, so its age says nothing
 
@@ -32,18 +36,19 @@ export function readCertificate({ cert: certFile, key: keyFile }: CertificateFil
   return { cert, key, fingerprint: first.fingerprint256, until: new Date(first.validTo) };
 }
 
-/** The server's own certificate: `tls-cert.pem` and `tls-key.pem` (0600) in `folder`, made the first time for localhost and
- *  these addresses. Throws an Error with one sentence when they cannot be used, or cannot be made. */
-export function ownCertificate(folder: string, addresses: readonly string[]): Certificate {
+/** The server's certificate. Its own, `tls-cert.pem` and `tls-key.pem` (0600) in `folder`, is made the first time, for
+ *  localhost and this computer's addresses. Throws an Error with one sentence when it cannot be used, or cannot be made. */
+export function loadCertificate(source: CertificateSource, folder: string): Certificate {
+  if (source !== "own") return readCertificate(source);
   const files = ownFiles(folder);
-  if (!existsSync(files.cert)) make(files, addresses);
+  if (!existsSync(files.cert)) make(files, lanAddresses());
   return readCertificate(files);
 }
 
-/** Throws what `ownCertificate` would throw; makes nothing. */
-export function checkOwnCertificate(folder: string): void {
-  const files = ownFiles(folder);
-  if (existsSync(files.cert)) readCertificate(files);
+/** Throws what `loadCertificate` would throw; makes nothing. */
+export function checkCertificate(source: CertificateSource, folder: string): void {
+  const files = source === "own" ? ownFiles(folder) : source;
+  if (source !== "own" || existsSync(files.cert)) readCertificate(files);
   else if (Bun.which("openssl") === null)
     throw new Error(
       "A certificate of its own needs the openssl program, which is not installed here. Install it, or bring a certificate: --tls-cert FILE --tls-key FILE.",

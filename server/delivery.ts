@@ -1,9 +1,10 @@
-// delivery.ts: from events to bytes for many. One shared buffer for all members who read the same, frames or lines, and
-// one write a member. Decides nothing about who is where or what was stored. Called by rooms.ts.
+// delivery.ts: the fan-out, from events to bytes for many. One shared buffer for all members who read the same, frames or
+// lines, and one write a member. Decides nothing about who is where or what was stored.
 
 import type { Event } from "../protocol.ts";
 import { encode } from "../protocol.ts";
 import { render } from "../shared/render.ts";
+import type { Says } from "./says.ts";
 
 /** What is sent to many: the text once, and its bytes made at most once, however many sockets they go to. */
 export class Payload {
@@ -22,11 +23,11 @@ export class Payload {
 export interface Member {
   readonly user: string;
   readonly text: boolean; // reads lines instead of frames
-  readonly in: Set<string>; // its conversations; kept by Rooms
   readonly gone: boolean; // its connection has ended: it enters nothing more
-  partner?: string | undefined; // who sent it the last direct message (text sessions)
-  stalled?: string | undefined; // the id of a `say` that could not be stored; see `post`
+  readonly says: Says; // the order of what it says
   send(payload: Payload): void;
+  /** A person at a text session was shown a direct message: `from` is who `/reply` answers. */
+  wasWrittenBy(from: string): void;
   /** Resolves when its reader has caught up so far that another page may be sent. */
   drained(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// keepalive.ts: notices a pulled cable. Asks the kernel to probe connections that are idle and to give up on those whose
-// bytes are not acknowledged, for a person at a raw socket cannot be asked for a sign of life. Called by tcp.ts.
+// keepalive.ts: detects dead connections, such as a pulled cable. Asks the kernel to probe connections that are idle and to give up on those whose
+// bytes are not acknowledged, for a person at a raw socket cannot be asked for a sign of life.
 
 import { dlopen, FFIType, ptr } from "bun:ffi";
 

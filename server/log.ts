@@ -1,13 +1,13 @@
 // log.ts: one line an event, to the console and to log/app.log, as `2024-11-04 11:40:11,590 - INFO - Server listening`.
 // Holds no message text and no secret: callers name events, never contents. Never throws and never waits: a full disk
-// or a closed pipe costs log lines, not the chat. Called by server, session and web.
+// or a closed pipe costs log lines, not the chat.
 
 import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
 import { basename, dirname } from "node:path";
 
-const MOST_BYTES = 10 * 1024 * 1024; // of one file; then it becomes app.log.1, and so on
+const MAX_BYTES = 10 * 1024 * 1024; // of one file; then it becomes app.log.1, and so on
 const CLOSED = -1;
-const MOST_FILES = 5; // app.log and four older ones: a full log folder is 50 MiB
+const MAX_FILES = 5; // app.log and four older ones: a full log folder is 50 MiB
 
 export const LEVELS = ["debug", "info", "warning", "error"] as const;
 export type Level = (typeof LEVELS)[number];
@@ -27,11 +27,11 @@ export interface Log {
 export function openLog(options: {
   file: string;
   level?: Level;
-  console?: (line: string) => void;
-  now?: () => number;
-  mostBytes?: number;
+  console?: ((line: string) => void) | undefined;
+  now?: () => number; // ms since 1970
+  maxBytes?: number;
 }): Log {
-  const { file, level = "info", console, now = Date.now, mostBytes = MOST_BYTES } = options;
+  const { file, level = "info", console, now = Date.now, maxBytes = MAX_BYTES } = options;
   mkdirSync(dirname(file), { recursive: true });
   let fd = openSync(file, "a", 0o600);
   let size = fstatSync(fd).size;
@@ -44,7 +44,7 @@ export function openLog(options: {
     size = fstatSync(fd).size;
   };
   const rotate = (): void => {
-    for (let n = MOST_FILES - 2; n > 0; n--) attempt(() => renameSync(`${file}.${n}`, `${file}.${n + 1}`));
+    for (let n = MAX_FILES - 2; n > 0; n--) attempt(() => renameSync(`${file}.${n}`, `${file}.${n + 1}`));
     renameSync(file, `${file}.1`);
     reopen();
   };
@@ -52,10 +52,10 @@ export function openLog(options: {
     if (LEVELS.indexOf(of) < least) return;
     const line = `${stamp(now())} - ${of.toUpperCase()} - ${oneLine(event)}\n`;
     if (fd !== CLOSED) {
-      if (size >= mostBytes) attempt(rotate);
+      if (size >= maxBytes) attempt(rotate);
       attempt(() => (size += writeSync(fd, line)));
     }
-    console?.(line); // whoever has read it there finds it in the file
+    console?.(line); // after the file, so that a line seen on the console is in the file
   };
   return {
     debug: (event) => write("debug", event),

@@ -1,34 +1,23 @@
 // options.ts: the server's command line and environment. Reads and checks them; starts nothing and touches no file.
-// Called by server.ts.
 
 import { parseArgs } from "node:util";
+import { nearest } from "../shared/nearest.ts";
+import type { CertificateSource } from "./certificate.ts";
 import type { Level } from "./log.ts";
 import { LEVELS } from "./log.ts";
-import type { CertificateFiles } from "./certificate.ts";
-import { nearest } from "../shared/nearest.ts";
+import { EXIT, StartError } from "./startup.ts";
 
 export interface ServerOptions {
-  host?: string; // "localhost"
-  port?: number; // 12345; 0 takes a free one
-  webPort?: number | false; // of the page: 12346, or a free one if `port` is 0; false for no page
-  data?: string; // folder of users.json, chat.db, secret.key and log/; "."
-  tls?: "own" | CertificateFiles; // "own": self-signed, kept in the data folder; absent: not encrypted
-  rate?: number; // `say`s a second and connection; 10; 0 for no limit
-  logLevel?: Level; // "info"
+  host?: string | undefined; // "localhost"
+  port?: number | undefined; // 12345; 0 takes a free one
+  webPort?: number | false | undefined; // of the page: 12346, or a free one if `port` is 0; false for no page
+  data?: string | undefined; // folder of users.json, chat.db, secret.key and log/; "."
+  tls?: CertificateSource | undefined; // absent: not encrypted
+  rate?: number | undefined; // `say`s a second and connection; 10; 0 for no limit
+  logLevel?: Level | undefined; // "info"
   console?: (line: string) => void; // where log lines go besides log/app.log
   now?: () => number; // ms since 1970: what is written down
   elapsed?: () => number; // ms since some moment, never jumping: how long something lasts
-}
-
-export const EXIT = { stopped: 0, bug: 1, usage: 2, listen: 3, data: 4 } as const;
-
-/** Why a server could not start: a sentence for people, and the program's exit code. */
-export class StartError extends Error {
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
-    super(message);
-    this.exitCode = exitCode;
-  }
 }
 
 export const HELP = `Usage: bun server.ts [options]
@@ -77,11 +66,11 @@ export function readOptions(args: string[], env: Record<string, string | undefin
   }
   const value = (name: Flag) =>
     (values[name] as string | undefined) ?? env[`BANTER_${name.toUpperCase().replaceAll("-", "_")}`];
-  const number = (name: "port" | "web-port" | "rate", most: number): number | undefined => {
+  const number = (name: "port" | "web-port" | "rate", max: number): number | undefined => {
     const text = value(name);
     if (text === undefined) return undefined;
-    if (/^\d{1,6}$/.test(text) && Number(text) <= most) return Number(text);
-    throw new StartError(`--${name} must be a whole number from 0 to ${most}, not "${text}".`, EXIT.usage);
+    if (/^\d{1,6}$/.test(text) && Number(text) <= max) return Number(text);
+    throw new StartError(`--${name} must be a whole number from 0 to ${max}, not "${text}".`, EXIT.usage);
   };
   const flag = (name: "lan" | "no-web" | "tls") => values[name] === true || /^(1|true|yes)$/i.test(value(name) ?? "");
   const level = value("log-level");
@@ -90,22 +79,17 @@ export function readOptions(args: string[], env: Record<string, string | undefin
   const [cert, key] = [value("tls-cert"), value("tls-key")];
   if ((cert === undefined) !== (key === undefined))
     throw new StartError("--tls-cert and --tls-key go together: give both, or --tls alone.", EXIT.usage);
-  const tls = cert !== undefined && key !== undefined ? { cert, key } : flag("tls") ? "own" : undefined;
+  const files = cert !== undefined && key !== undefined ? { cert, key } : undefined;
   const lan = flag("lan");
-  const host = value("host") ?? (lan ? "0.0.0.0" : undefined);
-  const port = number("port", 65_535);
-  const webPort = flag("no-web") ? false : number("web-port", 65_535);
-  const data = value("data");
-  const rate = number("rate", 100_000);
   return {
     lan,
-    ...(host !== undefined && { host }),
-    ...(port !== undefined && { port }),
-    ...(webPort !== undefined && { webPort }),
-    ...(data !== undefined && { data }),
-    ...(tls !== undefined && { tls }),
-    ...(rate !== undefined && { rate }),
-    ...(level !== undefined && { logLevel: level as Level }),
+    host: value("host") ?? (lan ? "0.0.0.0" : undefined),
+    port: number("port", 65_535),
+    webPort: flag("no-web") ? false : number("web-port", 65_535),
+    data: value("data"),
+    tls: files ?? (flag("tls") ? "own" : undefined),
+    rate: number("rate", 100_000),
+    logLevel: level as Level | undefined,
   };
 }
 

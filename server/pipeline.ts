@@ -1,6 +1,5 @@
-// pipeline.ts: the one way on which everything said travels: what one turn of the event loop gathered is appended to the
-// history together, in one transaction, and only then handed on to be delivered. Never knows who is where.
-// Called by rooms.ts.
+// pipeline.ts: group commit. What one turn of the event loop gathered is appended to the history together, in one
+// transaction, and only then handed on to be delivered. Never knows who is where.
 
 import type { Entry, Member } from "./delivery.ts";
 import type { Draft, History, Outcome } from "./history.ts";
@@ -9,21 +8,23 @@ import { failure } from "../protocol.ts";
 import { answeredIn } from "./conversations.ts";
 
 const BUSY = 8; // messages in a batch above which many are talking
-const GATHER = 3; // turns of the event loop the next batch then gathers longer; a turn without news takes some µs
+const MORE_TURNS = 3; // of the event loop, for which the batch after a busy one gathers longer; an idle turn takes some µs
 
-/** A draft on its way: who said it, the id it was asked with, if any, and what its author is told once it is stored. */
+/** A draft on its way to the history. */
 export interface Post extends Draft {
-  by: Member;
-  asked?: string | undefined;
-  note?: string | undefined;
+  by: Member; // who said it
+  asked?: string | undefined; // the id of the client's request, if it had one
+  note?: string | undefined; // what a person who typed it is told once it is stored
 }
 
-/** What one turn of the event loop gathered. `settled` resolves when all of it is stored and delivered, or refused. */
+/** What one turn of the event loop gathered. */
 export class Batch {
   readonly posts: Post[] = [];
-  readonly confirmed = new Map<string, number>();
+  readonly confirmed = new Map<string, number>(); // account to seq of its inbox
+  /** Resolves when all of it is stored and delivered, or refused. */
   readonly settled: Promise<void>;
-  delivered = false;
+  isSettled = false;
+  /** It could not be stored. */
   failed = false;
   readonly #resolve: () => void;
 
@@ -33,7 +34,7 @@ export class Batch {
     this.#resolve = resolve;
   }
   settle(): void {
-    this.delivered = true;
+    this.isSettled = true;
     this.posts.length = 0; // sessions keep their last batch, which must not keep what others said in it
     this.#resolve();
   }
@@ -45,7 +46,7 @@ export class Pipeline {
   readonly #report: (event: string, problem: unknown) => void;
   #batch: Batch | undefined;
   #scheduled = false;
-  #wanted = false; // there is something to deliver even if nothing was said
+  #isAwake = false; // there is something to deliver even if nothing was said
   #size = 0; // messages in the last batch
   #flushing: Promise<void> | undefined;
   #serial = 0;
@@ -68,7 +69,7 @@ export class Pipeline {
   /** Hands a message to the pipeline. Whoever said it hears in its conversation what became of it.
    *  1. MUST NOT deliver anything to anybody, sender included, before the append has returned.
    *  2. MUST keep the order of one member's posts, also when one of them could not be stored: after `unavailable` this
-   *     member's later posts are refused alike until it sends the failed one again, so no retry is overtaken.
+   *     member's later posts are refused alike until it sends the failed one again (`Says`).
    *  3. MUST answer each post exactly once. */
   post(post: Omit<Post, "id">): Batch {
     const batch = this.#gather();
@@ -85,7 +86,7 @@ export class Pipeline {
 
   /** Delivers once this turn is over and the batch under way is done, even if nothing is said. */
   wake(): void {
-    this.#wanted = true;
+    this.#isAwake = true;
     this.#schedule();
   }
 
@@ -113,8 +114,15 @@ export class Pipeline {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    let turns = this.#size > BUSY ? GATHER : 0;
-    const turn = () => void (turns-- > 0 ? setImmediate(turn) : (this.#flushing = this.#flush()));
+    let turns = this.#size > BUSY ? MORE_TURNS : 0;
+    const turn = (): void => {
+      if (turns === 0) {
+        this.#flushing = this.#flush();
+        return;
+      }
+      turns--;
+      setImmediate(turn);
+    };
     setImmediate(turn);
   }
 
@@ -124,14 +132,14 @@ export class Pipeline {
     this.#size = batch?.posts.length ?? 0;
     try {
       const entries = batch === undefined ? new Map<string, Entry[]>() : await this.#append(batch);
-      this.#wanted = false;
+      this.#isAwake = false;
       this.#deliver(entries);
     } catch (problem) {
       this.#report("Cannot deliver a batch", problem);
     }
     batch?.settle();
     this.#scheduled = false;
-    if (this.#batch !== undefined || this.#wanted) this.#schedule();
+    if (this.#batch !== undefined || this.#isAwake) this.#schedule();
   }
 
   /** Appends a batch; what is to be told of it, by conversation, in the order in which it was said. */
@@ -147,8 +155,8 @@ export class Pipeline {
 
     const posts: Post[] = [];
     for (const post of batch.posts)
-      if (isOvertaking(post)) refuse(post, { code: "unavailable", after: 1 });
-      else posts.push(post);
+      if (post.by.says.mayStore(post.asked)) posts.push(post);
+      else refuse(post, { code: "unavailable", after: 1 });
     let outcomes: Outcome[];
     try {
       outcomes = await this.#history.append(posts, batch.confirmed);
@@ -156,7 +164,7 @@ export class Pipeline {
       this.#report(`Cannot store ${posts.length} messages`, problem);
       batch.failed = true;
       for (const post of posts) {
-        post.by.stalled ??= post.asked;
+        post.by.says.failed(post.asked);
         refuse(post, { code: "unavailable", after: 1 });
       }
       return entries;
@@ -177,12 +185,4 @@ export class Pipeline {
     }
     return entries;
   }
-}
-
-/** Whether a post would overtake an earlier one of its member that could not be stored and is to be sent again. */
-function isOvertaking({ by, asked }: Post): boolean {
-  if (by.stalled === undefined) return false;
-  if (by.stalled !== asked) return true;
-  by.stalled = undefined;
-  return false;
 }

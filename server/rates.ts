@@ -13,7 +13,7 @@ const MINUTE = 60_000; // ms
  *  one address may come in together; and whoever has signed in from there before is stopped by their own failures only, so
  *  that a guesser cannot lock the others out. */
 const MAX_FAILURES = 10;
-const MANY_FAILED = 1_000; // keys; from then on those whose minute is over are looked for
+const MANY_FAILED = 1_000; // keys; above that those whose minute is over are removed
 
 /** How fast one connection may ask. */
 export class RequestLimiter {
@@ -52,7 +52,7 @@ function costOf(request: Request): number {
   }
 }
 
-/** How often somebody may fail in a minute, by any key. */
+/** How often somebody may fail in a minute, counted by any key. */
 export class FailureLimiter {
   readonly #now: () => number;
   readonly #failures = new Map<string, { count: number; since: number }>();

@@ -1,51 +1,34 @@
-// requests.ts: what each verb does, and who may use it: the rule table and one handler a verb. A refusal is a returned
-// value; the session answers it. Knows no socket, no line and no dialect but this: a text session's reader is a person.
-// Called by session.ts, which has checked the rule and waits for what a handler returns before it goes on.
+// requests.ts: what each verb does, and who may use it: the rule table and one handler a verb. A refusal is a returned value;
+// the session answers it. Knows no socket, no line and no dialect but this: a text session's reader is a person.
 
-import type { Log } from "./log.ts";
 import type { Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { isRefusal, LIMITS } from "../protocol.ts";
-import type { Member } from "./delivery.ts";
-import type { Batch } from "./pipeline.ts";
-import type { Rooms } from "./rooms.ts";
-import type { Proof, Users } from "./signin.ts";
-import { authenticateUser, registerUser } from "./signin.ts";
-import { answeredIn, EVERYBODY, inboxOf } from "./conversations.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage } from "../shared/text.ts";
-
-/** What all sessions of a server share. */
-export interface Services {
-  users: Users;
-  rooms: Rooms;
-  log: Log;
-  elapsed: () => number; // ms; how long things last is measured by it, for it never jumps
-  rate: number; // `say`s a second and connection, 0 for no limit
-}
-
-/** Where a request comes from. */
-export interface Origin {
-  readonly address: string; // for the log
-  readonly network: string; // whose failed sign-ins are counted together
-}
+import { answeredIn, inboxOf } from "./conversations.ts";
+import type { Member } from "./delivery.ts";
+import type { Origin } from "./network.ts";
+import type { Services } from "./services.ts";
+import type { Proof } from "./signin.ts";
+import { authenticateUser, registerUser } from "./signin.ts";
 
 /** Whose request it is: the session, as far as handlers use it. */
 export interface Caller extends Member, Origin {
   readonly services: Services;
-  user: string; // "" before sign-in
-  room: string; // where a typed line goes (text sessions)
-  /** The batch of its last `say`, and the conversation that answers it. */
-  saying: { batch: Batch; answeredIn: string } | undefined;
+  /** Where a typed line goes (text sessions). */
+  readonly room: string;
+  moveTo(room: string): void;
+  signIn(user: string): void;
   /** Answers at once where more is to follow the answer. */
   ok(fields: Omit<Ok, "type" | "id">, asked: Request): void;
 }
 
 /** What a handler answers: a refusal, the fields of an `ok`, or nothing when the answer comes another way. */
 export type Answer = Refusal | Omit<Ok, "type" | "id"> | void;
-export type Rule<V extends Verb> = {
+export interface Rule<V extends Verb> {
   needs: "account" | "no account" | "nothing";
-  run: (caller: Caller, ask: RequestOf<V>) => Answer | Promise<Answer>;
-};
+  run: (caller: Caller, request: RequestOf<V>) => Answer | Promise<Answer>;
+}
 
 /** Every verb, who may use it, and what it does. */
 export const RULES: { [V in Verb]: Rule<V> } = {
@@ -62,17 +45,17 @@ export const RULES: { [V in Verb]: Rule<V> } = {
   exit: { needs: "nothing", run: onExit },
 };
 
-async function onRegister(caller: Caller, ask: RequestOf<"register">): Promise<Answer> {
-  const result = await register(caller.services, ask.user, ask.password, caller);
-  return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, 0);
+async function onRegister(caller: Caller, request: RequestOf<"register">): Promise<Answer> {
+  const result = await register(caller.services, request.user, request.password, caller);
+  return isRefusal(result) ? result : enterChat(caller, request, result.user, result.token, 0);
 }
 
-async function onLogin(caller: Caller, ask: RequestOf<"login">): Promise<Answer> {
-  const { user, password, token, since } = ask;
+async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Answer> {
+  const { user, password, token, since } = request;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
   const result = await login(caller.services, user, token === undefined ? { password: password! } : { token }, caller);
-  return isRefusal(result) ? result : enterChat(caller, ask, result.user, result.token, since);
+  return isRefusal(result) ? result : enterChat(caller, request, result.user, result.token, since);
 }
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
@@ -91,65 +74,61 @@ export async function login(services: Services, user: string, proof: Proof, from
 }
 
 /** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */
-async function enterChat(caller: Caller, ask: Request, user: string, token: string, since?: number): Promise<Answer> {
-  const { rooms } = caller.services;
-  const confirmed = await rooms.history.confirmed(user);
-  caller.user = user;
-  await rooms.enter(
-    caller,
-    EVERYBODY,
-    undefined,
-    () => 0,
-    () => {},
-  );
-  await rooms.enter(
-    caller,
-    inboxOf(user),
+async function enterChat(caller: Caller, asked: Request, user: string, token: string, since?: number): Promise<Answer> {
+  const { history, rooms } = caller.services;
+  const confirmed = await history.confirmed(user);
+  caller.signIn(user);
+  rooms.arrive(caller);
+  await rooms.enter(caller, inboxOf(user), {
     since,
-    () => confirmed,
-    ({ head, reset }) => caller.ok({ user, token, seq: head, ...(reset && { reset }) }, ask),
-  );
+    start: () => confirmed,
+    begin: ({ head, reset }) => caller.ok({ user, token, seq: head, ...(reset && { reset }) }, asked),
+  });
   if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
 }
 
-async function onJoin(caller: Caller, ask: RequestOf<"join">): Promise<Answer> {
+async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answer> {
   const { rooms } = caller.services;
-  const { to, since } = ask;
-  if (!rooms.has(caller, to) && caller.in.size >= LIMITS.rooms + 2) return { code: "too_many" }; // + everybody, inbox
+  const { to, since } = request;
+  if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
   if (to !== LOBBY && rooms.isFull(to))
     return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
-  caller.room = to;
-  // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
-  const start = (head: number) => (caller.text ? head : head - LIMITS.backlog);
-  await rooms.enter(caller, to, since, start, ({ head, users, reset }) =>
-    caller.ok({ to, users, seq: head, ...(reset && { reset }) }, ask),
-  );
+  caller.moveTo(to);
+  await rooms.enter(caller, to, {
+    since,
+    // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
+    start: (head) => (caller.text ? head : head - LIMITS.backlog),
+    begin: ({ head, users, reset }) => caller.ok({ to, users, seq: head, ...(reset && { reset }) }, request),
+  });
 }
 
 function onLeave(caller: Caller, { to }: RequestOf<"leave">): Answer {
   const { rooms } = caller.services;
   if (!rooms.has(caller, to)) return { code: "not_in_room" };
   rooms.leave(caller, to);
-  if (to === caller.room) caller.room = LOBBY;
+  if (to === caller.room) caller.moveTo(LOBBY);
   return {};
 }
 
 function onSay(caller: Caller, { to, text: said, id: asked }: RequestOf<"say">): Answer {
-  const { rooms } = caller.services;
   const clean = sanitizeMessage(said);
   const refusal = whyNotSay(caller, to, clean);
   if (refusal !== undefined) {
-    if (caller.stalled === asked) caller.stalled = undefined; // it is given up, so later ones need not wait for it
+    caller.says.gaveUp(asked);
     return refusal;
   }
   const { text, cut } = truncateMessage(clean);
   const from = caller.user;
-  const batch = rooms.pipeline.post({
-    ...{ to, from, text, by: caller, asked },
+  const batch = caller.services.pipeline.post({
+    to,
+    from,
+    text,
+    by: caller,
+    asked,
     ...(cut > 0 && { cut }),
     ...(caller.text && { note: note(caller, to, cut) }),
   });
-  caller.saying = { batch, answeredIn: answeredIn({ to, from }) };
+  caller.says.posted(batch, answeredIn({ to, from }));
 }
 
 function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefined {
@@ -163,7 +142,7 @@ function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefine
 function note({ services }: Caller, to: string, cut: number): string | undefined {
   const notes = [];
   if (cut > 0) notes.push(`Your message was too long: its last ${cut} characters were cut off.`);
-  if (!isRoom(to) && !services.rooms.online(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
+  if (!isRoom(to) && !services.rooms.isOnline(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
   return notes.length > 0 ? notes.join(" ") : undefined;
 }
 
@@ -176,10 +155,10 @@ function onRooms({ services }: Caller): Answer {
 }
 
 async function onHistory(caller: Caller, { to, before, limit, match }: RequestOf<"history">): Promise<Answer> {
-  const { rooms } = caller.services;
+  const { history, rooms } = caller.services;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
   const name = to === "@" ? inboxOf(caller.user) : to;
-  return { to, messages: await rooms.history.newest(name, limit ?? LIMITS.backlog, before, match) };
+  return { to, messages: await history.newest(name, limit ?? LIMITS.backlog, before, match) };
 }
 
 async function onSeen({ services, user }: Caller, { seq }: RequestOf<"seen">): Promise<Answer> {

@@ -1,17 +1,16 @@
 // rooms.ts: who is where and hears what: members, presence, and the replay of what was said before. What is said now comes
-// stored out of the pipeline. Never reads a request and never sees a socket. Called by session.ts and requests.ts; nothing
-// here calls a session back except to hand it what to send.
+// stored out of the pipeline. Never reads a request and never sees a socket; nothing here calls a session back except to
+// hand it what to send.
 
+import type { Message } from "../protocol.ts";
+import { isRoom } from "../shared/names.ts";
+import { EVERYBODY, inboxOf, isInbox, ownerOf } from "./conversations.ts";
 import type { Entry, Member } from "./delivery.ts";
 import { broadcast, compose } from "./delivery.ts";
 import type { History } from "./history.ts";
-import type { Batch } from "./pipeline.ts";
-import { Pipeline } from "./pipeline.ts";
-import type { Message } from "../protocol.ts";
-import { EVERYBODY, inboxOf } from "./conversations.ts";
-import { isRoom } from "../shared/names.ts";
+import type { Batch, Pipeline } from "./pipeline.ts";
 
-const MOST_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
+const MAX_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
 
 interface Conversation {
   name: string;
@@ -21,44 +20,51 @@ interface Conversation {
   accounts: Map<string, number>; // connections an account has in it
   head: number; // seq of the last message delivered
   ready: Promise<void>; // `head` is known
-  joined: Set<string>; // accounts, since the last delivery
-  left: Set<string>;
+  changes: Map<string, "joined" | "left">; // by account, since the last delivery
+}
+
+/** How a member enters a conversation. */
+export interface Entering {
+  since?: number | undefined; // seq of the last message the member has; beyond the head it is a reset
+  start: (head: number) => number; // the seq to begin after when there is no usable `since`
+  begin: (at: { head: number; users: string[]; reset: boolean }) => void; // told before any message
 }
 
 export class Rooms {
-  readonly history: History;
-  readonly pipeline: Pipeline;
+  readonly #history: History;
+  readonly #pipeline: Pipeline;
   readonly #conversations = new Map<string, Conversation>();
+  readonly #memberships = new Map<Member, Set<Conversation>>();
   #rooms = 0; // of the conversations
   readonly #changed = new Set<Conversation>(); // whose presence is to be told
   /** How often a message was handed to a connection. */
   delivered = 0;
 
-  /** `report` is told of a batch that could not be stored or delivered. */
-  constructor(history: History, report: (event: string, problem: unknown) => void) {
-    this.history = history;
-    this.pipeline = new Pipeline(history, (entries) => this.#deliver(entries), report);
+  constructor(history: History, pipeline: Pipeline) {
+    this.#history = history;
+    this.#pipeline = pipeline;
   }
 
   /** Confirms an account's inbox up to `seq`, at most its head, never backwards; stored when the batch is settled. */
   confirm(user: string, seq: number): Batch {
-    return this.pipeline.confirm(user, Math.min(seq, this.#conversations.get(inboxOf(user))?.head ?? 0));
+    return this.#pipeline.confirm(user, Math.min(seq, this.#conversations.get(inboxOf(user))?.head ?? 0));
+  }
+
+  /** Makes a member present in the whole chat. */
+  arrive(member: Member): void {
+    if (member.gone) return; // while its password was checked, for example
+    const everybody = this.#open(EVERYBODY);
+    this.#add(everybody, member);
+    everybody.live.add(member);
   }
 
   /** Puts a member into a conversation: tells it through `begin`, sends what was said after `since` page by page as its
    *  reader drains, then lets it go live. Resolves when it is live. It misses nothing and gets nothing twice: it goes
-   *  live in the same turn in which its last page reaches `head`, and pages never go past what was delivered.
-   *  `start` gives the seq to begin after when there is no usable `since`; a `since` beyond the head is a reset. */
-  async enter(
-    member: Member,
-    name: string,
-    since: number | undefined,
-    start: (head: number) => number,
-    begin: (at: { head: number; users: string[]; reset: boolean }) => void,
-  ): Promise<void> {
-    if (member.gone) return; // while its password was checked, say
+   *  live in the same turn in which its last page reaches `head`, and pages never go past what was delivered. */
+  async enter(member: Member, name: string, { since, start, begin }: Entering): Promise<void> {
+    if (member.gone) return;
     const conversation = this.#open(name);
-    if (!conversation.members.has(member)) this.#arrive(conversation, member);
+    this.#add(conversation, member);
     conversation.live.delete(member);
     await conversation.ready;
     if (!conversation.members.has(member)) return;
@@ -69,7 +75,7 @@ export class Rooms {
     while (after < conversation.head) {
       await member.drained();
       const upTo = conversation.head;
-      const page = await this.history.read(name, after, upTo);
+      const page = await this.#history.read(name, after, upTo);
       if (!conversation.members.has(member)) return;
       if (page.length > 0) member.send(compose(page, member, true));
       if (member.text) this.#shown(conversation, page, [member]);
@@ -81,31 +87,27 @@ export class Rooms {
 
   leave(member: Member, name: string): void {
     const conversation = this.#conversations.get(name);
-    if (!conversation?.members.delete(member)) return;
-    member.in.delete(name);
-    conversation.live.delete(member);
-    conversation.replaying.delete(member);
-    const count = conversation.accounts.get(member.user)! - 1;
-    if (count > 0) conversation.accounts.set(member.user, count);
-    else {
-      conversation.accounts.delete(member.user);
-      if (!conversation.joined.delete(member.user)) conversation.left.add(member.user);
-      this.#changed.add(conversation);
-      this.pipeline.wake();
-    }
+    if (conversation?.members.has(member)) this.#remove(conversation, member);
   }
 
   leaveAll(member: Member): void {
-    for (const name of member.in) this.leave(member, name);
+    for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member);
   }
 
   has(member: Member, name: string): boolean {
     return this.#conversations.get(name)?.members.has(member) ?? false;
   }
 
+  /** How many rooms a member is in. */
+  countOf(member: Member): number {
+    let count = 0;
+    for (const { name } of this.#memberships.get(member) ?? []) if (isRoom(name)) count++;
+    return count;
+  }
+
   /** Whether one more room would be more than the server allows. */
   isFull(name: string): boolean {
-    return this.#rooms >= MOST_ROOMS && !this.#conversations.has(name);
+    return this.#rooms >= MAX_ROOMS && !this.#conversations.has(name);
   }
 
   /** The accounts in a room, or everybody online. */
@@ -113,13 +115,13 @@ export class Rooms {
     return [...(this.#conversations.get(name)?.accounts.keys() ?? [])];
   }
 
-  online(user: string): boolean {
+  isOnline(user: string): boolean {
     return this.#conversations.get(EVERYBODY)?.accounts.has(user) ?? false;
   }
 
   /** The rooms somebody is in, and how many accounts are. */
   list(): { to: string; users: number }[] {
-    const rooms = [...this.#conversations.values()].filter(({ name, members }) => isRoom(name) && members.size);
+    const rooms = [...this.#conversations.values()].filter(({ name, members }) => isRoom(name) && members.size > 0);
     return rooms.map(({ name, accounts }) => ({ to: name, users: accounts.size }));
   }
 
@@ -134,54 +136,89 @@ export class Rooms {
       accounts: new Map(),
       head: 0,
       // A batch may be delivered while the head is being read, so the larger of the two counts.
-      ready: this.history.head(name).then((head) => void (conversation.head = Math.max(conversation.head, head))),
-      joined: new Set(),
-      left: new Set(),
+      ready: this.#history.head(name).then((head) => {
+        conversation.head = Math.max(conversation.head, head);
+      }),
+      changes: new Map(),
     };
     this.#conversations.set(name, conversation);
     if (isRoom(name)) this.#rooms++;
     return conversation;
   }
 
-  #arrive(conversation: Conversation, member: Member): void {
+  #add(conversation: Conversation, member: Member): void {
+    if (conversation.members.has(member)) return;
     conversation.members.add(member);
-    member.in.add(conversation.name);
+    const memberships = this.#memberships.get(member);
+    if (memberships === undefined) this.#memberships.set(member, new Set([conversation]));
+    else memberships.add(conversation);
     const count = conversation.accounts.get(member.user) ?? 0;
     conversation.accounts.set(member.user, count + 1);
     if (count > 0) return;
-    if (!conversation.left.delete(member.user)) conversation.joined.add(member.user);
-    this.#changed.add(conversation);
-    this.pipeline.wake();
+    this.#tellPresence(conversation, member.user, "joined");
   }
 
-  /** Tells everybody what is theirs. Who comes is announced before they speak and who goes after it, wherever that was. */
-  #deliver(entries: Map<string, Entry[]>): void {
+  #remove(conversation: Conversation, member: Member): void {
+    conversation.members.delete(member);
+    conversation.live.delete(member);
+    conversation.replaying.delete(member);
+    const memberships = this.#memberships.get(member)!;
+    memberships.delete(conversation);
+    if (memberships.size === 0) this.#memberships.delete(member);
+    const count = conversation.accounts.get(member.user)! - 1;
+    if (count > 0) {
+      conversation.accounts.set(member.user, count);
+      return;
+    }
+    conversation.accounts.delete(member.user);
+    this.#tellPresence(conversation, member.user, "left");
+  }
+
+  /** Who goes and comes back between two deliveries was never away, and who comes and goes was never there. */
+  #tellPresence(conversation: Conversation, user: string, change: "joined" | "left"): void {
+    const { changes } = conversation;
+    if (changes.has(user)) changes.delete(user);
+    else changes.set(user, change);
+    this.#changed.add(conversation);
+    this.#pipeline.wake();
+  }
+
+  // ---- delivery ----
+
+  /** Tells everybody what is theirs, in the order in which it was stored. An account's coming is told before what it says
+   *  and its going after it, wherever that was. */
+  deliver(entries: Map<string, Entry[]>): void {
     const changed = [...this.#changed];
     this.#changed.clear();
     const comings = new Map<string, Entry[]>();
     const goings = new Map<string, Entry[]>();
-    for (const { name, joined, left } of changed) {
-      const told = !name.startsWith("@"); // whoever is in an inbox is its owner
-      if (told && joined.size > 0) comings.set(name, [{ event: { type: "joined", to: name, users: [...joined] } }]);
-      if (told && left.size > 0) goings.set(name, [{ event: { type: "left", to: name, users: [...left] } }]);
-      joined.clear();
-      left.clear();
-      if (!isRoom(name) || (entries.get(name) ?? []).length === 0) continue;
+    for (const { name, changes } of changed) {
+      const joined: string[] = [];
+      const left: string[] = [];
+      for (const [user, change] of changes) (change === "joined" ? joined : left).push(user);
+      changes.clear();
+      if (isInbox(name)) continue; // only its owner is in it
+      if (joined.length > 0) comings.set(name, [{ event: { type: "joined", to: name, users: joined } }]);
+      if (left.length > 0) goings.set(name, [{ event: { type: "left", to: name, users: left } }]);
+      const said = entries.get(name);
+      if (said === undefined || !isRoom(name)) continue;
       // A room's own are sent together with what was said in it, in one write.
-      entries.set(name, [...(comings.get(name) ?? []), ...entries.get(name)!, ...(goings.get(name) ?? [])]);
+      entries.set(name, [...(comings.get(name) ?? []), ...said, ...(goings.get(name) ?? [])]);
       comings.delete(name);
       goings.delete(name);
     }
-    for (const group of [comings, entries, goings]) for (const [name, said] of group) this.#tell(name, said);
+    for (const group of [comings, entries, goings]) for (const [name, told] of group) this.#tell(name, told);
     for (const { name, members } of changed)
       if (members.size === 0 && this.#conversations.delete(name) && isRoom(name)) this.#rooms--;
   }
 
-  #tell(name: string, said: readonly Entry[]): void {
+  #tell(name: string, entries: readonly Entry[]): void {
     const conversation = this.#conversations.get(name);
     if (conversation === undefined) return; // nobody is there
-    // What is not beyond the head was read by everybody when they entered, while this batch was on its way.
-    const fresh = said.filter(({ event, only }) => only || event.type !== "message" || event.seq > conversation.head);
+    // A member that entered while this batch was being stored has read it from the history already.
+    const fresh = entries.filter(
+      ({ event, only }) => only || event.type !== "message" || event.seq > conversation.head,
+    );
     for (const { event, only } of fresh)
       if (!only && event.type === "message") {
         conversation.head = event.seq;
@@ -193,22 +230,23 @@ export class Rooms {
         conversation.replaying,
         fresh.filter(({ event }) => event.type !== "message"),
       );
-    if (name.startsWith("@")) this.#shownLive(conversation, fresh);
+    if (isInbox(name)) this.#shownLive(conversation, fresh);
   }
 
-  #shownLive(conversation: Conversation, entries: Entry[]): void {
+  #shownLive(conversation: Conversation, entries: readonly Entry[]): void {
     const readers = [...conversation.live].filter(({ text }) => text);
+    if (readers.length === 0) return;
     const messages = entries.flatMap(({ event, only }) => (event.type === "message" && !only ? [event] : []));
-    if (readers.length > 0 && messages.length > 0) this.#shown(conversation, messages, readers);
+    if (messages.length > 0) this.#shown(conversation, messages, readers);
   }
 
-  /** A person at a text session cannot confirm, so what was shown to them counts as seen. */
-  #shown(conversation: Conversation, messages: Message[], readers: Member[]): void {
+  /** A person at a text session cannot confirm, so direct messages that were shown to them count as seen. */
+  #shown(conversation: Conversation, messages: readonly Message[], readers: readonly Member[]): void {
     const last = messages.at(-1);
-    if (last === undefined || !conversation.name.startsWith("@")) return;
-    const user = conversation.name.slice(1);
+    if (last === undefined || !isInbox(conversation.name)) return;
+    const user = ownerOf(conversation.name);
     const partner = messages.findLast(({ from }) => from !== user)?.from;
-    for (const reader of readers) reader.partner = partner ?? reader.partner;
+    if (partner !== undefined) for (const reader of readers) reader.wasWrittenBy(partner);
     this.confirm(user, last.seq);
   }
 }

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "no
 import { dirname, join } from "node:path";
 import { connect } from "../../client.ts";
 import type { Certificate } from "../../server/certificate.ts";
-import { ownCertificate } from "../../server/certificate.ts";
+import { loadCertificate } from "../../server/certificate.ts";
 import { trustFile } from "../../client/trust.ts";
 import type { Chat } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
@@ -54,7 +54,7 @@ function person() {
 /** Somebody else at a port, with a certificate of their own, who writes down every byte they are told. */
 function thief(port = 0) {
   using folder = temporaryFolder();
-  const certificate: Certificate = ownCertificate(folder.path, []);
+  const certificate: Certificate = loadCertificate("own", folder.path);
   const told: string[] = [];
   let visits = 0;
   const server = Bun.listen({

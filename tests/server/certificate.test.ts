@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect } from "../../client.ts";
 import { openLink } from "../../client/tcp.ts";
 import { startServer } from "../../server.ts";
-import { ownCertificate } from "../../server/certificate.ts";
+import { loadCertificate } from "../../server/certificate.ts";
 import {
   PASSWORD,
   PATIENCE,
@@ -99,7 +99,7 @@ describe.if(has("openssl"))("an encrypted server", () => {
     using folder = temporaryFolder();
     using first = temporaryFolder();
     using second = temporaryFolder();
-    const [old, renewed] = [ownCertificate(first.path, []), ownCertificate(second.path, [])];
+    const [old, renewed] = [loadCertificate("own", first.path), loadCertificate("own", second.path)];
     writeAccounts(folder.path, ["alice"]);
     const file = (name: string) => join(first.path, name);
     const files = ["--tls-cert", file("tls-cert.pem"), "--tls-key", file("tls-key.pem")];
@@ -141,8 +141,8 @@ describe("a certificate that cannot be used", () => {
     using folder = temporaryFolder();
     using made = temporaryFolder();
     using other = temporaryFolder();
-    const { cert, key } = ownCertificate(made.path, []);
-    const contents = { "cert.pem": cert, "key.pem": key, "other.pem": ownCertificate(other.path, []).key };
+    const { cert, key } = loadCertificate("own", made.path);
+    const contents = { "cert.pem": cert, "key.pem": key, "other.pem": loadCertificate("own", other.path).key };
     for (const [name, text] of Object.entries(contents)) writeFileSync(join(folder.path, name), text);
     const locked = key.replaceAll("PRIVATE", "ENCRYPTED PRIVATE");
     writeFileSync(join(folder.path, "locked.pem"), locked);

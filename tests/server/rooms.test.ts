@@ -4,20 +4,43 @@ import { openHistory } from "../../server/history.ts";
 import type { Event, Message } from "../../protocol.ts";
 import type { Member, Payload } from "../../server/delivery.ts";
 import { broadcast } from "../../server/delivery.ts";
+import type { History } from "../../server/history.ts";
+import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
+import { Says } from "../../server/says.ts";
 import { PATIENCE, startChat, temporaryFolder } from "../kit/harness.ts";
 import { EVERYBODY } from "../../server/conversations.ts";
 
 setDefaultTimeout(PATIENCE);
 
-/** Rooms on a history of their own. */
-function openRooms(): { rooms: Rooms; problems: string[] } & Disposable {
+/** Rooms and a pipeline on one history, as server.ts wires them. */
+function wire(history: History, report: (event: string, problem: unknown) => void = () => {}) {
+  const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
+  const rooms = new Rooms(history, pipeline);
+  return { rooms, pipeline, history };
+}
+type Wired = ReturnType<typeof wire>;
+
+/** A history whose `append` does something else as well, or fails. */
+function withAppend(history: History, append: History["append"]): History {
+  return {
+    append,
+    read: (...args) => history.read(...args),
+    newest: (...args) => history.newest(...args),
+    head: (...args) => history.head(...args),
+    confirmed: (...args) => history.confirmed(...args),
+    copy: (...args) => history.copy(...args),
+    close: () => history.close(),
+  };
+}
+
+/** The same on a history of their own. */
+function openRooms(): Wired & { problems: string[] } & Disposable {
   const folder = temporaryFolder();
   const history = openHistory(join(folder.path, "chat.db"));
   const problems: string[] = [];
-  const rooms = new Rooms(history, (event, problem) => problems.push(`${event}: ${problem}`));
   return {
-    rooms,
+    ...wire(history, (event, problem) => problems.push(`${event}: ${problem}`)),
     problems,
     [Symbol.dispose]() {
       history.close();
@@ -30,7 +53,7 @@ function openRooms(): { rooms: Rooms; problems: string[] } & Disposable {
 class Person implements Member {
   readonly user: string;
   readonly text: boolean;
-  readonly in = new Set<string>();
+  readonly says = new Says();
   partner: string | undefined;
   gone = false;
   payloads: Payload[] = [];
@@ -49,6 +72,9 @@ class Person implements Member {
   drained(): Promise<void> {
     return this.reading;
   }
+  wasWrittenBy(from: string): void {
+    this.partner = from;
+  }
   get events(): Event[] {
     const lines = this.payloads.flatMap(({ text }) => text.split("\n")).filter(Boolean);
     return lines.map((line) => JSON.parse(line));
@@ -60,19 +86,19 @@ class Person implements Member {
 
 async function enter(rooms: Rooms, member: Member, name: string, since?: number) {
   let at: { head: number; users: string[]; reset: boolean } | undefined;
-  await rooms.enter(
-    member,
-    name,
+  await rooms.enter(member, name, {
     since,
-    (head) => head - 50,
-    (told) => (at = told),
-  );
+    start: (head) => head - 50,
+    begin: (told) => {
+      at = told;
+    },
+  });
   return at!;
 }
 
 /** Says a line and waits until it is stored and delivered. */
-const say = (rooms: Rooms, by: Member, text: string, asked?: string) =>
-  rooms.pipeline.post({ to: "#lab", from: by.user, text, by, asked }).settled;
+const say = ({ pipeline }: Wired, by: Member, text: string, asked?: string) =>
+  pipeline.post({ to: "#lab", from: by.user, text, by, asked }).settled;
 
 const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
@@ -82,7 +108,7 @@ describe("enter", () => {
     const { rooms } = open;
     const alice = new Person("alice");
     await enter(rooms, alice, "#lab");
-    await Promise.all(upTo(500).map((n) => say(rooms, alice, `old ${n}`)));
+    await Promise.all(upTo(500).map((n) => say(open, alice, `old ${n}`)));
 
     const bob = new Person("bob");
     let turn = Promise.withResolvers<void>();
@@ -90,17 +116,17 @@ describe("enter", () => {
     const entering = enter(rooms, bob, "#lab", 0);
     // Bob's reader takes one page at a time, and before each of them Alice says something.
     for (let page = 0; page < 5; page++) {
-      await say(rooms, alice, "while Bob reads");
+      await say(open, alice, "while Bob reads");
       const next = Promise.withResolvers<void>();
       bob.reading = next.promise;
       turn.resolve();
       turn = next;
-      await say(rooms, alice, "and once more");
+      await say(open, alice, "and once more");
     }
     turn.resolve();
     bob.reading = Promise.resolve();
     expect((await entering).head).toBe(500);
-    await say(rooms, alice, "live");
+    await say(open, alice, "live");
 
     expect(bob.seqs).toEqual(upTo(511));
     expect(alice.seqs).toEqual(upTo(511));
@@ -112,15 +138,15 @@ describe("enter", () => {
     const { rooms } = open;
     const alice = new Person("alice");
     await enter(rooms, alice, "#lab");
-    await say(rooms, alice, "old");
+    await say(open, alice, "old");
     const [bob, carol] = [new Person("bob"), new Person("carol")];
     const reading = Promise.withResolvers<void>();
     bob.reading = reading.promise;
     const entering = enter(rooms, bob, "#lab", 0);
-    await say(rooms, alice, "while Bob reads");
+    await say(open, alice, "while Bob reads");
     await enter(rooms, carol, "#lab");
     rooms.leave(alice, "#lab");
-    await say(rooms, carol, "live");
+    await say(open, carol, "live");
     reading.resolve();
     await entering;
 
@@ -158,7 +184,7 @@ describe("enter", () => {
     const { rooms } = open;
     const alice = new Person("alice");
     await enter(rooms, alice, "#lab");
-    for (const n of upTo(60)) await say(rooms, alice, `${n}`);
+    for (const n of upTo(60)) await say(open, alice, `${n}`);
 
     for (const [since, first, reset] of [
       [undefined, 11, false],
@@ -178,28 +204,29 @@ describe("enter", () => {
     using open = openRooms();
     const alice = new Person("alice");
     await enter(open.rooms, alice, "#lab");
-    await say(open.rooms, alice, "old");
+    await say(open, alice, "old");
 
-    const rooms = new Rooms(open.rooms.history, () => {});
+    const again = wire(open.history);
+    const { rooms } = again;
     const bob = new Person("bob");
     const entering = enter(rooms, bob, "#lab", 0);
-    const said = say(rooms, bob, "new");
+    const said = say(again, bob, "new");
     await Promise.all([entering, said]);
     expect(bob.seqs).toEqual([1, 2]);
   });
 
   test("the first to enter while a message is stored and not delivered yet gets it once", async () => {
     using open = openRooms();
-    const { history } = open.rooms;
+    const { history } = open;
     const bob = new Person("bob");
-    const append: typeof history.append = async (...args) => {
+    const append: History["append"] = async (...args) => {
       const outcomes = await history.append(...args);
-      if (!rooms.has(bob, "#lab")) await enter(rooms, bob, "#lab", 0);
+      if (!again.rooms.has(bob, "#lab")) await enter(again.rooms, bob, "#lab", 0);
       return outcomes;
     };
-    const rooms: Rooms = new Rooms({ ...history, append }, () => {});
-    await say(rooms, new Person("alice"), "one");
-    await say(rooms, new Person("alice"), "two");
+    const again: Wired = wire(withAppend(history, append));
+    await say(again, new Person("alice"), "one");
+    await say(again, new Person("alice"), "two");
     expect(bob.seqs).toEqual([1, 2]);
   });
 
@@ -208,20 +235,14 @@ describe("enter", () => {
     const { rooms } = open;
     const alice = new Person("alice");
     await enter(rooms, alice, "#lab");
-    await Promise.all(upTo(500).map((n) => say(rooms, alice, `${n}`)));
+    await Promise.all(upTo(500).map((n) => say(open, alice, `${n}`)));
 
     const bob = new Person("bob");
     bob.onSend = () => rooms.leaveAll(bob);
     await enter(rooms, bob, "#lab", 0);
     expect(bob.seqs).toEqual(upTo(200));
     bob.gone = true;
-    await rooms.enter(
-      bob,
-      "#lab",
-      0,
-      () => 0,
-      () => expect.unreachable(),
-    );
+    await rooms.enter(bob, "#lab", { since: 0, start: () => 0, begin: () => expect.unreachable() });
     expect(rooms.who("#lab")).toEqual(["alice"]);
   });
 });
@@ -237,8 +258,8 @@ describe("delivery", () => {
     second!.onSend = () => rooms.leaveAll(second!);
     fifth!.onSend = () => [first!, fifth!, sixth!].forEach((person) => void rooms.leaveAll(person));
 
-    await say(rooms, people[2]!, "one");
-    await say(rooms, people[2]!, "two");
+    await say(open, people[2]!, "one");
+    await say(open, people[2]!, "two");
 
     for (const n of [3, 4, 7, 8, 9]) expect([n, people[n - 1]!.seqs]).toEqual([n, [1, 2]]);
     expect(first!.seqs).toEqual([1]);
@@ -285,10 +306,10 @@ describe("delivery", () => {
     const { rooms } = open;
     const [alice, bob] = [new Person("alice"), new Person("bob")];
     for (const person of [alice, bob]) await enter(rooms, person, "#lab");
-    await rooms.pipeline.post({ to: "#attic", from: "alice", text: "a turn", by: alice }).settled;
+    await open.pipeline.post({ to: "#attic", from: "alice", text: "a turn", by: alice }).settled;
     const before = bob.payloads.length;
 
-    await Promise.all([say(rooms, alice, "one"), say(rooms, bob, "two"), say(rooms, alice, "three")]);
+    await Promise.all([say(open, alice, "one"), say(open, bob, "two"), say(open, alice, "three")]);
     expect(bob.payloads.length).toBe(before + 1);
     expect(bob.seqs).toEqual([1, 2, 3]);
   });
@@ -298,13 +319,13 @@ describe("delivery", () => {
     const { rooms } = open;
     const [alice, bob] = [new Person("alice"), new Person("bob")];
     for (const person of [alice, bob]) await enter(rooms, person, "#lab");
-    await say(rooms, alice, "stored");
+    await say(open, alice, "stored");
     bob.payloads = [];
-    rooms.history.close();
+    open.history.close();
 
-    const batch = rooms.pipeline.post({ to: "#lab", from: "alice", text: "one", by: alice, asked: "1" });
+    const batch = open.pipeline.post({ to: "#lab", from: "alice", text: "one", by: alice, asked: "1" });
     await batch.settled;
-    await say(rooms, alice, "two", "2");
+    await say(open, alice, "two", "2");
 
     expect(batch.failed).toBeTrue();
     expect(bob.events).toEqual([]);
@@ -319,20 +340,20 @@ describe("delivery", () => {
 test("after unavailable nothing of that member is stored before the failed one is sent again; others go on", async () => {
   using open = openRooms();
   let full = false;
-  const { history } = open.rooms;
-  const append: typeof history.append = (...args) =>
+  const { history } = open;
+  const append: History["append"] = (...args) =>
     full ? Promise.reject(new Error("disk full")) : history.append(...args);
-  const rooms = new Rooms({ ...history, append }, () => {});
+  const again = wire(withAppend(history, append));
   const [alice, bob] = [new Person("alice"), new Person("bob")];
-  for (const person of [alice, bob]) await enter(rooms, person, "#lab");
+  for (const person of [alice, bob]) await enter(again.rooms, person, "#lab");
 
   full = true;
-  await say(rooms, alice, "one", "1");
+  await say(again, alice, "one", "1");
   full = false;
-  await say(rooms, alice, "two", "2");
-  await say(rooms, bob, "meanwhile", "b");
-  await say(rooms, alice, "one", "1");
-  await say(rooms, alice, "two", "2");
+  await say(again, alice, "two", "2");
+  await say(again, bob, "meanwhile", "b");
+  await say(again, alice, "one", "1");
+  await say(again, alice, "two", "2");
 
   const answers = alice.events.flatMap((event) => ("id" in event && event.id ? [`${event.type} ${event.id}`] : []));
   expect(answers).toEqual(["error 1", "error 2", "message b", "message 1", "message 2"]);
@@ -346,17 +367,17 @@ describe("presence", () => {
     const alice = new Person("alice");
     const [laptop, phone] = [new Person("bob"), new Person("bob")];
     for (const person of [alice, laptop, phone]) await enter(rooms, person, EVERYBODY);
-    await say(rooms, alice, "a turn later");
+    await say(open, alice, "a turn later");
     expect(rooms.who()).toEqual(["alice", "bob"]);
-    expect(rooms.online("bob")).toBeTrue();
+    expect(rooms.isOnline("bob")).toBeTrue();
 
     alice.payloads = [];
     rooms.leaveAll(laptop);
-    await say(rooms, alice, "a turn later");
+    await say(open, alice, "a turn later");
     expect(alice.payloads).toEqual([]);
     rooms.leaveAll(phone);
-    expect(rooms.online("bob")).toBeFalse();
-    await say(rooms, alice, "a turn later");
+    expect(rooms.isOnline("bob")).toBeFalse();
+    await say(open, alice, "a turn later");
     expect(alice.events).toEqual([{ type: "left", to: "*", users: ["bob"] }]);
   });
 
@@ -365,7 +386,7 @@ describe("presence", () => {
     const { rooms } = open;
     const [alice, bob, carol] = [new Person("alice"), new Person("bob"), new Person("carol")];
     for (const person of [alice, bob]) await enter(rooms, person, "#lab");
-    await say(rooms, alice, "a turn");
+    await say(open, alice, "a turn");
     alice.payloads = [];
 
     rooms.leaveAll(bob);
@@ -373,7 +394,7 @@ describe("presence", () => {
     const visit = enter(rooms, carol, "#lab");
     rooms.leaveAll(carol);
     await Promise.all([back, visit]);
-    await say(rooms, alice, "another turn");
+    await say(open, alice, "another turn");
 
     expect(alice.events.map(({ type }) => type)).toEqual(["message"]);
   });
@@ -389,12 +410,12 @@ describe("presence", () => {
       { to: "#lab", users: 2 },
       { to: "#attic", users: 1 },
     ]);
-    await say(rooms, alice, "one");
+    await say(open, alice, "one");
 
     rooms.leaveAll(alice);
     expect(rooms.list()).toEqual([{ to: "#lab", users: 1 }]);
     rooms.leaveAll(bob);
-    await rooms.pipeline.settled();
+    await open.pipeline.settled();
     expect(rooms.list()).toEqual([]);
     expect(rooms.who("#lab")).toEqual([]);
     expect(await enter(rooms, bob, "#lab")).toMatchObject({ head: 1, users: ["bob"] });
@@ -408,15 +429,15 @@ describe("seen", () => {
     const bob = new Person("bob");
     await enter(rooms, bob, "@bob");
     for (const text of ["one", "two", "three"])
-      await rooms.pipeline.post({ to: "bob", from: "bob", text, by: bob }).settled;
+      await open.pipeline.post({ to: "bob", from: "bob", text, by: bob }).settled;
 
     await rooms.confirm("bob", 2).settled;
-    expect(await rooms.history.confirmed("bob")).toBe(2);
+    expect(await open.history.confirmed("bob")).toBe(2);
     rooms.confirm("bob", 1);
     await rooms.confirm("bob", 0).settled;
-    expect(await rooms.history.confirmed("bob")).toBe(2);
+    expect(await open.history.confirmed("bob")).toBe(2);
     await rooms.confirm("bob", 1_000).settled;
-    expect(await rooms.history.confirmed("bob")).toBe(3);
+    expect(await open.history.confirmed("bob")).toBe(3);
   });
 
   test("what was shown to a person who reads lines counts as seen, and is who they reply to", async () => {
@@ -426,10 +447,10 @@ describe("seen", () => {
     await enter(rooms, alice, "@alice");
     await enter(rooms, bob, "@bob");
 
-    await rooms.pipeline.post({ to: "bob", from: "alice", text: "psst", by: alice }).settled;
-    await say(rooms, alice, "a turn later");
-    expect(await rooms.history.confirmed("bob")).toBe(1);
+    await open.pipeline.post({ to: "bob", from: "alice", text: "psst", by: alice }).settled;
+    await say(open, alice, "a turn later");
+    expect(await open.history.confirmed("bob")).toBe(1);
     expect(bob.partner).toBe("alice");
-    expect(await rooms.history.confirmed("alice")).toBe(0);
+    expect(await open.history.confirmed("alice")).toBe(0);
   });
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { help } from "../../shared/commands.ts";
 import type { Message } from "../../protocol.ts";
 import { ERRORS } from "../../protocol.ts";
-import { networkOf } from "../../server/door.ts";
+import { networkOf } from "../../server/network.ts";
 import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);

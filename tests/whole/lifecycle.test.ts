@@ -148,15 +148,15 @@ describe("the log", () => {
   test("rotates: five files at most, each within its size, the newest lines kept without a gap", () => {
     using folder = temporaryFolder();
     const file = join(folder.path, "app.log");
-    const mostBytes = 2_000;
-    const log = openLog({ file, mostBytes });
+    const maxBytes = 2_000;
+    const log = openLog({ file, maxBytes });
     for (let n = 0; n < 1_000; n++) log.info(`event ${n}`);
     log.close();
     const files = ["app.log.4", "app.log.3", "app.log.2", "app.log.1", "app.log"];
     expect(readdirSync(folder.path).sort()).toEqual([...files].sort());
     for (const name of files) {
       const { size, mode } = statSync(join(folder.path, name));
-      expect([mode & 0o777, size <= mostBytes + 100]).toEqual([0o600, true]);
+      expect([mode & 0o777, size <= maxBytes + 100]).toEqual([0o600, true]);
     }
     const told = files.flatMap((name) => readFileSync(join(folder.path, name), "utf8").match(/event \d+$/gm) ?? []);
     const first = Number(told[0]!.slice(6));

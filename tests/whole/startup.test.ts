@@ -2,7 +2,8 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../../protocol.ts";
-import { readOptions, StartError } from "../../server/options.ts";
+import { readOptions } from "../../server/options.ts";
+import { StartError } from "../../server/startup.ts";
 import { startServer } from "../../server.ts";
 import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
 

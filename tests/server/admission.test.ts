@@ -1,11 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { Door } from "../../server/door.ts";
+import { Admission } from "../../server/admission.ts";
 import { openHistory } from "../../server/history.ts";
 import { openLog } from "../../server/log.ts";
+import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
-import { listen } from "../../server/tcp.ts";
+import { listenTcp } from "../../server/tcp.ts";
 import { openUsers } from "../../server/signin.ts";
 import { PATIENCE, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
@@ -94,9 +95,16 @@ describe("bytes that wait for slow readers", () => {
     const history = openHistory(join(folder.path, "chat.db"));
     const log = openLog({ file: join(folder.path, "app.log") });
     const users = openUsers(folder.path);
-    const rooms = new Rooms(history, (event, problem) => log.error(event, problem));
-    const door = new Door({ users, rooms, log, elapsed: Date.now, rate: 0 }, 1_000, 3 * MEGABYTE);
-    const listener = listen("127.0.0.1", 0, door);
+    const pipeline: Pipeline = new Pipeline(
+      history,
+      (entries) => rooms.deliver(entries),
+      (event, problem) => log.error(event, problem),
+    );
+    const rooms = new Rooms(history, pipeline);
+    const services = { users, history, pipeline, rooms, log, elapsed: Date.now, rate: 0 };
+    const admission = new Admission(1_000, 3 * MEGABYTE);
+    const where = { hostname: "127.0.0.1", port: 0, certificate: undefined, page: undefined };
+    const listener = listenTcp({ ...where, services, admission });
     const wire = async (user: string, room: string) => {
       const opened = await Wire.open(listener.port);
       await opened.login(user);
@@ -115,22 +123,25 @@ describe("bytes that wait for slow readers", () => {
       await alice.ask({ type: "say", to, text });
     };
     const queuedFor = (user: string) =>
-      Math.max(0, ...[...door.visitors].filter(({ session }) => session.user === user).map(({ queued }) => queued));
+      Math.max(
+        0,
+        ...[...admission.connections].filter(({ session }) => session.user === user).map(({ queued }) => queued),
+      );
 
     let said = 0;
     while (queuedFor("carol") < MEGABYTE / 2) await say("#side");
-    while (door.overruns === 0) {
+    while (admission.slowReaders === 0) {
       said += 32;
       await say("#lab");
     }
     expect(readFileSync(join(folder.path, "app.log"), "utf8")).toContain("disconnected (did not keep up)");
-    expect(door.queued).toBeLessThanOrEqual(3 * MEGABYTE);
+    expect(admission.queued).toBeLessThanOrEqual(3 * MEGABYTE);
     expect(queuedFor("carol")).toBeGreaterThan(0);
     expect((await dave.quiet()).filter(({ type }) => type === "message")).toHaveLength(said);
 
     for (const reader of [...slow, lesser]) reader.reset();
-    while (door.visitors.size > 2) await alice.ask({ type: "ping" });
-    expect(door.queued).toBe(0);
+    while (admission.connections.size > 2) await alice.ask({ type: "ping" });
+    expect(admission.queued).toBe(0);
     for (const one of [alice, dave]) one.close();
     await Promise.all([alice.ended, dave.ended]);
     listener.stop(true);

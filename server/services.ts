@@ -1,0 +1,17 @@
+// services.ts: what all connections of a server share. server.ts makes it once and hands it to whoever needs it.
+
+import type { History } from "./history.ts";
+import type { Log } from "./log.ts";
+import type { Pipeline } from "./pipeline.ts";
+import type { Rooms } from "./rooms.ts";
+import type { Users } from "./signin.ts";
+
+export interface Services {
+  users: Users;
+  history: History;
+  pipeline: Pipeline;
+  rooms: Rooms;
+  log: Log;
+  elapsed: () => number; // ms on a clock that never jumps, by which durations are measured
+  rate: number; // `say`s a second and connection, 0 for no limit
+}
