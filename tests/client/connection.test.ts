@@ -5,7 +5,14 @@ import type { Connection, Occurrence } from "../../client/connection.ts";
 import { connect, receiveMessages } from "../../client/connection.ts";
 import { Refused } from "../../client/tcp.ts";
 import type { Message } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer as startChat,
+  temporaryFolder,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 

@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { PASSWORD, PATIENCE, REPOSITORY, startChat } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, startTestServer } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
 import { HAS_TERMINAL, sit, sitIn } from "../kit/pty.ts";
 
@@ -11,7 +11,7 @@ const LEFT = `${ESC}[D`;
 const paste = (text: string) => `${ESC}[200~${text.replaceAll("\n", "\r")}${ESC}[201~`;
 
 inTerminal("a half-typed line stays as it is, whatever arrives, and the message comes in the same write", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
   alice.type("half a thought" + LEFT.repeat(8));
@@ -30,7 +30,7 @@ inTerminal("a half-typed line stays as it is, whatever arrives, and the message 
 });
 
 inTerminal("wide characters, emoji of several parts and accents are edited one at a time", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
 
@@ -47,7 +47,7 @@ inTerminal("wide characters, emoji of several parts and accents are edited one a
 });
 
 inTerminal("the keys people know from their shell work here", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
   const said = async (keys: string) => {
@@ -72,7 +72,7 @@ inTerminal("the keys people know from their shell work here", async () => {
 inTerminal(
   "a pasted block is one message; a long one is asked about once, a very long one is kept for editing",
   async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     await using alice = await sitIn(chat.port, "alice", [], { rows: 40 });
     const lines = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`).join("\n");
@@ -96,7 +96,7 @@ inTerminal(
 );
 
 inTerminal("what is pasted cannot drive the terminal", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
 
@@ -109,7 +109,7 @@ inTerminal("what is pasted cannot drive the terminal", async () => {
 });
 
 inTerminal("twenty columns are enough to read, to type and to be told", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice", [], { columns: 20, rows: 12 });
 
@@ -125,7 +125,7 @@ inTerminal("twenty columns are enough to read, to type and to be told", async ()
 });
 
 test.if(HAS_TERMINAL && has("bash"))("Ctrl+Z stops the client, and fg brings the typed line again", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using shell = sit(["bash", "--norc", "--noprofile", "-i"], { env: { PS1: "ready " } });
   await shell.until("ready");
@@ -159,7 +159,7 @@ for (const [end, code] of [
   ["SIGHUP", 129],
 ] as const)
   test.if(HAS_TERMINAL && has("pgrep"))(`the terminal is as it was after ${end}`, async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     await using shell = sitAtCommand(`${process.execPath} client.ts 127.0.0.1:${chat.port} --name alice`);
     await shell.until(/is hidden\):/);
     shell.type(`${PASSWORD}\r`);
@@ -184,7 +184,7 @@ inTerminal("the terminal is as it was after an exception", async () => {
 });
 
 test.if(has("tmux"))("a resize draws the typed line again at the new width", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const name = `banter-test-${process.pid}`;
   const tmux = (...args: string[]) => Bun.spawnSync(["tmux", "-L", name, "-f", "/dev/null", ...args]).stdout.toString();
   const until = async (wanted: string) => {

@@ -5,9 +5,9 @@ import { connect } from "../../client.ts";
 import type { Certificate } from "../../server/certificate.ts";
 import { loadCertificate } from "../../server/certificate.ts";
 import { trustFile } from "../../client/trust.ts";
-import type { Chat } from "../kit/harness.ts";
+import type { TestServer } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
-import { PASSWORD, PATIENCE, REPOSITORY, run, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 import type { Seat } from "../kit/pty.ts";
 import { HAS_TERMINAL, sitAtClient } from "../kit/pty.ts";
 
@@ -69,11 +69,11 @@ function thief(port = 0) {
 
 const another = (fingerprint: string) => fingerprint.replace(/^../, fingerprint.startsWith("00") ? "01" : "00");
 /** The certificate the server uses, as a person would copy it. */
-const certificateOf = (chat: Chat) => join(chat.data, "tls-cert.pem");
+const certificateOf = (chat: TestServer) => join(chat.data, "tls-cert.pem");
 
 describe.if(has("openssl"))("a server that was never met", () => {
   test.if(HAS_TERMINAL)("shows its fingerprint and is trusted once, or not at all", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     const fingerprint = chat.server.fingerprint!;
     await using first = alice.sit(chat.port, "--tls");
@@ -101,7 +101,7 @@ describe.if(has("openssl"))("a server that was never met", () => {
   });
 
   test("is refused to a script, unless it is told --trust-new; then it is known", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     const refused = await alice.script(chat.port, "--tls");
     expect(refused).toMatchObject({ code: 3, stdout: "" });
@@ -124,7 +124,7 @@ describe.if(has("openssl"))("a server that was never met", () => {
   });
 
   test("cannot be trusted where nothing can be kept", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     writeFileSync(join(alice.home, "state"), "a file where a folder is needed");
     const refused = await alice.script(chat.port, "--trust-new");
@@ -159,7 +159,7 @@ describe.if(has("openssl"))("a certificate that has changed", () => {
   test.if(HAS_TERMINAL)(
     "while somebody chats is told once, keeps what they type, and the talk goes on with the right one",
     async () => {
-      await using chat = await startChat(["alice", "bob"], { tls: "own" });
+      await using chat = await startTestServer(["alice", "bob"], { tls: "own" });
       using alice = person();
       alice.knows(chat.port, chat.server.fingerprint!);
       await using seat = alice.sit(chat.port, "--tls", "--name", "alice");
@@ -187,7 +187,7 @@ describe.if(has("openssl"))("a certificate that has changed", () => {
   );
 
   test("while a script sends ends it with 3", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     const script = alice.open(chat.port, "--trust-new");
     const ca = readFileSync(certificateOf(chat), "utf8");
@@ -227,7 +227,7 @@ describe.if(has("openssl"))("a certificate that an authority vouches for", () =>
   test("is believed with --ca under its own name, and under no other; nothing is kept", async () => {
     using folder = temporaryFolder();
     const { ca, tls } = await authority(folder.path);
-    await using chat = await startChat(["alice"], { tls });
+    await using chat = await startTestServer(["alice"], { tls });
     using alice = person();
     expect(await alice.script(`localhost:${chat.port}`, "--ca", ca)).toMatchObject({ code: 0 });
 
@@ -243,7 +243,7 @@ describe.if(has("openssl"))("a certificate that an authority vouches for", () =>
     ]);
     expect(alice.known()).toBeFalse();
 
-    await using other = await startChat(["alice"], { tls: "own" });
+    await using other = await startTestServer(["alice"], { tls: "own" });
     const otherAuthority = await alice.script(`localhost:${other.port}`, "--ca", ca);
     expect([otherAuthority.code, otherAuthority.stderr]).toEqual([
       3,
@@ -253,7 +253,7 @@ describe.if(has("openssl"))("a certificate that an authority vouches for", () =>
   });
 
   test("is what a bot believes by itself, or what it is given", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     const bot = { port: chat.port, user: "alice", password: PASSWORD };
     const refused = connect({ ...bot, encryption: {} });
     await expect(refused).rejects.toMatchObject({
@@ -270,8 +270,8 @@ describe.if(has("openssl"))("the wrong kind of port", () => {
   test.if(HAS_TERMINAL)(
     "without TLS at an encrypted one, and the other way round, is told what to change",
     async () => {
-      await using secret = await startChat(["alice"], { tls: "own" });
-      await using open = await startChat(["alice"]);
+      await using secret = await startTestServer(["alice"], { tls: "own" });
+      await using open = await startTestServer(["alice"]);
       using alice = person();
       const plain = await alice.script(secret.port);
       expect([plain.code, plain.stderr]).toEqual([3, expect.stringContaining("is encrypted. Connect with --tls.")]);

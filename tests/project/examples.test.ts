@@ -6,7 +6,7 @@ import {
   PATIENCE,
   REPOSITORY,
   spawnServer,
-  startChat,
+  startTestServer,
   temporaryFolder,
   Wire,
   writeAccounts,
@@ -109,7 +109,7 @@ test.if(has("python3"))(
 );
 
 test.if(has("python3"))("the Python client says so when nobody is let in", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   await using alice = startPython(chat.port, "alice", "not-the-one");
   const screen = new Output(alice.stdout);
   expect(await alice.exited).toBe(4);
@@ -117,7 +117,7 @@ test.if(has("python3"))("the Python client says so when nobody is let in", async
 });
 
 test("the bot rolls dice and reminds, in the room and in private, also after the server was restarted", async () => {
-  await using chat = await startChat(["alice", "dice"]);
+  await using chat = await startTestServer(["alice", "dice"]);
   const alice = await chat.signedIn("alice", "#lobby");
   await using bot = Bun.spawn([process.execPath, join(REPOSITORY, "examples/bot.ts"), `localhost:${chat.port}`], {
     env: { ...process.env, DICE_PASSWORD: PASSWORD },

@@ -5,7 +5,7 @@ import { COMMANDS } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
 import { RULES } from "../../server/requests.ts";
 import { Copy } from "../kit/copy.ts";
-import { PASSWORD, PATIENCE, REPOSITORY, run, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -19,7 +19,7 @@ function block(language: string, mark: string): string {
 }
 
 test("the bot of the README echoes what it is told to, once, also after the server was restarted", async () => {
-  await using chat = await startChat(["alice", "echo"]);
+  await using chat = await startTestServer(["alice", "echo"]);
   using folder = temporaryFolder();
   const source = block("ts", "receiveMessages").replaceAll('"./', JSON.stringify(REPOSITORY).slice(0, -1) + "/");
   const file = join(folder.path, "echo.ts");
@@ -51,7 +51,7 @@ test("the bot of the README echoes what it is told to, once, also after the serv
 });
 
 test.if(has("python3"))("the ten lines of Python of the README register, join, speak and leave", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   const source = block("python", "create_connection").replace("12345", String(chat.port));
   const { code, stdout } = await run(["python3", "-c", source]);
   expect(code).toBe(0);

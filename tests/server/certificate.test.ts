@@ -10,7 +10,7 @@ import {
   PATIENCE,
   REPOSITORY,
   spawnServer,
-  startChat,
+  startTestServer,
   temporaryFolder,
   Wire,
   writeAccounts,
@@ -31,7 +31,7 @@ async function shownAt(port: number): Promise<string> {
 
 describe.if(has("openssl"))("an encrypted server", () => {
   test("serves the chat, the page and WebSockets with its own certificate, made once and with a private key", async () => {
-    await using chat = await startChat(["alice", "bob"], { tls: "own" });
+    await using chat = await startTestServer(["alice", "bob"], { tls: "own" });
     const ca = readFileSync(join(chat.data, "tls-cert.pem"), "utf8");
     expect(statSync(join(chat.data, "tls-key.pem")).mode & 0o777).toBe(0o600);
     const options = { port: chat.port, password: PASSWORD, rooms: ["#lab"], encryption: { ca, ...nobody } };
@@ -59,7 +59,7 @@ describe.if(has("openssl"))("an encrypted server", () => {
   });
 
   test("answers everything to a client that half-closes", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     const judge = () => undefined;
     const link = await openLink("localhost", chat.port, undefined, { judge });
     const heard: string[] = [];
@@ -76,7 +76,7 @@ describe.if(has("openssl"))("an encrypted server", () => {
 
   test("lets go of a handshake that is not finished within 10 seconds, and of nobody else", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice"], { tls: "own", elapsed: () => now });
+    await using chat = await startTestServer(["alice"], { tls: "own", elapsed: () => now });
     const encryption = { judge: () => undefined };
     const alice = await connect({ port: chat.port, user: "alice", password: PASSWORD, encryption });
     const silent = await Wire.open(chat.port);
@@ -91,7 +91,7 @@ describe.if(has("openssl"))("an encrypted server", () => {
     chat.server.sweep();
     await Promise.all([silent.ended, slow.ended]);
     expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
-    expect(readFileSync(join(chat.data, "log", "app.log"), "utf8").match(/no TLS handshake/g)).toHaveLength(2);
+    expect(chat.log().match(/no TLS handshake/g)).toHaveLength(2);
     await alice.close();
   });
 

@@ -4,8 +4,8 @@ import { LIMITS } from "../../protocol.ts";
 import type { Event, Request as Asked } from "../../protocol.ts";
 import type { StartError } from "../../server.ts";
 import { startServer } from "../../server.ts";
-import type { Chat } from "../kit/harness.ts";
-import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder } from "../kit/harness.ts";
+import type { TestServer } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, startTestServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -60,10 +60,10 @@ class Browser {
   }
 }
 
-function url(chat: Chat, path: string): string {
+function url(chat: TestServer, path: string): string {
   return `http://localhost:${chat.webPort}${path}`;
 }
-function post(chat: Chat, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+function post(chat: TestServer, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(url(chat, path), {
     method: "POST",
     headers,
@@ -86,7 +86,7 @@ function upgrade(host: string, origin?: string): string {
 }
 
 test("Alice registers over HTTP, and her token signs her WebSocket in", async () => {
-  await using chat = await startChat(["bob"]);
+  await using chat = await startTestServer(["bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
 
   const registered = await post(chat, "/register", { user: "Alice", password: PASSWORD });
@@ -104,7 +104,7 @@ test("Alice registers over HTTP, and her token signs her WebSocket in", async ()
 });
 
 test("sign-in over HTTP answers each wrong request with its status and one sentence", async () => {
-  await using chat = await startChat(["bob"]);
+  await using chat = await startTestServer(["bob"]);
   const status = async (path: string, body: unknown) => {
     const response = await post(chat, path, body);
     const { code } = response.status === 413 ? { code: undefined } : ((await response.json()) as { code?: string });
@@ -134,7 +134,7 @@ test("sign-in over HTTP answers each wrong request with its status and one sente
 });
 
 test("the page is the repository's own files with their types stripped, small, and nothing else may run in it", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   const html = await (await fetch(url(chat, "/"))).text();
   expect(html).toContain("<noscript");
   expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|<script>|style="/);
@@ -170,7 +170,7 @@ test("the page is the repository's own files with their types stripped, small, a
 });
 
 test("a foreign page, a null origin and a name a stranger could point here get 403 and no connection", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const { webPort } = chat;
   const answers = async (host: string, origin?: string) => {
     const answer = await raw(
@@ -199,7 +199,7 @@ test("a foreign page, a null origin and a name a stranger could point here get 4
 });
 
 test("a page served over https through a proxy may use its own name", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   await Browser.open(chat, { Origin: "https://chat.school.example", Host: "chat.school.example" });
   expect(await new Browser(chat, { Origin: "https://chat.school.example", Host: "evil.example" }).closed).not.toBe(
     1000,
@@ -207,7 +207,7 @@ test("a page served over https through a proxy may use its own name", async () =
 });
 
 test("healthz and metrics tell how the server is; join shows where people come in", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const alice = await Browser.open(chat);
   await alice.ask({ type: "login", user: "alice", password: PASSWORD });
   await alice.ask({ type: "join", to: "#lobby" });
@@ -224,7 +224,7 @@ test("healthz and metrics tell how the server is; join shows where people come i
 });
 
 test("one WebSocket message may hold several lines, and odd ones harm nobody", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const alice = await Browser.open(chat);
   alice.socket.send('{"type":"ping","id":"1"}\r\n\n{"type":"ping","id":"2"}\n{"type":"ping","id":"3"}');
   expect(await alice.next()).toEqual({ type: "ok", id: "1" });
@@ -246,7 +246,7 @@ test("one WebSocket message may hold several lines, and odd ones harm nobody", a
 });
 
 test("a browser that does not read is cut off instead of getting a gap, and nobody else waits", async () => {
-  await using chat = await startChat(["alice", "bob", "carol"]);
+  await using chat = await startTestServer(["alice", "bob", "carol"]);
   const carol = await chat.signedIn("carol", "#lobby");
   const { promise: upgraded, resolve } = Promise.withResolvers<void>();
   const bob = connect(chat.webPort, "127.0.0.1", () => bob.write(upgrade(`localhost:${chat.webPort}`)));
@@ -279,7 +279,7 @@ test("a browser that does not read is cut off instead of getting a gap, and nobo
 
 test("a WebSocket that does not sign in, or is silent, is let go", async () => {
   let now = Date.now();
-  await using chat = await startChat(["alice"], { elapsed: () => now });
+  await using chat = await startTestServer(["alice"], { elapsed: () => now });
   const stranger = await Browser.open(chat);
   const alice = await Browser.open(chat);
   await alice.ask({ type: "login", user: "alice", password: PASSWORD });
@@ -293,7 +293,7 @@ test("a WebSocket that does not sign in, or is silent, is let go", async () => {
 });
 
 test("stopping tells every browser, closes its connection and frees the port", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const alice = await Browser.open(chat);
   await alice.ask({ type: "login", user: "alice", password: PASSWORD });
   const { webPort } = chat;
@@ -304,13 +304,13 @@ test("stopping tells every browser, closes its connection and frees the port", a
 });
 
 test("a browser that knocks at the chat's port is told where the page is", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   const answer = await (await fetch(`http://localhost:${chat.port}/`)).text();
   expect(answer).toContain(`http://localhost:${chat.webPort}`);
 });
 
 test("the page's port can be chosen, left out, and a wrong one is explained", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   using folder = temporaryFolder();
   const start = (webPort: number | false) => startServer({ port: 0, webPort, data: folder.path });
   const refusal = async (webPort: number) => start(webPort).catch((problem) => problem as StartError);

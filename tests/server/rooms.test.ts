@@ -8,7 +8,7 @@ import type { History } from "../../server/history.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
 import { Says } from "../../server/says.ts";
-import { PATIENCE, startChat, temporaryFolder } from "../kit/harness.ts";
+import { PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
 import { EVERYBODY } from "../../server/conversations.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -155,7 +155,7 @@ describe("enter", () => {
   });
 
   test("no hole and none twice for a slow reader on a real socket while messages pour in", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const flood = (from: number, to: number) => {
       for (const n of upTo(to, from))

@@ -1,17 +1,17 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { openSync, readFileSync, statSync, writeSync, closeSync } from "node:fs";
+import { openSync, statSync, writeSync, closeSync } from "node:fs";
 import { join } from "node:path";
 import { openHistory } from "../../server/history.ts";
 import type { Draft } from "../../server/history.ts";
 import { LIMITS } from "../../protocol.ts";
 import type { Ok } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, startChat, type Wire } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, startTestServer, type Wire } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
 describe("signing in", () => {
   test("register signs in, and say comes back to everyone in the room as the same message", async () => {
-    await using chat = await startChat(["bob"]);
+    await using chat = await startTestServer(["bob"]);
     const alice = await chat.wire();
     const welcome = await alice.ask({ type: "register", user: "Alice", password: PASSWORD });
     expect(welcome).toMatchObject({ type: "ok", user: "alice", seq: 0 });
@@ -26,7 +26,7 @@ describe("signing in", () => {
   });
 
   test("login by password, and then by the token it gave", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const { token, ...welcome } = await (await chat.wire()).login("ALICE");
     expect(welcome).toMatchObject({ type: "ok", user: "alice", seq: 0 });
 
@@ -35,7 +35,7 @@ describe("signing in", () => {
   });
 
   test("a failed login touches nobody: Bob stays signed in and nobody hears of it", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     await alice.quiet();
@@ -53,7 +53,7 @@ describe("signing in", () => {
   });
 
   test("several connections of one account are one person, who joins with the first and leaves with the last", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const laptop = await chat.signedIn("bob", "#lab");
     const phone = await chat.signedIn("bob", "#lab");
@@ -73,7 +73,7 @@ describe("signing in", () => {
   });
 
   test("every connection of an account sees what its other one says, and its direct messages", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob");
     const laptop = await chat.signedIn("alice", "#lab");
     const phone = await chat.signedIn("alice", "#lab");
@@ -88,7 +88,7 @@ describe("signing in", () => {
   });
 
   test("who vanishes while the password is checked leaves no ghost behind", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice");
     const ghosts = await Promise.all(Array.from({ length: 10 }, () => chat.wire()));
     for (const ghost of ghosts) {
@@ -107,7 +107,7 @@ describe("signing in", () => {
 
 describe("rooms", () => {
   test("join tells who is there and the head, then what was said; leave ends it", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     for (const text of ["one", "two", "three"]) await alice.ask({ type: "say", to: "#lab", text });
 
@@ -129,7 +129,7 @@ describe("rooms", () => {
   });
 
   test("join without since brings the last fifty; a since beyond the head is a reset", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lab");
     for (let n = 1; n <= 60; n++) alice.send({ type: "say", to: "#lab", text: `line ${n}`, id: `n-${n}` });
     await alice.quiet();
@@ -146,7 +146,7 @@ describe("rooms", () => {
 
   test("joined and left tell all of one batch together, and nobody hears of himself", async () => {
     const names = ["bob", "carol", "dave"];
-    await using chat = await startChat(["alice", ...names]);
+    await using chat = await startTestServer(["alice", ...names]);
     const alice = await chat.signedIn("alice", "#lab");
     const others = await Promise.all(names.map((name) => chat.signedIn(name)));
     await alice.quiet();
@@ -168,7 +168,7 @@ describe("rooms", () => {
   });
 
   test("who comes and goes in one turn was never there", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob");
     await alice.quiet();
@@ -181,7 +181,7 @@ describe("rooms", () => {
   });
 
   test("a name is one name in any case, and so is a room", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#LAB");
     const bob = await chat.signedIn("BOB", "#Lab");
 
@@ -193,7 +193,7 @@ describe("rooms", () => {
   });
 
   test("who of everybody, of a room one is not in, and of a room nobody is in", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob");
 
@@ -206,7 +206,7 @@ describe("rooms", () => {
 
 describe("messages", () => {
   test("a direct message waits for one who is away, until it is confirmed with seen", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice");
     for (const text of ["one", "two"]) await alice.ask({ type: "say", to: "bob", text });
 
@@ -235,7 +235,7 @@ describe("messages", () => {
   });
 
   test("a message to oneself has one copy", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
 
     expect(await alice.ask({ type: "say", to: "alice", text: "milk" })).toMatchObject({ seq: 1, to: "alice" });
@@ -244,7 +244,7 @@ describe("messages", () => {
   });
 
   test("history: the newest, oldest first, before, limit and match", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lab");
     for (const text of ["Öl", "wine", "ÖL and vinegar", "bread"]) await alice.ask({ type: "say", to: "#lab", text });
     await alice.ask({ type: "say", to: "alice", text: "a note" });
@@ -263,7 +263,7 @@ describe("messages", () => {
   });
 
   test("text is made safe and a long one is cut, and both are stored so", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
 
@@ -278,7 +278,7 @@ describe("messages", () => {
   });
 
   test("a retry is answered by the stored message, to that connection only; another text is id_reused", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     const first = await alice.ask({ type: "say", to: "#lab", text: "once", id: "r-1" });
@@ -298,7 +298,7 @@ describe("messages", () => {
   });
 
   test("a retry that overtakes its first try in the same packet is stored once and answered twice", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lab");
     const say = '{"type":"say","to":"#lab","text":"once","id":"r-1"}\n';
 
@@ -312,7 +312,7 @@ describe("messages", () => {
   });
 
   test("a message without an id is given one", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lab");
 
     alice.raw('{"type":"say","to":"#lab","text":"a"}\n{"type":"say","to":"#lab","text":"b"}\n');
@@ -325,7 +325,7 @@ describe("messages", () => {
 
 describe("order", () => {
   test("pipelined requests of every kind are answered in the order they were sent, each exactly once", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.wire();
     const requests = [
       { type: "ping" },
@@ -363,7 +363,7 @@ describe("order", () => {
 
   test("a clock that goes back an hour, or forward ten years, changes no order", async () => {
     let now = Date.UTC(2026, 10, 21);
-    await using chat = await startChat(["alice", "bob"], { now: () => now });
+    await using chat = await startTestServer(["alice", "bob"], { now: () => now });
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     const told: string[] = [];
@@ -384,7 +384,7 @@ describe("order", () => {
   });
 
   test("what two people say in the same turn has one order, the same for both", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     const flood = (name: string) =>
@@ -409,7 +409,7 @@ describe("order", () => {
   });
 
   test("a client that half-closes still gets every answer, the last line without its LF too", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lab");
     const script = await chat.wire();
     script.raw(
@@ -427,7 +427,7 @@ describe("order", () => {
   });
 
   test("who says more than the rate is slowed down and loses nothing", async () => {
-    await using chat = await startChat(["alice"], { rate: 100 });
+    await using chat = await startTestServer(["alice"], { rate: 100 });
     const alice = await chat.signedIn("alice", "#lab");
     const start = performance.now();
     for (let n = 0; n < 420; n++) alice.send({ type: "say", to: "#lab", text: `line ${n}` });
@@ -440,7 +440,7 @@ describe("order", () => {
 
 describe("refusals", () => {
   test("unknown fields are ignored, and optional ones may be null", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.wire();
     const login = { type: "login", user: "alice", password: PASSWORD, token: null, since: null, colour: "red" };
     expect(await alice.ask(login)).toMatchObject({ type: "ok" });
@@ -449,7 +449,7 @@ describe("refusals", () => {
   });
 
   test("bad_request keeps the connection, whatever the line was", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bad = [
       ...["{", "null", "[]", "7", '"say"', "{}", '{"type":"dance"}', '{"type":"__proto__"}', '{"type":"constructor"}'],
@@ -469,14 +469,14 @@ describe("refusals", () => {
   });
 
   test("a refusal carries its request's id, also where only a field was wrong", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
     for (const request of [{ type: "dance" }, { type: "seen", seq: "x" }, { type: "join", to: "lab" }])
       expect(await alice.ask({ ...request, id: "mine" })).toMatchObject({ type: "error", id: "mine" });
   });
 
   test("each code in its place, with a sentence", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const stranger = await chat.wire();
     const before = [
       [{ type: "who" }, "not_signed_in"],
@@ -516,7 +516,7 @@ describe("refusals", () => {
   });
 
   test("line_too_long closes: 4 KiB for a stranger, 64 KiB for one who is signed in", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const stranger = await chat.wire();
     stranger.send({ type: "ping", pad: "x".repeat(4_000) });
     expect(await stranger.next()).toMatchObject({ type: "ok" });
@@ -534,7 +534,7 @@ describe("refusals", () => {
 
   test("throttled: after ten failures this address waits, with the seconds; a token still signs in", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob"], { now: () => now });
+    await using chat = await startTestServer(["alice", "bob"], { now: () => now });
     const { token } = await (await chat.wire()).login("alice");
     const guesser = await chat.wire();
     for (let n = 0; n < 10; n++)
@@ -553,7 +553,7 @@ describe("refusals", () => {
   });
 
   test("too_many: the room after the hundredth", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
     for (let n = 0; n < LIMITS.rooms; n++) alice.send({ type: "join", to: `#r${n}` });
     expect((await alice.quiet()).filter(({ type }) => type === "error")).toEqual([]);
@@ -565,7 +565,7 @@ describe("refusals", () => {
   });
 
   test("inbox_full: the sender is told, and there is room again when the inbox is confirmed", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     await chat.restart(() => fill(chat.data, LIMITS.inbox, { to: "bob", from: "alice", text: "x" }));
     const alice = await chat.signedIn("alice");
     const bob = await chat.wire();
@@ -579,7 +579,7 @@ describe("refusals", () => {
   });
 
   test("internal: a disk that goes bad costs the connection that met it, and the log says where", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     await chat.restart(() => fill(chat.data, 60_000, { to: "#lab", from: "alice", text: "x".repeat(800) }));
     const alice = await chat.signedIn("alice");
     const bob = await chat.signedIn("bob", "#lab");
@@ -592,13 +592,13 @@ describe("refusals", () => {
     await bob.ended;
     expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
     expect((await alice.ask({ type: "who" })).users).toEqual(["alice"]);
-    expect(readFileSync(join(chat.data, "log", "app.log"), "utf8")).toMatch(
+    expect(chat.log()).toMatch(
       /^\S+ \S+ - ERROR - bob \(127\.0\.0\.1:\d+\) met a bug: SQLiteError: .* at history\.ts:\d+$/m,
     );
   });
 
   test("exit and ping also before sign-in", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const stranger = await chat.wire();
     expect(await stranger.ask({ type: "ping" })).toEqual({ type: "ok", id: expect.any(String) } satisfies Ok);
     expect(await stranger.ask({ type: "exit" })).toMatchObject({ type: "ok" });

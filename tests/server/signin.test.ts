@@ -5,7 +5,15 @@ import { ERRORS, isRefusal } from "../../protocol.ts";
 import { startServer } from "../../server.ts";
 import type { SignedIn } from "../../server/signin.ts";
 import { authenticateUser, openUsers, registerUser } from "../../server/signin.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -20,7 +28,7 @@ async function signIn(...args: Parameters<typeof authenticateUser>): Promise<Sig
 
 describe("registering", () => {
   test("fifty who register at once all end up in the file, and each can sign in after a restart", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const names = Array.from({ length: 50 }, (_, n) => `pupil-${n}`);
     const wires = await Promise.all(names.map(() => chat.wire()));
     const answers = await Promise.all(
@@ -37,7 +45,7 @@ describe("registering", () => {
   });
 
   test("fifty who race for one name in every spelling have one winner, whose password it is", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const wires = await Promise.all(Array.from({ length: 50 }, () => chat.wire()));
     const spelling = (n: number) => [..."sugar"].map((c, i) => (n & (1 << i) ? c.toUpperCase() : c)).join("");
     const answers = await Promise.all(
@@ -151,7 +159,7 @@ describe("signing in", () => {
   test.serial(
     "an unknown name and a wrong password are the same answer after the same work: one hash at its full cost",
     async () => {
-      await using chat = await startChat();
+      await using chat = await startTestServer();
       const alice = await chat.wire();
       await alice.ask({ type: "register", user: "alice", password: PASSWORD });
       const hashing = spyOn(Bun.password, "verify"); // counts, and hashes all the same
@@ -180,7 +188,7 @@ describe("signing in", () => {
   );
 
   test("whoever guesses on a new connection each time, by frames, by lines or over HTTP, is counted once", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const login = { user: "alice", password: "wrong-password" };
     const overHttp = () =>
       fetch(`http://localhost:${chat.webPort}/login`, { method: "POST", body: JSON.stringify(login) });
@@ -291,13 +299,11 @@ describe("signing in", () => {
   });
 
   test("a warning about a hash goes to the log of the server", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     await chat.restart(() => writeFileSync(join(chat.data, "users.json"), '{"bob":{"password":"md5:123"}}'));
     const bob = await chat.wire();
     expect(await bob.ask({ type: "login", user: "bob", password: PASSWORD })).toMatchObject({ code: "bad_login" });
-    expect(readFileSync(join(chat.data, "log", "app.log"), "utf8")).toContain(
-      " - WARNING - Cannot check the password of bob",
-    );
+    expect(chat.log()).toContain(" - WARNING - Cannot check the password of bob");
   });
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { COMMANDS, help, parseCommand } from "../../shared/commands.ts";
 import type { Event, Message } from "../../protocol.ts";
 import { ERRORS } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, startChat } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
 import { render } from "../../shared/render.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -183,7 +183,7 @@ describe("text sessions", () => {
   const WELCOME = "* Welcome, bob. Type a line and press Enter; /help lists the commands, /exit leaves.";
 
   test("printf 'register …' | nc gets all its answers before the connection closes", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lobby");
     const bob = await chat.wire();
     bob.raw(`register bob ${PASSWORD}\nhello\n/who\n/rooms\n!exit\n`);
@@ -204,7 +204,7 @@ describe("text sessions", () => {
   });
 
   test("without a last LF and without exit the line still counts", async () => {
-    await using chat = await startChat(["bob", "alice"]);
+    await using chat = await startTestServer(["bob", "alice"]);
     const alice = await chat.signedIn("alice", "#lobby");
     const bob = await chat.wire();
     bob.raw(`login bob ${PASSWORD}\nthe end`);
@@ -215,7 +215,7 @@ describe("text sessions", () => {
   });
 
   test("who says nothing is greeted, and help and wrong lines are answered before sign-in", async () => {
-    await using chat = await startChat(["bob"]);
+    await using chat = await startTestServer(["bob"]);
     const bob = await chat.typist();
     expect(await bob.line()).toBe(GREETING);
 
@@ -236,7 +236,7 @@ describe("text sessions", () => {
   });
 
   test("a line is not echoed to the connection that typed it, but to the account's other ones", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.typist("alice");
     const here = await chat.typist("bob");
     const there = await chat.typist("bob");
@@ -255,7 +255,7 @@ describe("text sessions", () => {
   });
 
   test("both dialects talk in one room, in the stable lines scripts may rely on", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.typist("alice");
     const bob = await chat.signedIn("bob", "#lobby");
     expect(await alice.line()).toBe("* bob has joined the chat");
@@ -289,7 +289,7 @@ describe("text sessions", () => {
   });
 
   test("//x says /x, and an unknown command is told to its author alone and never sent", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.typist("alice");
     const bob = await chat.signedIn("bob", "#lobby");
 
@@ -302,7 +302,7 @@ describe("text sessions", () => {
   });
 
   test("a private message that waited says when it was said, and counts as seen when it was shown", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.typist("alice");
     alice.type("/msg bob are you there?");
     expect(await alice.line()).toBe("* bob is away and gets it at the next sign-in.");
@@ -320,7 +320,7 @@ describe("text sessions", () => {
   });
 
   test("a message that is too long is cut, and its author is told", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.typist("alice");
     const bob = await chat.signedIn("bob", "#lobby");
 
@@ -332,7 +332,7 @@ describe("text sessions", () => {
   });
 
   test("a byte order mark, CRLF and empty lines do not matter; bytes that are not UTF-8 are refused", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lobby");
     const bob = await chat.wire();
     bob.raw(`\r\n\n\ufefflogin bob ${PASSWORD}\r\n\r\nhello\r\n`);
@@ -349,7 +349,7 @@ describe("text sessions", () => {
   });
 
   test("nobody can type a line that looks like another's", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.typist("alice");
     const mallory = await chat.signedIn("bob", "#lobby");
     for (const text of ["a\n* alice has left the chat", "b\r\n[pm] carol: hi", "c\u2028x: y", "d\n\n\nx: y"])
@@ -373,7 +373,7 @@ test("what is said and a password are taken as typed, spaces at the end included
 });
 
 test("who comes is announced before they speak, and who goes after it, also when all of it comes at once", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const alice = await chat.typist("alice");
   const bob = await chat.typist();
   bob.raw(`login bob ${PASSWORD}\nhello\n!exit\n`);

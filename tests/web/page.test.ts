@@ -1,7 +1,15 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MAX_MESSAGE_LENGTH } from "../../protocol.ts";
-import type { Chat } from "../kit/harness.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import type { TestServer } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
 import type { Shape } from "../kit/screen.ts";
 import { BROWSER, closeBrowser, Screen } from "../kit/screen.ts";
@@ -25,7 +33,7 @@ function scrollUpTo(screen: Screen, text: string): Promise<void> {
   const here = `Array.from(document.querySelectorAll("#log .text"), (one) => one.innerText).includes("${text}")`;
   return screen.until(`${here} || ((document.getElementById("scroll").scrollTop = 0), false)`);
 }
-async function fill(chat: Chat, room: string, count: number): Promise<void> {
+async function fill(chat: TestServer, room: string, count: number): Promise<void> {
   const bob = await chat.signedIn("bob", room);
   for (let i = 1; i < count; i++) bob.send({ type: "say", to: room, text: `line ${i}` });
   await say(bob, room, `line ${count}`);
@@ -33,7 +41,7 @@ async function fill(chat: Chat, room: string, count: number): Promise<void> {
 
 describe.if(has(BROWSER))("the page", () => {
   test("two pages and a terminal chat: a new account, a room, a private message, a mention, all in one order", async () => {
-    await using chat = await startChat(["bob", "carol"]);
+    await using chat = await startTestServer(["bob", "carol"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
     await alice.signIn("Alice", PASSWORD, "#register");
@@ -109,7 +117,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("a draft and what waits survive a reload, in this tab only", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     await alice.read("void dispatchEvent(new Event('offline'))");
@@ -127,7 +135,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("a page that lost its network says so at once, and tells how much it missed", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     await alice.read("void dispatchEvent(new Event('offline'))");
@@ -142,7 +150,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("hostile text stays text, only http addresses become links, and nothing runs", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     const hostile = [
@@ -170,7 +178,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("history comes by scrolling up, search finds, and commands answer as they do in a terminal", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     await fill(chat, "#lobby", 180);
     using alice = await enter(chat, "alice");
     await alice.see("line 180", "#log");
@@ -204,7 +212,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("Enter sends, Shift+Enter makes a line, a pasted block is one message, and too long a text stays", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     await alice.click("#draft");
@@ -224,7 +232,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("what came while Alice was elsewhere is counted, marked where it begins, and read once she has seen it", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     await bob.join("#lab");
     await say(bob, "#lab", "old");
@@ -248,7 +256,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("a private message waits for the one who is away, and stays unread until it was looked at", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     await say(bob, "alice", "while you were away");
     using first = await enter(chat, "alice");
@@ -263,7 +271,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("a wrong password, a taken name and a sign-in that has ended are told in a sentence", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
     await alice.signIn("alice", "wrong-word-1");
     await alice.see("No account matches that name and password.", "#sign-in-said");
@@ -285,7 +293,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("over plain http under a name of the network all works; a name a stranger points here gets nobody in", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await Screen.open(`http://teacher-pc:${chat.webPort}/`);
     expect(await alice.read("isSecureContext")).toBe(false);
@@ -305,7 +313,7 @@ describe.if(has(BROWSER))("the page", () => {
   });
 
   test("on a phone everything fits, can be touched, and the lists lie over the chat", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     await fill(chat, "#lobby", 30);
     using alice = await enter(chat, "alice", { width: 360, height: 740, phone: true });
     await alice.see("line 30", "#log");
@@ -335,7 +343,7 @@ describe.if(has(BROWSER))("the page", () => {
     "axe finds nothing to mend: signed out and in, with every colour, in light, dark and on a phone",
     async () => {
       const speakers = ["bob", "frank", "walter", "carol", "erin", "kim", "nina", "dave"]; // one of each colour
-      await using chat = await startChat(["alice", ...speakers]);
+      await using chat = await startTestServer(["alice", ...speakers]);
       const wires = await Promise.all(speakers.map((name) => chat.signedIn(name, "#lobby")));
       for (const wire of wires) await say(wire, "#lobby", "hello @alice, see https://example.org");
       const phone = { width: 360, height: 740, phone: true };
