@@ -7,6 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Arbitrary } from "fast-check";
+import { upgrade } from "./browser.ts";
 import type { Process } from "./harness.ts";
 import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 import { load } from "./needs.ts";
@@ -97,15 +98,13 @@ function bytesOf(conversation: Conversation, { tokens, webPort }: Target): Buffe
   const lines = linesOf(conversation, tokens);
   if (kind !== "websocket") return Buffer.from(lines.join("\n") + "\n");
   // As a browser would send them: an upgrade, then one masked text frame a line (RFC 6455).
-  const head = `GET /ws HTTP/1.1\r\nHost: localhost:${webPort}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n`;
-  const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
   const frames = lines.map((line, n) => {
     const body = Buffer.from(line);
     const length = body.length < 126 ? [0x80 | body.length] : [0x80 | 126, body.length >> 8, body.length & 255];
     const opcode = said[n % said.length]!.opcode;
     return Buffer.concat([Buffer.from([opcode, ...length]), mask, body.map((byte, i) => byte ^ mask[i % 4]!)]);
   });
-  return Buffer.concat([Buffer.from(head + key), ...frames]);
+  return Buffer.concat([Buffer.from(upgrade(`localhost:${webPort}`)), ...frames]);
 }
 
 function damage(bytes: Buffer, { how, at, length, piece, noise }: Conversation["damages"][number]): Buffer {

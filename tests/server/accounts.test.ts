@@ -1,7 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Accounts } from "../../server/accounts.ts";
+import { startServer } from "../../server.ts";
 import { PASSWORD, PATIENCE, run, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -208,5 +209,39 @@ describe("the file after a change", () => {
       await new Promise((resume) => setImmediate(resume));
     }
     expect(await added).toBeTrue();
+  });
+});
+
+describe("a damaged file stops the start with one sentence that names it and is left as it is", () => {
+  test.each<[string, string | Uint8Array]>([
+    ["empty", ""],
+    ["cut off", '{\n  "alice": {"password": "$argon'],
+    ["not an object", "[]"],
+    ["null", "null"],
+    ["a name nobody can have", '{"Alice":{"password":"x"}}'],
+    ["__proto__", '{"__proto__":{"password":"x"}}'],
+    ["no password", '{"alice":{}}'],
+    ["an account that is none", '{"alice":null}'],
+    ["a password that is a number", '{"alice":{"password":7}}'],
+    ["not text", new Uint8Array([0x7b, 0xff, 0x00, 0xfe])],
+  ])("%s", async (_, content) => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "users.json");
+    writeFileSync(file, content);
+
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+
+    expect(problem).toMatchObject({
+      exitCode: 4,
+      message: expect.stringMatching(/^\S+users\.json is damaged \([^\n]+$/),
+    });
+    expect(readFileSync(file)).toEqual(Buffer.from(content));
+  });
+
+  test("a folder in its place", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "users.json"));
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining("users.json") });
   });
 });

@@ -2,36 +2,13 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../../protocol.ts";
+import { Browser, upgrade } from "../kit/browser.ts";
 import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
-import type { TestServer } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
 /** What must not reach anybody's terminal, page or log: C0 without tab and newline, DEL, C1, bidi controls. */
 const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
-
-/** A signed-in WebSocket in #lab: what it got, and a way to ask. */
-async function browser(chat: TestServer, user: string) {
-  const socket = new WebSocket(`ws://localhost:${chat.webPort}/ws`);
-  const got: string[] = [];
-  let wake = () => {};
-  socket.addEventListener("message", ({ data }) => {
-    got.push(...String(data).split("\n").slice(0, -1));
-    wake();
-  });
-  await new Promise((open) => socket.addEventListener("open", open));
-  const ask = async (request: Record<string, unknown>, id: string) => {
-    socket.send(JSON.stringify({ ...request, id }));
-    for (;;) {
-      const answer = got.find((line) => JSON.parse(line).id === id);
-      if (answer !== undefined) return JSON.parse(answer);
-      await new Promise<void>((resume) => (wake = resume));
-    }
-  };
-  await ask({ type: "login", user, password: PASSWORD }, "in");
-  await ask({ type: "join", to: "#lab" }, "lab");
-  return { socket, got, ask };
-}
 
 /** Attack, what is said, and what everybody gets of it. */
 const TEXTS: [string, string, string][] = [
@@ -58,7 +35,7 @@ describe("hostile text reaches nobody", () => {
       const over = {
         tcp: await chat.signedIn(name, "#lab"),
         typed: await chat.typist(name),
-        page: await browser(chat, name),
+        page: await Browser.signedIn(chat, name, "#lab"),
       };
       over.typed.type("/join lab");
       await over.typed.line((line) => line.startsWith("* You are in lab"));
@@ -67,9 +44,9 @@ describe("hostile text reaches nobody", () => {
     const alice = await everywhere("alice");
     const bob = await everywhere("bob");
 
-    for (const [n, [attack, said, heard]] of TEXTS.entries()) {
+    for (const [attack, said, heard] of TEXTS) {
       const request = { type: "say", to: "#lab", text: said };
-      const answers: Message[] = [await alice.tcp.ask(request), await alice.page.ask(request, `said-${n}`)];
+      const answers: Message[] = [await alice.tcp.ask(request), await alice.page.ask(request)];
       if (said.isWellFormed()) alice.typed.type(said);
       await alice.typed.quietLines();
       const received = (await bob.tcp.quiet()).filter(({ type }) => type === "message");
@@ -80,9 +57,9 @@ describe("hostile text reaches nobody", () => {
       const shown = (await bob.typed.quietLines()).filter((line) => line.startsWith("alice (in lab): "));
       expect([attack, ...new Set(shown)]).toEqual([attack, `alice (in lab): ${heard}`]);
     }
-    await bob.page.ask({ type: "ping" }, "quiet");
+    await bob.page.ask({ type: "ping" });
     for (const { tcp, typed, page } of [alice, bob]) {
-      for (const text of [tcp.text, typed.text, page.got.join("\n")]) expect(UNSAFE.exec(text)).toBeNull();
+      for (const text of [tcp.text, typed.text, page.text]) expect(UNSAFE.exec(text)).toBeNull();
       page.socket.close();
     }
     expect(UNSAFE.exec(chat.log())).toBeNull();
@@ -171,7 +148,7 @@ describe("hostile bytes are answered, and the connection stays", () => {
   test("each is bad_request, quickly, before and after sign-in, and over WebSocket", async () => {
     await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
-    const page = await browser(chat, "alice");
+    const page = await Browser.signedIn(chat, "alice");
     for (const [attack, bytes] of FRAMES) {
       const start = performance.now();
       alice.raw(Buffer.concat([bytes, Buffer.from("\n")]));
@@ -186,10 +163,7 @@ describe("hostile bytes are answered, and the connection stays", () => {
       const text = bytes.toString("utf8");
       if (!Buffer.from(text).equals(bytes)) continue; // a browser cannot send what is not UTF-8
       page.socket.send(text);
-      page.socket.send('{"type":"ping","id":"after"}');
-      while (!page.got.some((line) => line.includes('"after"'))) await alice.ask({ type: "ping" });
-      expect([attack, JSON.parse(page.got.at(-2)!).code]).toEqual([attack, "bad_request"]);
-      page.got.length = 0;
+      expect([attack, (await page.next()).code]).toEqual([attack, "bad_request"]);
     }
     expect((await alice.ask({ type: "ping" })).type).toBe("ok");
     expect(UNSAFE.exec(alice.text)).toBeNull();
@@ -230,7 +204,7 @@ describe("hostile bytes are answered, and the connection stays", () => {
 
   test("WebSocket frames that the protocol forbids end their own connection", async () => {
     await using chat = await startTestServer(["alice"]);
-    const alice = await browser(chat, "alice");
+    const alice = await Browser.signedIn(chat, "alice", "#lab");
     const mask = [1, 2, 3, 4];
     const frames: [string, number[]][] = [
       ["unmasked", [0x81, 2, 0x7b, 0x7d]],
@@ -243,21 +217,14 @@ describe("hostile bytes are answered, and the connection stays", () => {
     ];
     for (const [, bytes] of frames) {
       const wire = await Wire.open(chat.webPort);
-      const asked = [
-        "GET /ws HTTP/1.1",
-        `Host: localhost:${chat.webPort}`,
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-      ];
-      asked.push("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13");
-      wire.raw(`${asked.join("\r\n")}\r\n\r\n`);
+      wire.raw(upgrade(`localhost:${chat.webPort}`));
       await wire.line((line) => line === "\r");
       wire.raw(Uint8Array.from(bytes));
       await wire.ended;
     }
-    const pinging = await browser(chat, "alice");
+    const pinging = await Browser.signedIn(chat, "alice", "#lab");
     for (let n = 0; n < 10_000; n++) (pinging.socket as unknown as { ping(): void }).ping();
-    expect((await alice.ask({ type: "ping" }, "after")).type).toBe("ok");
+    expect((await alice.ask({ type: "ping" })).type).toBe("ok");
     expect(chat.log()).not.toMatch(/ERROR|bug/);
     for (const { socket } of [alice, pinging]) socket.close();
   });
