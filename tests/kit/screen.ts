@@ -1,6 +1,7 @@
 // screen.ts: a real, headless Chromium as a test's hands and eyes: Bun's own WebView, nothing to install but the browser.
 // Nothing here waits for a time: the page itself announces when something has become true.
 
+import { PASSWORD } from "./harness.ts";
 import { find } from "./needs.ts";
 
 /** The browser's program, as it is called here. */
@@ -132,6 +133,15 @@ export class Screen implements Disposable {
   [Symbol.dispose](): void {
     this.#view.close();
   }
+}
+
+/** A page of this server with somebody signed in. */
+export async function enter(chat: { webPort: number }, user: string, shape?: Shape): Promise<Screen> {
+  const screen = await Screen.open(`http://localhost:${chat.webPort}/`, shape);
+  await screen.signIn(user, PASSWORD);
+  await screen.until("document.title.includes('#lobby')");
+  await screen.until("document.querySelector('#here').textContent !== '0 here'");
+  return screen;
 }
 
 /** Ends the browser; every test file that opened one calls it at its end. */

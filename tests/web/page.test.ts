@@ -11,20 +11,11 @@ import {
   writeAccounts,
 } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
-import type { Shape } from "../kit/screen.ts";
-import { BROWSER, closeBrowser, Screen } from "../kit/screen.ts";
+import { BROWSER, closeBrowser, enter, Screen } from "../kit/screen.ts";
 
 setDefaultTimeout(PATIENCE);
 afterAll(closeBrowser);
 
-/** A page of this server with somebody signed in. */
-async function enter(chat: { webPort: number }, user: string, shape?: Shape): Promise<Screen> {
-  const screen = await Screen.open(`http://localhost:${chat.webPort}/`, shape);
-  await screen.signIn(user, PASSWORD);
-  await screen.until("document.title.includes('#lobby')");
-  await screen.until("document.querySelector('#here').textContent !== '0 here'");
-  return screen;
-}
 function say(wire: Wire, to: string, text: string): Promise<any> {
   return wire.ask({ type: "say", to, text });
 }
@@ -311,65 +302,4 @@ describe.if(has(BROWSER))("the page", () => {
     expect(await rebound.read(opened)).toBe("refused");
     expect(await rebound.read(opened.replace("location.host", `"localhost:${chat.webPort}"`))).toBe("refused");
   });
-
-  test("on a phone everything fits, can be touched, and the lists lie over the chat", async () => {
-    await using chat = await startTestServer(["alice", "bob"]);
-    await fill(chat, "#lobby", 30);
-    using alice = await enter(chat, "alice", { width: 360, height: 740, phone: true });
-    await alice.see("line 30", "#log");
-    const fits = "document.documentElement.scrollWidth <= 360 && document.getElementById('scroll').scrollWidth <= 360";
-    expect(await alice.read(fits)).toBe(true);
-    const small = `Array.from(document.querySelectorAll("button, input, textarea")).filter((one) => one.checkVisibility({ visibilityProperty: true }))
-      .filter((one) => one.getBoundingClientRect().height < 40 || parseFloat(getComputedStyle(one).fontSize) < 14)
-      .map((one) => one.id || one.innerText)`;
-    expect(await alice.read(small)).toEqual([]);
-    expect(await alice.read("parseFloat(getComputedStyle(document.getElementById('draft')).fontSize)")).toBe(16); // smaller ones make iOS zoom
-    await alice.cdp("Emulation.setDeviceMetricsOverride", {
-      width: 360,
-      height: 380,
-      deviceScaleFactor: 1,
-      mobile: true,
-    }); // a keyboard opens
-    await alice.until("document.querySelector('#log li:last-child').getBoundingClientRect().bottom <= 330");
-    expect(await alice.read("document.getElementById('draft').getBoundingClientRect().bottom <= 380")).toBe(true);
-    await alice.click("#side-open");
-    await alice.until("document.getElementById('main').inert && document.activeElement.id === 'side-close'");
-    await alice.press("Escape");
-    await alice.until("!document.getElementById('main').inert && document.activeElement.id === 'side-open'");
-    expect(alice.complaints).toEqual([]);
-  });
-
-  test.if(has("axe-core"))(
-    "axe finds nothing to mend: signed out and in, with every colour, in light, dark and on a phone",
-    async () => {
-      const speakers = ["bob", "frank", "walter", "carol", "erin", "kim", "nina", "dave"]; // one of each colour
-      await using chat = await startTestServer(["alice", ...speakers]);
-      const wires = await Promise.all(speakers.map((name) => chat.signedIn(name, "#lobby")));
-      for (const wire of wires) await say(wire, "#lobby", "hello @alice, see https://example.org");
-      const phone = { width: 360, height: 740, phone: true };
-      for (const shape of [{}, { dark: true }, phone, { ...phone, dark: true }]) {
-        using alice = await Screen.open(`http://localhost:${chat.webPort}/`, shape);
-        expect(await alice.audit()).toEqual([]);
-        await alice.signIn("alice", PASSWORD);
-        await alice.see("9 here", "#here");
-        await alice.until("new Set(Array.from(document.querySelectorAll('.from'), (one) => one.className)).size === 8");
-        await alice.read("void dispatchEvent(new Event('offline'))");
-        await say(wires[0]!, "#lobby", "missed");
-        await alice.read("void dispatchEvent(new Event('online'))");
-        await alice.see("missed", ".fresh ~ *");
-        expect(await alice.audit()).toEqual([]);
-        await alice.say("/search hello");
-        await alice.see("8 messages", "#found");
-        await alice.read("void dispatchEvent(new Event('offline'))");
-        await alice.say("waiting");
-        await alice.see("waiting", "#queue");
-        expect(await alice.audit()).toEqual([]);
-        const { nodes } = await alice.cdp<{ nodes: { role?: { value: string } }[] }>("Accessibility.getFullAXTree");
-        const roles = ["log", "main", "search", ...("phone" in shape ? [] : ["navigation"])];
-        expect(nodes.map(({ role }) => role?.value)).toEqual(expect.arrayContaining(roles));
-        if ("phone" in shape) await alice.click("#side-open");
-        expect(await alice.audit("#side")).toEqual([]);
-      }
-    },
-  );
 });
