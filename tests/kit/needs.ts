@@ -10,14 +10,22 @@ const PACKAGES = ["@xterm/addon-unicode-graphemes", "@xterm/headless", "axe-core
 const FETCHING = 60_000; // ms after which a network that does not answer is none
 
 const told = new Set<string>();
-let fetched: { folder: string; problem: string } | undefined;
+/** Where each package is, or, when it was fetched, what it exports. */
+const installed = new Map<string, string | object>();
+for (const name of PACKAGES)
+  try {
+    installed.set(name, Bun.resolveSync(name, REPOSITORY));
+  } catch {
+    // It was not installed.
+  }
+const problem = installed.size < PACKAGES.length ? await fetchPackages() : "";
 
 /** Whether all these programs and packages are here; tells which is not. For `test.if` and `describe.if`. */
 export function has(...names: readonly string[]): boolean {
-  const missing = names.filter((name) => (PACKAGES.includes(name) ? !find(name) : Bun.which(name) === null));
+  const missing = names.filter((name) => !installed.has(name) && (PACKAGES.includes(name) || Bun.which(name) === null));
   for (const name of missing.filter((name) => !told.has(name))) {
     told.add(name);
-    const why = PACKAGES.includes(name) ? `is not installed and cannot be fetched: ${fetched!.problem}` : "is not here";
+    const why = PACKAGES.includes(name) ? `is not installed and cannot be fetched: ${problem}` : "is not here";
     console.log(`skipped: what needs ${name}, which ${why}`);
   }
   return missing.length === 0;
@@ -34,33 +42,23 @@ export function works(program: string, ...args: string[]): boolean {
 /** What these packages export together; undefined where one is missing. */
 export async function load<T>(...names: readonly string[]): Promise<T | undefined> {
   if (!has(...names)) return undefined;
-  const modules = await Promise.all(names.map((name) => import(find(name)!)));
-  return Object.assign({}, ...modules);
+  const places = names.map((name) => installed.get(name)!);
+  return Object.assign(
+    {},
+    ...(await Promise.all(places.map((place) => (typeof place === "string" ? import(place) : place)))),
+  );
 }
 
-/** The file that a package, or a path in it, is imported from; undefined where the package is missing. */
-export function find(name: string): string | undefined {
-  try {
-    return Bun.resolveSync(name, REPOSITORY);
-  } catch {
-    // It was not installed.
-  }
-  fetched ??= fetchPackages();
-  try {
-    return Bun.resolveSync(name, fetched.folder);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Installs the packages into a folder that stays until this process ends. */
-function fetchPackages(): typeof fetched & {} {
-  const { path: folder, [Symbol.dispose]: remove } = temporaryFolder();
-  process.on("exit", remove);
-  const { devDependencies } = require(join(REPOSITORY, "package.json"));
+/** Fetches and loads the packages; what went wrong, if anything did. */
+async function fetchPackages(): Promise<string> {
+  using folder = temporaryFolder();
+  const { devDependencies } = await Bun.file(join(REPOSITORY, "package.json")).json();
   const wanted = Object.fromEntries(PACKAGES.map((name) => [name, devDependencies[name]]));
-  writeFileSync(join(folder, "package.json"), JSON.stringify({ name: "banter", devDependencies: wanted }));
-  copyFileSync(join(REPOSITORY, "bun.lock"), join(folder, "bun.lock"));
-  const { stderr } = Bun.spawnSync([process.execPath, "install"], { cwd: folder, timeout: FETCHING });
-  return { folder, problem: /^error: (.*)$/m.exec(stderr.toString())?.[1] ?? "the network does not answer" };
+  writeFileSync(join(folder.path, "package.json"), JSON.stringify({ name: "banter", devDependencies: wanted }));
+  copyFileSync(join(REPOSITORY, "bun.lock"), join(folder.path, "bun.lock"));
+  const install = Bun.spawnSync([process.execPath, "install"], { cwd: folder.path, timeout: FETCHING });
+  if (install.exitCode !== 0)
+    return /^error: (.*)$/m.exec(install.stderr.toString())?.[1] ?? "the network does not answer";
+  for (const name of PACKAGES) installed.set(name, await import(Bun.resolveSync(name, folder.path)));
+  return "";
 }

@@ -1,14 +1,14 @@
 // screen.ts: a real, headless Chromium as a test's hands and eyes: Bun's own WebView, nothing to install but the browser.
-// Nothing here waits for a time: the page itself announces when something has become true.
+// Nothing here waits for a time: the page itself announces when something has become true. The browser ends with the tests.
 
 import { PASSWORD } from "./harness.ts";
-import { find } from "./needs.ts";
+import { load } from "./needs.ts";
 
 /** The browser's program, as it is called here. */
 export const BROWSER =
   ["chromium", "chromium-browser", "google-chrome"].find((name) => Bun.which(name) !== null) ?? "chromium";
 const path = Bun.which(BROWSER) ?? "";
-const axe = find("axe-core/axe.min.js");
+const axe = await load<typeof import("axe-core")>("axe-core");
 
 export interface Shape {
   width?: number; // px
@@ -116,8 +116,7 @@ export class Screen implements Disposable {
   }
   /** What axe-core finds wrong with the page, or a part of it, as it is now: its rule, and the element. */
   async audit(where = "html"): Promise<string[]> {
-    const expression = await Bun.file(axe!).text();
-    await this.cdp("Runtime.evaluate", { expression }); // the page's policy lets no other script in
+    await this.cdp("Runtime.evaluate", { expression: axe!.source }); // the page's policy lets no other script in
     return this.read(`axe.run("${where}", { resultTypes: ["violations"] }).then(({ violations }) =>
       violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(" "))))`);
   }
@@ -142,9 +141,4 @@ export async function enter(chat: { webPort: number }, user: string, shape?: Sha
   await screen.until("document.title.includes('#lobby')");
   await screen.until("document.querySelector('#here').textContent !== '0 here'");
   return screen;
-}
-
-/** Ends the browser; every test file that opened one calls it at its end. */
-export function closeBrowser(): void {
-  Bun.WebView.closeAll();
 }

@@ -1,12 +1,11 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Wire } from "../kit/harness.ts";
 import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
 import type { Shape } from "../kit/screen.ts";
-import { BROWSER, closeBrowser, enter, Screen } from "../kit/screen.ts";
+import { BROWSER, enter, Screen } from "../kit/screen.ts";
 
 setDefaultTimeout(PATIENCE);
-afterAll(closeBrowser);
 
 describe.if(has(BROWSER))("the page", () => {
   test("on a phone everything fits, can be touched, and the lists lie over the chat", async () => {

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MAX_MESSAGE_LENGTH } from "../../protocol.ts";
 import type { TestServer } from "../kit/harness.ts";
 import {
@@ -11,10 +11,9 @@ import {
   writeAccounts,
 } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
-import { BROWSER, closeBrowser, enter, Screen } from "../kit/screen.ts";
+import { BROWSER, enter, Screen } from "../kit/screen.ts";
 
 setDefaultTimeout(PATIENCE);
-afterAll(closeBrowser);
 
 function say(wire: Wire, to: string, text: string): Promise<any> {
   return wire.ask({ type: "say", to, text });
