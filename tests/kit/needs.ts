@@ -58,7 +58,7 @@ async function fetchPackages(): Promise<string> {
   copyFileSync(join(REPOSITORY, "bun.lock"), join(folder.path, "bun.lock"));
   const install = Bun.spawnSync([process.execPath, "install"], { cwd: folder.path, timeout: FETCHING });
   if (install.exitCode !== 0)
-    return /^error: (.*)$/m.exec(install.stderr.toString())?.[1] ?? "the network does not answer";
+    return /^error: (.*?)(?: downloading .*)?$/m.exec(install.stderr.toString())?.[1] ?? "the network does not answer";
   for (const name of PACKAGES) installed.set(name, await import(Bun.resolveSync(name, folder.path)));
   return "";
 }
