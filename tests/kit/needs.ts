@@ -42,11 +42,12 @@ export function works(program: string, ...args: string[]): boolean {
 /** What these packages export together; undefined where one is missing. */
 export async function load<T>(...names: readonly string[]): Promise<T | undefined> {
   if (!has(...names)) return undefined;
-  const places = names.map((name) => installed.get(name)!);
-  return Object.assign(
-    {},
-    ...(await Promise.all(places.map((place) => (typeof place === "string" ? import(place) : place)))),
-  );
+  const modules: object[] = [];
+  for (const name of names) {
+    const place = installed.get(name)!;
+    modules.push(typeof place === "string" ? await import(place) : place);
+  }
+  return Object.assign({}, ...modules);
 }
 
 /** Fetches and loads the packages; what went wrong, if anything did. */
