@@ -1,15 +1,17 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { PASSWORD, PATIENCE, REPOSITORY, startChat } from "../kit/harness.ts";
-import { sit, sitIn } from "../kit/pty.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, startTestServer } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
+import { HAS_TERMINAL, sit, sitIn } from "../kit/pty.ts";
 
 setDefaultTimeout(PATIENCE);
 
+const inTerminal = test.if(HAS_TERMINAL);
 const ESC = "\x1b";
 const LEFT = `${ESC}[D`;
 const paste = (text: string) => `${ESC}[200~${text.replaceAll("\n", "\r")}${ESC}[201~`;
 
-test("a half-typed line stays as it is, whatever arrives, and the message comes in the same write", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+inTerminal("a half-typed line stays as it is, whatever arrives, and the message comes in the same write", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
   alice.type("half a thought" + LEFT.repeat(8));
@@ -27,8 +29,8 @@ test("a half-typed line stays as it is, whatever arrives, and the message comes 
   expect(alice.screen.text.match(/half/g)).toHaveLength(1);
 });
 
-test("wide characters, emoji of several parts and accents are edited one at a time", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+inTerminal("wide characters, emoji of several parts and accents are edited one at a time", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
 
@@ -44,8 +46,8 @@ test("wide characters, emoji of several parts and accents are edited one at a ti
   expect(await bob.next("message")).toMatchObject({ text: "好e\u0301" });
 });
 
-test("the keys people know from their shell work here", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+inTerminal("the keys people know from their shell work here", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
   const said = async (keys: string) => {
@@ -67,31 +69,34 @@ test("the keys people know from their shell work here", async () => {
   expect(await said(`${ESC}[A${ESC}[A`)).toBe("bc");
 });
 
-test("a pasted block is one message; a long one is asked about once, a very long one is kept for editing", async () => {
-  await using chat = await startChat(["alice", "bob"]);
-  const bob = await chat.signedIn("bob", "#lobby");
-  await using alice = await sitIn(chat.port, "alice", [], { rows: 40 });
-  const lines = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`).join("\n");
+inTerminal(
+  "a pasted block is one message; a long one is asked about once, a very long one is kept for editing",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await using alice = await sitIn(chat.port, "alice", [], { rows: 40 });
+    const lines = (n: number) => Array.from({ length: n }, (_, i) => `line ${i + 1}`).join("\n");
 
-  alice.type(paste("def f(x):\n\treturn x\n") + "\r");
-  expect(await bob.next("message")).toMatchObject({ text: "def f(x):\n\treturn x" });
+    alice.type(paste("def f(x):\n\treturn x\n") + "\r");
+    expect(await bob.next("message")).toMatchObject({ text: "def f(x):\n\treturn x" });
 
-  alice.type(paste(lines(12)) + "\r");
-  await alice.until("Send 12 lines as one message? Enter sends, Esc edits.");
-  expect(await bob.quiet()).toEqual([]);
-  alice.type("\r");
-  expect(await bob.next("message")).toMatchObject({ text: lines(12) });
-  await alice.until("line 11\n  line 12\n#lobby>");
+    alice.type(paste(lines(12)) + "\r");
+    await alice.until("Send 12 lines as one message? Enter sends, Esc edits.");
+    expect(await bob.quiet()).toEqual([]);
+    alice.type("\r");
+    expect(await bob.next("message")).toMatchObject({ text: lines(12) });
+    await alice.until("line 11\n  line 12\n#lobby>");
 
-  alice.type(paste(lines(60)) + "\r\r");
-  await alice.until("That message has 60 lines; 50 fit. Nothing was sent.");
-  expect(await bob.quiet()).toEqual([]);
-  alice.type("\x03one" + ESC + "\rtwo\nthree\r"); // Alt+Enter and Ctrl+J start a new line
-  expect(await bob.next("message")).toMatchObject({ text: "one\ntwo\nthree" });
-});
+    alice.type(paste(lines(60)) + "\r\r");
+    await alice.until("That message has 60 lines; 50 fit. Nothing was sent.");
+    expect(await bob.quiet()).toEqual([]);
+    alice.type("\x03one" + ESC + "\rtwo\nthree\r"); // Alt+Enter and Ctrl+J start a new line
+    expect(await bob.next("message")).toMatchObject({ text: "one\ntwo\nthree" });
+  },
+);
 
-test("what is pasted cannot drive the terminal", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+inTerminal("what is pasted cannot drive the terminal", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
 
@@ -103,8 +108,8 @@ test("what is pasted cannot drive the terminal", async () => {
   expect([alice.screen.bells, alice.screen.strange]).toEqual([0, []]);
 });
 
-test("twenty columns are enough to read, to type and to be told", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+inTerminal("twenty columns are enough to read, to type and to be told", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice", [], { columns: 20, rows: 12 });
 
@@ -119,8 +124,8 @@ test("twenty columns are enough to read, to type and to be told", async () => {
   for (const row of alice.screen.text.split("\n")) expect(Bun.stringWidth(row)).toBeLessThanOrEqual(20);
 });
 
-test("Ctrl+Z stops the client, and fg brings the typed line again", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+test.if(HAS_TERMINAL && has("bash"))("Ctrl+Z stops the client, and fg brings the typed line again", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
   await using shell = sit(["bash", "--norc", "--noprofile", "-i"], { env: { PS1: "ready " } });
   await shell.until("ready");
@@ -153,8 +158,8 @@ for (const [end, code] of [
   ["SIGTERM", 143],
   ["SIGHUP", 129],
 ] as const)
-  test(`the terminal is as it was after ${end}`, async () => {
-    await using chat = await startChat(["alice"]);
+  test.if(HAS_TERMINAL && has("pgrep"))(`the terminal is as it was after ${end}`, async () => {
+    await using chat = await startTestServer(["alice"]);
     await using shell = sitAtCommand(`${process.execPath} client.ts 127.0.0.1:${chat.port} --name alice`);
     await shell.until(/is hidden\):/);
     shell.type(`${PASSWORD}\r`);
@@ -169,7 +174,7 @@ for (const [end, code] of [
     await shell.exited;
   });
 
-test("the terminal is as it was after an exception", async () => {
+inTerminal("the terminal is as it was after an exception", async () => {
   const broken =
     `import { Terminal } from "${REPOSITORY}/client/terminal.ts"; const terminal = new Terminal({ interrupt() {} }); ` +
     `terminal.footer("> ", []); setTimeout(() => { throw new Error("oops"); })`;
@@ -178,8 +183,8 @@ test("the terminal is as it was after an exception", async () => {
   expect(shell.screen.modes).toEqual(new Set());
 });
 
-test.if(Bun.which("tmux") !== null)("a resize draws the typed line again at the new width", async () => {
-  await using chat = await startChat(["alice"]);
+test.if(has("tmux"))("a resize draws the typed line again at the new width", async () => {
+  await using chat = await startTestServer(["alice"]);
   const name = `banter-test-${process.pid}`;
   const tmux = (...args: string[]) => Bun.spawnSync(["tmux", "-L", name, "-f", "/dev/null", ...args]).stdout.toString();
   const until = async (wanted: string) => {

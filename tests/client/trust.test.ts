@@ -5,10 +5,11 @@ import { connect } from "../../client.ts";
 import type { Certificate } from "../../server/certificate.ts";
 import { loadCertificate } from "../../server/certificate.ts";
 import { trustFile } from "../../client/trust.ts";
-import type { Chat } from "../kit/harness.ts";
-import { PASSWORD, PATIENCE, REPOSITORY, run, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+import type { TestServer } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 import type { Seat } from "../kit/pty.ts";
-import { sitAtClient } from "../kit/pty.ts";
+import { HAS_TERMINAL, sitAtClient } from "../kit/pty.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -68,11 +69,11 @@ function thief(port = 0) {
 
 const another = (fingerprint: string) => fingerprint.replace(/^../, fingerprint.startsWith("00") ? "01" : "00");
 /** The certificate the server uses, as a person would copy it. */
-const certificateOf = (chat: Chat) => join(chat.data, "tls-cert.pem");
+const certificateOf = (chat: TestServer) => join(chat.data, "tls-cert.pem");
 
-describe("a server that was never met", () => {
-  test("shows its fingerprint and is trusted once, or not at all", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+describe.if(has("openssl"))("a server that was never met", () => {
+  test.if(HAS_TERMINAL)("shows its fingerprint and is trusted once, or not at all", async () => {
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     const fingerprint = chat.server.fingerprint!;
     await using first = alice.sit(chat.port, "--tls");
@@ -100,7 +101,7 @@ describe("a server that was never met", () => {
   });
 
   test("is refused to a script, unless it is told --trust-new; then it is known", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     const refused = await alice.script(chat.port, "--tls");
     expect(refused).toMatchObject({ code: 3, stdout: "" });
@@ -123,7 +124,7 @@ describe("a server that was never met", () => {
   });
 
   test("cannot be trusted where nothing can be kept", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     writeFileSync(join(alice.home, "state"), "a file where a folder is needed");
     const refused = await alice.script(chat.port, "--trust-new");
@@ -131,56 +132,62 @@ describe("a server that was never met", () => {
   });
 });
 
-describe("a certificate that has changed", () => {
-  test("is refused loudly, whatever is asked for, and nobody is told a name or a password", async () => {
-    using eve = thief();
-    using alice = person();
-    alice.knows(eve.port, another(eve.fingerprint));
-    const before = alice.known();
-    for (const option of ["--tls", "--trust-new"]) {
-      const refused = await alice.script(eve.port, option);
-      expect([refused.code, refused.stderr]).toEqual([
-        3,
-        expect.stringContaining("HAS CHANGED. Somebody may be posing"),
-      ]);
-      expect(refused.stderr).toContain(`It was ${another(eve.fingerprint)} and is ${eve.fingerprint}.`);
-    }
-    await using seat = alice.sit(eve.port, "--tls", "--name", "alice");
-    expect(await seat.exited).toBe(3);
-    expect(seat.screen.text).toContain(`WARNING: THE CERTIFICATE OF 127.0.0.1:${eve.port} HAS CHANGED`);
-    expect(seat.screen.text).not.toContain(QUESTION);
-    expect([alice.known(), eve.told, eve.visits()]).toEqual([before, [], 3]);
-  });
+describe.if(has("openssl"))("a certificate that has changed", () => {
+  test.if(HAS_TERMINAL)(
+    "is refused loudly, whatever is asked for, and nobody is told a name or a password",
+    async () => {
+      using eve = thief();
+      using alice = person();
+      alice.knows(eve.port, another(eve.fingerprint));
+      const before = alice.known();
+      for (const option of ["--tls", "--trust-new"]) {
+        const refused = await alice.script(eve.port, option);
+        expect([refused.code, refused.stderr]).toEqual([
+          3,
+          expect.stringContaining("HAS CHANGED. Somebody may be posing"),
+        ]);
+        expect(refused.stderr).toContain(`It was ${another(eve.fingerprint)} and is ${eve.fingerprint}.`);
+      }
+      await using seat = alice.sit(eve.port, "--tls", "--name", "alice");
+      expect(await seat.exited).toBe(3);
+      expect(seat.screen.text).toContain(`WARNING: THE CERTIFICATE OF 127.0.0.1:${eve.port} HAS CHANGED`);
+      expect(seat.screen.text).not.toContain(QUESTION);
+      expect([alice.known(), eve.told, eve.visits()]).toEqual([before, [], 3]);
+    },
+  );
 
-  test("while somebody chats is told once, keeps what they type, and the talk goes on with the right one", async () => {
-    await using chat = await startChat(["alice", "bob"], { tls: "own" });
-    using alice = person();
-    alice.knows(chat.port, chat.server.fingerprint!);
-    await using seat = alice.sit(chat.port, "--tls", "--name", "alice");
-    await seat.until(/is hidden\):/);
-    seat.type(`${PASSWORD}\r`);
-    await seat.until("You are in #lobby");
+  test.if(HAS_TERMINAL)(
+    "while somebody chats is told once, keeps what they type, and the talk goes on with the right one",
+    async () => {
+      await using chat = await startTestServer(["alice", "bob"], { tls: "own" });
+      using alice = person();
+      alice.knows(chat.port, chat.server.fingerprint!);
+      await using seat = alice.sit(chat.port, "--tls", "--name", "alice");
+      await seat.until(/is hidden\):/);
+      seat.type(`${PASSWORD}\r`);
+      await seat.until("You are in #lobby");
 
-    await chat.restart(async () => {
-      using eve = thief(chat.port);
-      await seat.until("connection lost");
-      seat.type("for my friends only\r");
-      await seat.until(/HAS CHANGED[\s\S]*… for my friends only/);
-      const visits = eve.visits();
-      seat.type("\r"); // tries again, and is refused again
-      await seat.until(() => eve.visits() > visits && !/Trying now/.test(seat.screen.text));
-      expect(seat.screen.text.match(/HAS CHANGED/g)).toHaveLength(1);
-      expect(eve.told).toEqual([]);
-    });
-    await seat.until(() => {
-      seat.type("\r");
-      return /back online[\s\S]*alice: for my friends only/.test(seat.screen.text);
-    });
-    expect(seat.screen.text.match(/for my friends only/g)).toHaveLength(1);
-  });
+      await chat.restart(async () => {
+        using eve = thief(chat.port);
+        await seat.until("connection lost");
+        seat.type("for my friends only\r");
+        await seat.until(/HAS CHANGED[\s\S]*… for my friends only/);
+        const visits = eve.visits();
+        seat.type("\r"); // tries again, and is refused again
+        await seat.until(() => eve.visits() > visits && !/Trying now/.test(seat.screen.text));
+        expect(seat.screen.text.match(/HAS CHANGED/g)).toHaveLength(1);
+        expect(eve.told).toEqual([]);
+      });
+      await seat.until(() => {
+        seat.type("\r");
+        return /back online[\s\S]*alice: for my friends only/.test(seat.screen.text);
+      });
+      expect(seat.screen.text.match(/for my friends only/g)).toHaveLength(1);
+    },
+  );
 
   test("while a script sends ends it with 3", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     using alice = person();
     const script = alice.open(chat.port, "--trust-new");
     const ca = readFileSync(certificateOf(chat), "utf8");
@@ -202,7 +209,7 @@ describe("a certificate that has changed", () => {
   });
 });
 
-describe("a certificate that an authority vouches for", () => {
+describe.if(has("openssl"))("a certificate that an authority vouches for", () => {
   /** Makes one for localhost; the authority's own certificate, and the two files a server needs. */
   async function authority(folder: string) {
     const file = (name: string) => join(folder, name);
@@ -220,7 +227,7 @@ describe("a certificate that an authority vouches for", () => {
   test("is believed with --ca under its own name, and under no other; nothing is kept", async () => {
     using folder = temporaryFolder();
     const { ca, tls } = await authority(folder.path);
-    await using chat = await startChat(["alice"], { tls });
+    await using chat = await startTestServer(["alice"], { tls });
     using alice = person();
     expect(await alice.script(`localhost:${chat.port}`, "--ca", ca)).toMatchObject({ code: 0 });
 
@@ -236,7 +243,7 @@ describe("a certificate that an authority vouches for", () => {
     ]);
     expect(alice.known()).toBeFalse();
 
-    await using other = await startChat(["alice"], { tls: "own" });
+    await using other = await startTestServer(["alice"], { tls: "own" });
     const otherAuthority = await alice.script(`localhost:${other.port}`, "--ca", ca);
     expect([otherAuthority.code, otherAuthority.stderr]).toEqual([
       3,
@@ -246,7 +253,7 @@ describe("a certificate that an authority vouches for", () => {
   });
 
   test("is what a bot believes by itself, or what it is given", async () => {
-    await using chat = await startChat(["alice"], { tls: "own" });
+    await using chat = await startTestServer(["alice"], { tls: "own" });
     const bot = { port: chat.port, user: "alice", password: PASSWORD };
     const refused = connect({ ...bot, encryption: {} });
     await expect(refused).rejects.toMatchObject({
@@ -259,24 +266,27 @@ describe("a certificate that an authority vouches for", () => {
   });
 });
 
-describe("the wrong kind of port", () => {
-  test("without TLS at an encrypted one, and the other way round, is told what to change", async () => {
-    await using secret = await startChat(["alice"], { tls: "own" });
-    await using open = await startChat(["alice"]);
-    using alice = person();
-    const plain = await alice.script(secret.port);
-    expect([plain.code, plain.stderr]).toEqual([3, expect.stringContaining("is encrypted. Connect with --tls.")]);
-    await using seat = alice.sit(secret.port);
-    expect(await seat.exited).toBe(3);
-    expect(seat.screen.text).toContain(`127.0.0.1:${secret.port} is encrypted. Connect with --tls.`);
-    const encrypted = await alice.script(open.port, "--tls");
-    const sentence = "does not speak TLS. Nothing was sent. Connect without --tls.";
-    expect([encrypted.code, encrypted.stderr]).toEqual([3, expect.stringContaining(sentence)]);
+describe.if(has("openssl"))("the wrong kind of port", () => {
+  test.if(HAS_TERMINAL)(
+    "without TLS at an encrypted one, and the other way round, is told what to change",
+    async () => {
+      await using secret = await startTestServer(["alice"], { tls: "own" });
+      await using open = await startTestServer(["alice"]);
+      using alice = person();
+      const plain = await alice.script(secret.port);
+      expect([plain.code, plain.stderr]).toEqual([3, expect.stringContaining("is encrypted. Connect with --tls.")]);
+      await using seat = alice.sit(secret.port);
+      expect(await seat.exited).toBe(3);
+      expect(seat.screen.text).toContain(`127.0.0.1:${secret.port} is encrypted. Connect with --tls.`);
+      const encrypted = await alice.script(open.port, "--tls");
+      const sentence = "does not speak TLS. Nothing was sent. Connect without --tls.";
+      expect([encrypted.code, encrypted.stderr]).toEqual([3, expect.stringContaining(sentence)]);
 
-    const other = await Wire.open(open.port); // any other program that speaks TLS
-    other.raw(Uint8Array.of(0x16, 3, 1, 2, 0));
-    expect(await other.line()).toContain("which does not speak TLS. Connect without TLS.");
-  });
+      const other = await Wire.open(open.port); // any other program that speaks TLS
+      other.raw(Uint8Array.of(0x16, 3, 1, 2, 0));
+      expect(await other.line()).toContain("which does not speak TLS. Connect without TLS.");
+    },
+  );
 });
 
 test("a file of an authority that cannot be used, or options that exclude each other, end with 2 and a sentence", async () => {

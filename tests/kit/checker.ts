@@ -1,6 +1,6 @@
 // checker.ts: judges a run against the delivery promises: everything that was said, answered and shown, in the order in
 // which it was recorded, and the log as the server has it at the end. Pure: knows no socket, no clock and no server.
-// The text of a say is its identity, so a run must never say the same text twice. Called by the tests and by soak.ts.
+// The text of a say is its identity, so a run must never say the same text twice.
 
 import type { Message } from "../../protocol.ts";
 import { answeredIn, inboxOf } from "../../server/conversations.ts";

@@ -1,5 +1,5 @@
 // copy.ts: what a reader of the documents has: the programs in a folder of their own, and a shell. Commands are run as they are
-// written, but on free ports. Called by readme.test.ts.
+// written, but on free ports.
 
 import { expect } from "bun:test";
 import { cpSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";

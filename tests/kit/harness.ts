@@ -1,7 +1,7 @@
 // harness.ts: what scenes with Alice and Bob are made of: a server of their own in a temporary folder, wires to it that
 // speak frames or lines, and the real programs as processes. Nothing here waits for a time; a `ping` … `ok` proves silence.
 
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Event, Message, Ok, Request } from "../../protocol.ts";
@@ -29,11 +29,27 @@ export function writeAccounts(folder: string, names: readonly string[]): void {
   writeFileSync(join(folder, "users.json"), JSON.stringify(accounts));
 }
 
-export interface Chat extends AsyncDisposable {
+/** A file that holds PASSWORD, for programs that read it from one. */
+export function passwordFile(): { file: string } & Disposable {
+  const folder = temporaryFolder();
+  const file = join(folder.path, "password");
+  writeFileSync(file, PASSWORD + "\n");
+  return { file, [Symbol.dispose]: () => folder[Symbol.dispose]() };
+}
+
+/** What the log in this data folder says. */
+export function readLog(data: string): string {
+  return readFileSync(join(data, "log", "app.log"), "utf8");
+}
+
+/** A server in the process of the tests, and what it takes to talk to it. */
+export interface TestServer extends AsyncDisposable {
   server: Server;
   port: number;
   webPort: number;
   data: string;
+  /** What its log says so far. */
+  log(): string;
   /** A wire that speaks frames, not signed in. */
   wire(): Promise<Wire>;
   /** A wire that speaks frames, signed in, and in `room` if one is given (its backlog read). */
@@ -45,7 +61,7 @@ export interface Chat extends AsyncDisposable {
 }
 
 /** Starts a server in this process with these accounts. */
-export async function startChat(names: readonly string[] = [], options: ServerOptions = {}): Promise<Chat> {
+export async function startTestServer(names: readonly string[] = [], options: ServerOptions = {}): Promise<TestServer> {
   const folder = temporaryFolder();
   writeAccounts(folder.path, names);
   const start = (port = 0) => startServer({ port, webPort: 0, data: folder.path, rate: 0, ...options });
@@ -67,6 +83,7 @@ export async function startChat(names: readonly string[] = [], options: ServerOp
       return server.webPort!;
     },
     data: folder.path,
+    log: () => readLog(folder.path),
     wire,
     async signedIn(user, room) {
       const opened = await wire();
@@ -254,9 +271,13 @@ export class Wire {
 
 export interface Process extends AsyncDisposable {
   port: number;
+  /** Of the page; 0 if there is none. */
+  webPort: number;
   pid: number;
   process: Bun.Subprocess<"ignore", "pipe", "pipe">;
   output(): string;
+  /** What its log says so far. */
+  log(): string;
   /** Ends it without a warning, as a power cut of this one process. */
   kill9(): Promise<void>;
 }
@@ -281,7 +302,7 @@ export async function spawnServer(
   ];
   const child = Bun.spawn(command, { cwd: REPOSITORY, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
   let output = "";
-  let port = 0;
+  let [port, webPort] = [0, 0];
   const decoder = new TextDecoder();
   const { promise: listening, resolve, reject } = Promise.withResolvers<void>();
   const read = async (stream: ReadableStream<Uint8Array>) => {
@@ -290,6 +311,7 @@ export async function spawnServer(
       const found = /Server listening [^\s]*?:(\d+)/.exec(output);
       if (found) {
         port = Number(found[1]);
+        webPort = Number(/Page listening [^\s]*?:(\d+)/.exec(output)?.[1] ?? 0);
         resolve();
       }
     }
@@ -300,9 +322,11 @@ export async function spawnServer(
   await listening;
   return {
     port,
+    webPort,
     pid: child.pid,
     process: child,
     output: () => output,
+    log: () => readLog(data),
     async kill9() {
       child.kill("SIGKILL");
       await child.exited;

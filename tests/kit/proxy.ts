@@ -1,6 +1,6 @@
 // proxy.ts: a bad network in front of a server. Splits what passes at random bytes, delays it, and resets connections in
 // the middle of anything; after some resets the bytes that were on their way still reach the server late, as they do.
-// Keeps the order of a connection's bytes. Never reads what passes. Called by workload.ts.
+// Keeps the order of a connection's bytes. Never reads what passes.
 
 import { setTimeout as pass } from "node:timers/promises";
 import { Outbox } from "../../shared/outbox.ts";

@@ -1,96 +1,68 @@
-// pty.ts: programs in a pseudo-terminal, and what a person sees there: a small terminal that understands the escapes our
-// client writes and no others. Nothing here waits for a time; `until` waits for what is on the screen.
+// pty.ts: programs in a pseudo-terminal, and what a person sees there, as xterm.js draws it. Nothing here waits for a time;
+// `until` waits for what is on the screen.
 
+import { expect } from "bun:test";
 import { PASSWORD, REPOSITORY } from "./harness.ts";
+import { load } from "./needs.ts";
 
-const MOST_SCROLLED = 1_000; // rows
-const segmenter = new Intl.Segmenter();
+type Xterm = typeof import("@xterm/headless") & typeof import("@xterm/addon-unicode-graphemes");
+const xterm = await load<Xterm>("@xterm/headless", "@xterm/addon-unicode-graphemes");
+/** Whether programs can be run in a terminal here. */
+export const HAS_TERMINAL = xterm !== undefined;
 
-/** The screen of a terminal: rows of graphemes, the rows that scrolled away, the cursor. */
+/** What our programs may write besides text: line ends, bells, colours, modes, and to move up, right and clear below. */
+const EXPECTED = /[\r\n\x07]|\x1b\[(?:\??[\d;]*[hlm]|\d*[AC]|J)/g;
+
+/** The screen of a terminal. */
 export class Screen {
-  columns: number;
-  height: number;
-  scrolled: string[] = [];
   bells = 0;
-  row = 0;
-  column = 0;
-  /** Escapes that no program of ours has any business writing. */
-  strange: string[] = [];
-  modes = new Set<string>();
-  #rows: string[][] = [[]]; // a wide character is followed by an empty cell
-  #rest = "";
+  /** The modes of DEC that are on, "?2004" for one. */
+  readonly modes = new Set<string>();
+  #written = "";
+  readonly #terminal: InstanceType<Xterm["Terminal"]>;
 
-  constructor(columns: number, height: number) {
-    this.columns = columns;
-    this.height = height;
+  constructor(cols: number, rows: number) {
+    this.#terminal = new xterm!.Terminal({ cols, rows, allowProposedApi: true });
+    this.#terminal.loadAddon(new xterm!.UnicodeGraphemesAddon());
+    this.#terminal.onBell(() => this.bells++);
+    for (const final of ["h", "l"])
+      this.#terminal.parser.registerCsiHandler({ prefix: "?", final }, (modes) => {
+        for (const mode of modes) this.modes[final === "h" ? "add" : "delete"](`?${mode}`);
+        return false; // xterm.js does what it means
+      });
   }
 
+  /** Resolves when it is drawn. */
+  write(text: string): Promise<void> {
+    this.#written += text;
+    return new Promise((drawn) => this.#terminal.write(text, drawn));
+  }
+
+  /** The column of the cursor. */
+  get column(): number {
+    return this.#terminal.buffer.active.cursorX;
+  }
+  /** Everything that was ever on the screen and still is, what has scrolled away first, down to the cursor or the last text. */
   get rows(): string[] {
-    return this.#rows.map(toText);
+    const { active } = this.#terminal.buffer;
+    const rows = Array.from({ length: active.length }, (_, y) => active.getLine(y)!.translateToString().trimEnd());
+    const cursor = active.baseY + active.cursorY;
+    return rows.slice(
+      0,
+      1 +
+        Math.max(
+          cursor,
+          rows.findLastIndex((row) => row !== ""),
+        ),
+    );
   }
-  /** Everything that was ever on the screen and still is, scrollback first. */
   get text(): string {
-    return [...this.scrolled, ...this.rows].join("\n");
+    return this.rows.join("\n");
   }
-
-  write(text: string): void {
-    const all = this.#rest + text;
-    this.#rest = "";
-    const token =
-      /\x1b(?:\[[?>]?[\d;]*[a-zA-Z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[^[\]])|\x1b[\s\S]*$|[\0-\x1f\x7f]|[^\0-\x1f\x7f]+/gu;
-    for (const [part] of all.matchAll(token)) {
-      if (part.startsWith("\x1b")) this.#escape(part);
-      else if (part === "\r") this.column = 0;
-      else if (part === "\n") this.#lineFeed();
-      else if (part === "\x07") this.bells++;
-      else if (part < " ") this.strange.push(part);
-      else if (/^[ -~]*$/.test(part)) for (const character of part) this.#put(character, 1);
-      else for (const { segment } of segmenter.segment(part)) this.#put(segment, Bun.stringWidth(segment));
-    }
+  /** Control characters and escapes that no program of ours has any business writing. */
+  get strange(): string[] {
+    return this.#written.replaceAll(EXPECTED, "").match(/[\0-\x1f\x7f-\x9f][^\0-\x1f\x7f-\x9f]{0,20}/g) ?? [];
   }
-
-  #put(grapheme: string, width: number): void {
-    if (this.column + width > this.columns) {
-      this.column = 0;
-      this.#lineFeed();
-    }
-    const cells = this.#rows[this.row]!;
-    while (cells.length < this.column) cells.push(" ");
-    cells[this.column] = grapheme;
-    for (let i = 1; i < width; i++) cells[this.column + i] = "";
-    this.column += width;
-  }
-
-  #lineFeed(): void {
-    this.row++;
-    if (this.#rows.length <= this.row) this.#rows.push([]);
-    while (this.#rows.length > this.height) {
-      this.scrolled.push(toText(this.#rows.shift()!));
-      if (this.scrolled.length > MOST_SCROLLED) this.scrolled.shift();
-      this.row--;
-    }
-  }
-
-  #escape(text: string): void {
-    const [, argument = "", letter] = /^\x1b\[(\??[\d;]*)([a-zA-Z])$/.exec(text) ?? [];
-    if (letter === undefined && /^\x1b(?:\[[\d;?]*)?$/.test(text))
-      this.#rest = text; // the rest is on its way
-    else if (letter === "m") return;
-    else if (letter === "A") this.row = Math.max(0, this.row - Number(argument || 1));
-    else if (letter === "C") this.column = Math.min(this.columns - 1, this.column + Number(argument || 1));
-    else if (letter === "J" && argument === "") {
-      this.#rows.length = this.row + 1;
-      this.#rows[this.row]!.length = Math.min(this.column, this.#rows[this.row]!.length);
-    } else if (letter === "h") this.modes.add(argument);
-    else if (letter === "l") this.modes.delete(argument);
-    else this.strange.push(text);
-  }
-}
-
-function toText(cells: string[]): string {
-  return Array.from(cells, (cell) => cell ?? " ")
-    .join("")
-    .trimEnd();
 }
 
 export interface Seat extends AsyncDisposable {
@@ -102,7 +74,7 @@ export interface Seat extends AsyncDisposable {
   type(keys: string): void;
   /** Resolves when the screen, scrollback included, shows this; once it does, with the text. */
   until(wanted: RegExp | string | (() => boolean)): Promise<string>;
-  resize(columns: number, rows: number): void;
+  /** The exit code, when everything it wrote is on the screen. */
   exited: Promise<number>;
   process: Bun.Subprocess;
 }
@@ -112,7 +84,10 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
   const screen = new Screen(columns, rows);
   const decoder = new TextDecoder();
   const writes: string[] = [];
-  const wake: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
+  const wake = (): void => {
+    for (const one of waiting.splice(0)) one();
+  };
   const child = Bun.spawn(command, {
     cwd: REPOSITORY,
     env: { ...process.env, TERM: "xterm-256color", NO_COLOR: "", FORCE_COLOR: "", ...env },
@@ -122,15 +97,16 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
       data(_, bytes) {
         const text = decoder.decode(bytes, { stream: true });
         writes.push(text);
-        screen.write(text);
-        for (const one of wake.splice(0)) one();
+        void screen.write(text).then(wake);
       },
     },
   });
   let over = false;
-  void child.exited.then(() => {
+  const exited = child.exited.then(async (code) => {
+    await screen.write("");
     over = true;
-    for (const one of wake.splice(0)) one();
+    wake();
+    return code;
   });
   return {
     screen,
@@ -146,16 +122,11 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
             : wanted.test(screen.text);
       while (!seen()) {
         if (over) throw new Error(`the program ended; its screen:\n${screen.text}`);
-        await new Promise<void>((resolve) => wake.push(resolve));
+        await new Promise<void>((resolve) => waiting.push(resolve));
       }
       return screen.text;
     },
-    resize(width, height) {
-      screen.columns = width;
-      screen.height = height;
-      child.terminal!.resize(width, height);
-    },
-    exited: child.exited,
+    exited,
     process: child,
     async [Symbol.asyncDispose]() {
       child.kill("SIGKILL");
@@ -165,9 +136,16 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
   };
 }
 
-/** Starts the client in a terminal. */
+/** Starts the client in a terminal; at its end it must have written nothing strange. */
 export function sitAtClient(port: number, args: string[] = [], options: Parameters<typeof sit>[1] = {}): Seat {
-  return sit([process.execPath, "client.ts", `127.0.0.1:${port}`, ...args], options);
+  const seat = sit([process.execPath, "client.ts", `127.0.0.1:${port}`, ...args], options);
+  return {
+    ...seat,
+    async [Symbol.asyncDispose]() {
+      await seat[Symbol.asyncDispose]();
+      expect(seat.screen.strange.filter((one) => !one.startsWith("\t"))).toEqual([]); // a message may hold tabs
+    },
+  };
 }
 
 /** Starts the client in a terminal and signs in; resolves when it is in its room. */

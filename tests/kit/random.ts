@@ -1,4 +1,5 @@
-// random.ts: choices that can be made again: the same seed gives the same ones. Called by what makes trouble on purpose.
+// random.ts: choices that can be made again: the same seed gives the same ones. For trouble that is made while
+// something else runs, which can be neither listed nor made smaller: what can be is made by fast-check.
 
 export class Random {
   #state: number;

@@ -1,11 +1,14 @@
 // screen.ts: a real, headless Chromium as a test's hands and eyes: Bun's own WebView, nothing to install but the browser.
-// Nothing here waits for a time: the page itself announces when something has become true.
+// Nothing here waits for a time: the page itself announces when something has become true. The browser ends with the tests.
 
-const path = Bun.which("chromium") ?? Bun.which("chromium-browser") ?? Bun.which("google-chrome") ?? undefined;
+import { PASSWORD } from "./harness.ts";
+import { load } from "./needs.ts";
 
-/** Why the page cannot be tested here, or `undefined`. */
-export const NO_BROWSER =
-  path === undefined ? "there is no Chromium on this machine (apt-get install chromium)" : undefined;
+/** The browser's program, as it is called here. */
+export const BROWSER =
+  ["chromium", "chromium-browser", "google-chrome"].find((name) => Bun.which(name) !== null) ?? "chromium";
+const path = Bun.which(BROWSER) ?? "";
+const axe = await load<typeof import("axe-core")>("axe-core");
 
 export interface Shape {
   width?: number; // px
@@ -29,7 +32,7 @@ export class Screen implements Disposable {
     const argv = ["--no-sandbox", "--disable-quic", "--disable-background-networking"];
     argv.push("--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--lang=en-US");
     argv.push("--host-resolver-rules=MAP teacher-pc 127.0.0.1, MAP evil.example 127.0.0.1");
-    const view = new Bun.WebView({ width, height, backend: { type: "chrome", url: false, path: path!, argv } });
+    const view = new Bun.WebView({ width, height, backend: { type: "chrome", url: false, path, argv } });
     const screen = new Screen(view);
     await view.navigate("about:blank");
     const watch = (type: `${string}.${string}`, describe: (data: any) => string | undefined) =>
@@ -111,6 +114,12 @@ export class Screen implements Disposable {
     await this.read(`void ${button}.closest("button").click()`);
     await this.until(`document.getElementById("title").textContent === ${JSON.stringify(name)}`);
   }
+  /** What axe-core finds wrong with the page, or a part of it, as it is now: its rule, and the element. */
+  async audit(where = "html"): Promise<string[]> {
+    await this.cdp("Runtime.evaluate", { expression: axe!.source }); // the page's policy lets no other script in
+    return this.read(`axe.run("${where}", { resultTypes: ["violations"] }).then(({ violations }) =>
+      violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(" "))))`);
+  }
   cdp<T>(method: string, params: Record<string, unknown> = {}): Promise<T> {
     return this.#view.cdp<T>(method, params);
   }
@@ -125,7 +134,11 @@ export class Screen implements Disposable {
   }
 }
 
-/** Ends the browser; every test file that opened one calls it at its end. */
-export function closeBrowser(): void {
-  Bun.WebView.closeAll();
+/** A page of this server with somebody signed in. */
+export async function enter(chat: { webPort: number }, user: string, shape?: Shape): Promise<Screen> {
+  const screen = await Screen.open(`http://localhost:${chat.webPort}/`, shape);
+  await screen.signIn(user, PASSWORD);
+  await screen.until("document.title.includes('#lobby')");
+  await screen.until("document.querySelector('#here').textContent !== '0 here'");
+  return screen;
 }

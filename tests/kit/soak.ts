@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { check, summary } from "./checker.ts";
 import { runWorkload } from "./workload.ts";
 
-const HELP = `Usage: bun tests/soak.ts [options]
+const HELP = `Usage: bun tests/kit/soak.ts [options]
 Eight people talk in three rooms and to each other through a network that resets connections, while the server is killed
 and restarted. Afterwards everything that was said, answered and shown is checked against the promises.
 
@@ -55,7 +55,7 @@ async function main(): Promise<number> {
   }
   const options = readOptions(args);
   if (typeof options === "string") {
-    process.stderr.write(`${options}. See bun tests/soak.ts --help\n`);
+    process.stderr.write(`${options}. See bun tests/kit/soak.ts --help\n`);
     return 2;
   }
   const { seed, seconds, rate, kills = Math.ceil(seconds / 2) } = options;

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATIENCE, REPOSITORY, run, temporaryFolder } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -17,7 +18,7 @@ test("a small run measures Banter and another, prints a table of them, and leave
   const { code, stdout, stderr } = await bench(folder.path, args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   expect(stdout).toContain("Banter runs with its history on");
-  if (Bun.which("cc") === null) {
+  if (!has("cc")) {
     expect(stdout).toContain("There is no C compiler");
   } else {
     expect(stdout).toMatch(/^\| ● Banter +\| +1× = [\d.,]+ \| +1× = [\d.,]+ \|$/m);

@@ -2,6 +2,7 @@ import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PATIENCE, REPOSITORY, run, temporaryFolder } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -90,8 +91,7 @@ test("Dockerfile, compose.yaml and the unit agree with the server and with each 
   expect(unit).toContain(`BANTER_DATA=/var/lib/${state}`);
 });
 
-if (Bun.which("systemd-analyze") === null) console.log("skipped: systemd-analyze, which checks the unit, is not here");
-test.if(Bun.which("systemd-analyze") !== null)("systemd takes the unit and finds little exposed", async () => {
+test.if(has("systemd-analyze"))("systemd takes the unit and finds little exposed", async () => {
   using folder = temporaryFolder();
   const file = join(folder.path, "banter.service");
   // Its program and its account are not on every machine.

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { COMMANDS } from "../../shared/commands.ts";
 import { ERRORS, LIMITS, MAX_MESSAGE_LENGTH } from "../../protocol.ts";
 import { RULES } from "../../server/requests.ts";
-import { PATIENCE, REPOSITORY, startChat } from "../kit/harness.ts";
+import { PATIENCE, REPOSITORY, startTestServer } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -78,7 +78,7 @@ test("the document has every command", () => {
 });
 
 test("the session in the document is what a server says, line for line", async () => {
-  await using chat = await startChat(["bob"]);
+  await using chat = await startTestServer(["bob"]);
   const wire = await chat.wire();
   const part = document.split(/^## /m).find((text) => text.startsWith("A whole session"))!;
   const lines = part.split("\n").filter((line) => /^[→←] /.test(line));

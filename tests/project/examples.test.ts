@@ -6,16 +6,14 @@ import {
   PATIENCE,
   REPOSITORY,
   spawnServer,
-  startChat,
+  startTestServer,
   temporaryFolder,
   Wire,
   writeAccounts,
 } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
-
-const python = Bun.which("python3");
-if (python === null) console.log("skipped: examples/client.py needs python3, which is not here");
 
 /** Reads what a program prints, line by line. */
 class Output {
@@ -46,7 +44,7 @@ class Output {
 }
 
 function startPython(port: number, name = "alice", password = PASSWORD) {
-  return Bun.spawn([python!, join(REPOSITORY, "examples/client.py"), name, `localhost:${port}`], {
+  return Bun.spawn(["python3", join(REPOSITORY, "examples/client.py"), name, `localhost:${port}`], {
     env: { ...process.env, BANTER_PASSWORD: password },
     stdin: "pipe",
     stdout: "pipe",
@@ -60,7 +58,7 @@ test("the Python client is shorter than 100 lines and imports the standard libra
   expect(source.match(/^(import|from) .*/gm)).toHaveLength(1);
 });
 
-test.if(python !== null)(
+test.if(has("python3"))(
   "the Python client loses nothing and shows nothing twice while the server is killed in the middle",
   async () => {
     using folder = temporaryFolder();
@@ -110,8 +108,8 @@ test.if(python !== null)(
   },
 );
 
-test.if(python !== null)("the Python client says so when nobody is let in", async () => {
-  await using chat = await startChat(["alice"]);
+test.if(has("python3"))("the Python client says so when nobody is let in", async () => {
+  await using chat = await startTestServer(["alice"]);
   await using alice = startPython(chat.port, "alice", "not-the-one");
   const screen = new Output(alice.stdout);
   expect(await alice.exited).toBe(4);
@@ -119,7 +117,7 @@ test.if(python !== null)("the Python client says so when nobody is let in", asyn
 });
 
 test("the bot rolls dice and reminds, in the room and in private, also after the server was restarted", async () => {
-  await using chat = await startChat(["alice", "dice"]);
+  await using chat = await startTestServer(["alice", "dice"]);
   const alice = await chat.signedIn("alice", "#lobby");
   await using bot = Bun.spawn([process.execPath, join(REPOSITORY, "examples/bot.ts"), `localhost:${chat.port}`], {
     env: { ...process.env, DICE_PASSWORD: PASSWORD },

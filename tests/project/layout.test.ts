@@ -54,6 +54,11 @@ test("the reader of imports misses none", () => {
   }
 });
 
+test("what is run imports no package, so that nothing is ever fetched", () => {
+  for (const file of all)
+    expect([file, imports(file).filter((name) => !/^(\.|bun:|node:|bun$)/.test(name))]).toEqual([file, []]);
+});
+
 test("at the top are the programs and the one file they all speak, which imports nothing", () => {
   expect(top.toSorted()).toEqual([...Object.keys(PROGRAMS), "protocol.ts"].toSorted());
   expect(imports("protocol.ts")).toEqual([]);

@@ -5,7 +5,8 @@ import { COMMANDS } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
 import { RULES } from "../../server/requests.ts";
 import { Copy } from "../kit/copy.ts";
-import { PASSWORD, PATIENCE, REPOSITORY, run, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -18,7 +19,7 @@ function block(language: string, mark: string): string {
 }
 
 test("the bot of the README echoes what it is told to, once, also after the server was restarted", async () => {
-  await using chat = await startChat(["alice", "echo"]);
+  await using chat = await startTestServer(["alice", "echo"]);
   using folder = temporaryFolder();
   const source = block("ts", "receiveMessages").replaceAll('"./', JSON.stringify(REPOSITORY).slice(0, -1) + "/");
   const file = join(folder.path, "echo.ts");
@@ -49,20 +50,17 @@ test("the bot of the README echoes what it is told to, once, also after the serv
   await bot.exited;
 });
 
-test.if(Bun.which("python3") !== null)(
-  "the ten lines of Python of the README register, join, speak and leave",
-  async () => {
-    await using chat = await startChat();
-    const source = block("python", "create_connection").replace("12345", String(chat.port));
-    const { code, stdout } = await run(["python3", "-c", source]);
-    expect(code).toBe(0);
-    const frames = stdout
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
-    expect(frames.map(({ type, id }) => `${type} ${id}`)).toEqual(["ok r1", "ok r2", "message r3", "ok r4"]);
-  },
-);
+test.if(has("python3"))("the ten lines of Python of the README register, join, speak and leave", async () => {
+  await using chat = await startTestServer();
+  const source = block("python", "create_connection").replace("12345", String(chat.port));
+  const { code, stdout } = await run(["python3", "-c", source]);
+  expect(code).toBe(0);
+  const frames = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(frames.map(({ type, id }) => `${type} ${id}`)).toEqual(["ok r1", "ok r2", "message r3", "ok r4"]);
+});
 
 test("the README names every verb, every command, every option and every file there is", async () => {
   const { stdout } = await run([process.execPath, "server.ts", "--help"]);
@@ -330,9 +328,7 @@ describe.each([
   });
 
   for (const { title, runs, needs = [], accounts, play } of scenes) {
-    const missing = needs.filter((program) => Bun.which(program) === null);
-    if (missing.length > 0) console.log(`skipped: ${missing.join(", ")}, for "${title}", is not here`);
-    test.if(missing.length === 0)(title, async () => {
+    test.if(has(...needs))(title, async () => {
       await using copy = new Copy(accounts);
       await play(copy, ...runs);
     });

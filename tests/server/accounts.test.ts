@@ -1,15 +1,15 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Accounts } from "../../server/accounts.ts";
-import { PASSWORD, PATIENCE, run, startChat, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { startServer } from "../../server.ts";
+import { PASSWORD, PATIENCE, run, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
 /** Runs `bun users.ts` on a data folder. */
 const users = (data: string, args: string, input = "") =>
   run([process.execPath, "users.ts", ...args.split(" "), "--data", data], input);
-const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
 const login = (user: string, password: string) => ({ type: "login", user, password });
 
 const account = (password: string) => ({ password });
@@ -27,7 +27,7 @@ const line = (name: string, password: string): string => `  "${name}": {"passwor
 
 describe("bun users.ts beside a running server", () => {
   test("adds, lists, changes a password, which ends its tokens, and removes; each takes effect at once", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     expect(await users(chat.data, "add Zoe", "first-password\n")).toMatchObject({ code: 0, stderr: "" });
     expect((await users(chat.data, "list")).stdout).toBe("alice\nzoe\n");
     const zoe = await chat.wire();
@@ -60,7 +60,7 @@ describe("bun users.ts beside a running server", () => {
   });
 
   test("and registrations at the same time lose nobody", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const wires = await Promise.all(Array.from({ length: 8 }, () => chat.wire()));
     const added = Array.from({ length: 4 }, (_, n) => users(chat.data, `add added-${n}`, "their-password"));
     const registered = wires.map((wire, n) => wire.ask({ type: "register", user: `came-${n}`, password: PASSWORD }));
@@ -108,7 +108,7 @@ describe("bun users.ts beside a running server", () => {
 
 describe("users.json edited by hand while the server runs", () => {
   test("is picked up, also when the editor replaces the file", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const file = join(chat.data, "users.json");
     const text = readFileSync(file, "utf8");
     writeFileSync(`${file}.swp`, text.replace("alice", "eve"));
@@ -118,17 +118,17 @@ describe("users.json edited by hand while the server runs", () => {
     expect((await wire.ask(login("alice", PASSWORD))).code).toBe("bad_login");
     expect((await wire.ask(login("eve", PASSWORD))).type).toBe("ok");
     chat.server.sweep();
-    expect(logOf(chat.data).match(/users.json was changed and read again/g)).toHaveLength(1);
+    expect(chat.log().match(/users.json was changed and read again/g)).toHaveLength(1);
   });
 
   test("a damaged edit is reported once and ignored, nothing is written over it, and its repair is picked up", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const file = join(chat.data, "users.json");
     const good = readFileSync(file, "utf8");
     const damaged = good.slice(0, -1) + ', "bob": {"password": 7}}';
     writeFileSync(file, damaged);
     for (let times = 0; times < 3; times++) chat.server.sweep();
-    expect(logOf(chat.data).match(/WARNING - .*users.json is damaged .*Going on with the accounts/g)).toHaveLength(1);
+    expect(chat.log().match(/WARNING - .*users.json is damaged .*Going on with the accounts/g)).toHaveLength(1);
 
     const alice = await chat.signedIn("alice");
     const carol = await chat.wire();
@@ -144,7 +144,7 @@ describe("users.json edited by hand while the server runs", () => {
   });
 
   test("a lock left behind by a program that was killed does not keep anybody out", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const lock = join(chat.data, "users.json.lock");
     writeFileSync(lock, "");
     utimesSync(lock, new Date(0), new Date(0));
@@ -209,5 +209,39 @@ describe("the file after a change", () => {
       await new Promise((resume) => setImmediate(resume));
     }
     expect(await added).toBeTrue();
+  });
+});
+
+describe("a damaged file stops the start with one sentence that names it and is left as it is", () => {
+  test.each<[string, string | Uint8Array]>([
+    ["empty", ""],
+    ["cut off", '{\n  "alice": {"password": "$argon'],
+    ["not an object", "[]"],
+    ["null", "null"],
+    ["a name nobody can have", '{"Alice":{"password":"x"}}'],
+    ["__proto__", '{"__proto__":{"password":"x"}}'],
+    ["no password", '{"alice":{}}'],
+    ["an account that is none", '{"alice":null}'],
+    ["a password that is a number", '{"alice":{"password":7}}'],
+    ["not text", new Uint8Array([0x7b, 0xff, 0x00, 0xfe])],
+  ])("%s", async (_, content) => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "users.json");
+    writeFileSync(file, content);
+
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+
+    expect(problem).toMatchObject({
+      exitCode: 4,
+      message: expect.stringMatching(/^\S+users\.json is damaged \([^\n]+$/),
+    });
+    expect(readFileSync(file)).toEqual(Buffer.from(content));
+  });
+
+  test("a folder in its place", async () => {
+    using folder = temporaryFolder();
+    mkdirSync(join(folder.path, "users.json"));
+    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining("users.json") });
   });
 });

@@ -8,7 +8,7 @@ import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
 import { listenTcp } from "../../server/tcp.ts";
 import { openUsers } from "../../server/signin.ts";
-import { PATIENCE, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import { PATIENCE, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -17,7 +17,7 @@ const MEGABYTE = 1024 * 1024;
 describe("connections without a name", () => {
   test("are 256 at most; the one that has been silent longest makes room, and who is signed in notices nothing", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob"], { elapsed: () => now });
+    await using chat = await startTestServer(["alice", "bob"], { elapsed: () => now });
     const alice = await chat.signedIn("alice", "#lab");
     const strangers: Wire[] = [];
     for (let n = 0; n < 256; n++) strangers.push(await Wire.open(chat.port));
@@ -41,7 +41,7 @@ describe("connections without a name", () => {
 
 describe("rooms", () => {
   test("are 10,000 at most: one more is refused, those there are stay open to everybody, and room is made by leaving", async () => {
-    await using chat = await startChat(["alice", "bob"], { logLevel: "error" });
+    await using chat = await startTestServer(["alice", "bob"], { logLevel: "error" });
     const wires: Wire[] = [];
     for (let n = 0; n < 100; n++) {
       const wire = await chat.signedIn("alice");
@@ -64,7 +64,7 @@ describe("rooms", () => {
 
 describe("costly requests", () => {
   test("are delayed for who asks too many, lose nothing, keep their order, and delay nobody else", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     await bob.ask({ type: "say", to: "#lab", text: "needle" });
@@ -152,7 +152,7 @@ describe("bytes that wait for slow readers", () => {
 
 describe("a pulled cable", () => {
   test("is noticed by the kernel, which probes every idle connection", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.typist("alice");
     const { remotePort, localPort } = alice.socket;
     const port = (n: number) => n.toString(16).toUpperCase().padStart(4, "0");

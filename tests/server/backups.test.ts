@@ -11,7 +11,7 @@ import {
   Wire,
   run,
   spawnServer,
-  startChat,
+  startTestServer,
   temporaryFolder,
   writeAccounts,
 } from "../kit/harness.ts";
@@ -80,7 +80,7 @@ test("a backup made while people talk is a data folder of its own, and who comes
 });
 
 test("without a server the program makes the copy itself, and each gets a folder of its own", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const alice = await chat.signedIn("alice", "#lab");
   await alice.ask({ type: "say", to: "#lab", text: "hello" });
   await chat.server.stop();
@@ -141,14 +141,14 @@ test("a copy that is given up leaves nothing behind, and the next one sweeps up 
 });
 
 test("a backup that cannot be written is told, and the chat goes on", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const alice = await chat.signedIn("alice", "#lab");
   writeFileSync(join(chat.data, "backup"), "a file where the folder should be");
   const watcher = watch(chat.data, () => chat.server.sweep());
   const { code, stderr } = await backup(chat.data);
   watcher.close();
   expect([code, stderr]).toEqual([1, `The backup failed; ${join(chat.data, "log", "app.log")} says why.\n`]);
-  expect(await Bun.file(join(chat.data, "log", "app.log")).text()).toContain("ERROR - Cannot make a backup");
+  expect(chat.log()).toContain("ERROR - Cannot make a backup");
   expect(await alice.ask({ type: "say", to: "#lab", text: "hello" })).toMatchObject({ type: "message", seq: 1 });
 });
 

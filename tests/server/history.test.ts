@@ -1,12 +1,19 @@
-import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { Draft, History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
+import type { Message } from "../../protocol.ts";
 import { LIMITS } from "../../protocol.ts";
-import { startServer } from "../../server.ts";
-import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -295,69 +302,30 @@ describe("pages", () => {
   });
 });
 
-describe("the file", () => {
-  test("a second opener is refused, and the first goes on", async () => {
-    using open = openTemporary();
-    await open.history.append([said("#lab", "alice", "one")]);
-    expect(() => openHistory(open.file)).toThrow(/in use by another Banter server\. Stop that one first/);
-    await open.history.append([said("#lab", "alice", "two")]);
-    expect(await open.history.head("#lab")).toBe(2);
-  });
-
-  test("two servers cannot use one data folder, also as two processes", async () => {
-    using folder = temporaryFolder();
-    await using first = await spawnServer(folder.path);
-    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
-    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining("in use by another Banter server") });
-    await first.kill9();
-    await (await startServer({ port: 0, data: folder.path })).stop(); // the lock went with its process
-  });
-
-  const sound = (() => {
-    using folder = temporaryFolder();
-    const file = join(folder.path, "chat.db");
-    const history = openHistory(file);
-    void history.append(Array.from({ length: 500 }, () => said("#lab", "alice", "x".repeat(500))));
+test.each([
+  ["a hundred thousand messages", 100_000, "nothing that anybody would look for, in a usual length"],
+  ["two thousand of the longest messages", 2_000, "✓".repeat(4_000)],
+])("a search over %s finds the one, and others are answered meanwhile", async (_, count, usual) => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  await chat.restart(async () => {
+    const history = openHistory(join(chat.data, "chat.db"));
+    const drafts = Array.from({ length: count }, (_, index) => ({
+      to: "#lab",
+      from: "bob",
+      id: `${index}`,
+      text: usual,
+    }));
+    drafts[17]!.text = "Where is the TEAPOT?";
+    await history.append(drafts);
     history.close();
-    return readFileSync(file);
-  })();
-  const foreign = (sql: string) => {
-    using folder = temporaryFolder();
-    const db = new Database(join(folder.path, "other.db"), { create: true });
-    db.run(sql);
-    db.close();
-    return readFileSync(join(folder.path, "other.db"));
-  };
-  const scribbled = Buffer.from(sound).fill(0xa5, 8_192, 40_960);
-
-  test.each<[string, Uint8Array, RegExp]>([
-    ["no database at all", Buffer.from("hello, this is not a database\n".repeat(100)), /damaged/],
-    ["cut off in the middle", sound.subarray(0, sound.length / 2), /damaged/],
-    ["scribbled over", scribbled, /damaged/],
-    ["made by a newer version", foreign("create table messages (a); pragma user_version = 99"), /newer Banter/],
-    ["of another program", foreign("create table recipes (a)"), /holds no messages of Banter/],
-  ])("%s stops the start with one sentence that names it and is left as it is", async (_, content, why) => {
-    using folder = temporaryFolder();
-    const file = join(folder.path, "chat.db");
-    writeFileSync(file, content);
-
-    const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
-
-    expect(problem.exitCode).toBe(4);
-    expect(problem.message).toMatch(why);
-    expect(problem.message).toStartWith(file);
-    expect(problem.message).not.toContain("\n");
-    expect(readFileSync(file).equals(Buffer.from(content))).toBeTrue();
-    expect(readdirSync(folder.path)).toEqual(["chat.db"]);
   });
+  const [alice, bob] = [await chat.signedIn("alice", "#lab"), await chat.signedIn("bob")];
 
-  test("a folder in its place, and a folder that cannot be made", async () => {
-    using folder = temporaryFolder();
-    mkdirSync(join(folder.path, "chat.db"));
-    expect(() => openHistory(join(folder.path, "chat.db"))).toThrow(/chat\.db/);
-    writeFileSync(join(folder.path, "file"), "");
-    const problem = await startServer({ port: 0, data: join(folder.path, "file") }).catch((problem) => problem);
-    expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining(join(folder.path, "file")) });
-    expect(existsSync(join(folder.path, "file", "chat.db"))).toBeFalse();
-  });
+  let found: Message[] | undefined;
+  const search = alice.ask({ type: "history", to: "#lab", match: "teapot" }).then(({ messages }) => (found = messages));
+  let answered = 0;
+  for (; found === undefined; answered++) await bob.ask({ type: "ping" });
+
+  expect(await search).toMatchObject([{ seq: 18, text: "Where is the TEAPOT?" }]);
+  expect(answered).toBeGreaterThan(6);
 });

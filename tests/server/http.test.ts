@@ -1,69 +1,17 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
-import { LIMITS } from "../../protocol.ts";
-import type { Event, Request as Asked } from "../../protocol.ts";
 import type { StartError } from "../../server.ts";
 import { startServer } from "../../server.ts";
-import type { Chat } from "../kit/harness.ts";
-import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder } from "../kit/harness.ts";
+import { Browser, upgrade } from "../kit/browser.ts";
+import type { TestServer } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, startTestServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
-/** A WebSocket as a browser opens it, that lets a test ask for what came in order. */
-class Browser {
-  readonly socket: WebSocket;
-  readonly closed: Promise<number>;
-  readonly unread: string[] = [];
-  #gone = false;
-  #wake: (() => void) | undefined;
-  #serial = 0;
-
-  constructor(chat: { webPort: number }, headers: Record<string, string> = {}) {
-    this.socket = new WebSocket(`ws://localhost:${chat.webPort}/ws`, { headers } as unknown as string[]);
-    this.socket.onmessage = ({ data }) => {
-      this.unread.push(...String(data).split("\n").filter(Boolean));
-      this.#wake?.();
-    };
-    this.closed = new Promise((resolve) => {
-      this.socket.onclose = ({ code }) => {
-        this.#gone = true;
-        this.#wake?.();
-        resolve(code);
-      };
-    });
-  }
-  static async open(chat: { webPort: number }, headers: Record<string, string> = {}): Promise<Browser> {
-    const browser = new Browser(chat, headers);
-    await new Promise<void>((resolve, reject) => {
-      browser.socket.onopen = () => resolve();
-      void browser.closed.then(() => reject(new Error("refused")));
-    });
-    return browser;
-  }
-  send(frame: Asked | Record<string, unknown>): void {
-    this.socket.send(JSON.stringify(frame));
-  }
-  async next(wanted: (frame: any) => boolean = () => true): Promise<any> {
-    for (;;) {
-      while (this.unread.length > 0) {
-        const frame: Event = JSON.parse(this.unread.shift()!);
-        if (wanted(frame)) return frame;
-      }
-      if (this.#gone) throw new Error("the WebSocket closed");
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-  }
-  ask(request: Asked | Record<string, unknown>): Promise<any> {
-    const id = `b-${++this.#serial}`;
-    this.send({ ...request, id });
-    return this.next((frame) => frame.id === id);
-  }
-}
-
-function url(chat: Chat, path: string): string {
+function url(chat: TestServer, path: string): string {
   return `http://localhost:${chat.webPort}${path}`;
 }
-function post(chat: Chat, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+function post(chat: TestServer, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
   return fetch(url(chat, path), {
     method: "POST",
     headers,
@@ -79,14 +27,8 @@ function raw(port: number, request: string): Promise<string> {
     socket.on("error", reject);
   });
 }
-function upgrade(host: string, origin?: string): string {
-  const from = origin === undefined ? "" : `Origin: ${origin}\r\n`;
-  const key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n";
-  return `GET /ws HTTP/1.1\r\nHost: ${host}\r\n${from}Upgrade: websocket\r\nConnection: Upgrade\r\n${key}\r\n`;
-}
-
 test("Alice registers over HTTP, and her token signs her WebSocket in", async () => {
-  await using chat = await startChat(["bob"]);
+  await using chat = await startTestServer(["bob"]);
   const bob = await chat.signedIn("bob", "#lobby");
 
   const registered = await post(chat, "/register", { user: "Alice", password: PASSWORD });
@@ -104,7 +46,7 @@ test("Alice registers over HTTP, and her token signs her WebSocket in", async ()
 });
 
 test("sign-in over HTTP answers each wrong request with its status and one sentence", async () => {
-  await using chat = await startChat(["bob"]);
+  await using chat = await startTestServer(["bob"]);
   const status = async (path: string, body: unknown) => {
     const response = await post(chat, path, body);
     const { code } = response.status === 413 ? { code: undefined } : ((await response.json()) as { code?: string });
@@ -134,7 +76,7 @@ test("sign-in over HTTP answers each wrong request with its status and one sente
 });
 
 test("the page is the repository's own files with their types stripped, small, and nothing else may run in it", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   const html = await (await fetch(url(chat, "/"))).text();
   expect(html).toContain("<noscript");
   expect(html.replaceAll("http://www.w3.org/2000/svg", "")).not.toMatch(/https?:\/\/|<script>|style="/);
@@ -173,7 +115,7 @@ test("the page is the repository's own files with their types stripped, small, a
 });
 
 test("a foreign page, a null origin and a name a stranger could point here get 403 and no connection", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const { webPort } = chat;
   const answers = async (host: string, origin?: string) => {
     const answer = await raw(
@@ -202,7 +144,7 @@ test("a foreign page, a null origin and a name a stranger could point here get 4
 });
 
 test("a page served over https through a proxy may use its own name", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   await Browser.open(chat, { Origin: "https://chat.school.example", Host: "chat.school.example" });
   expect(await new Browser(chat, { Origin: "https://chat.school.example", Host: "evil.example" }).closed).not.toBe(
     1000,
@@ -210,7 +152,7 @@ test("a page served over https through a proxy may use its own name", async () =
 });
 
 test("healthz and metrics tell how the server is; join shows where people come in", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const alice = await Browser.open(chat);
   await alice.ask({ type: "login", user: "alice", password: PASSWORD });
   await alice.ask({ type: "join", to: "#lobby" });
@@ -226,94 +168,14 @@ test("healthz and metrics tell how the server is; join shows where people come i
   expect(await (await fetch(url(chat, "/join"))).text()).toContain(`http://localhost:${chat.webPort}`);
 });
 
-test("one WebSocket message may hold several lines, and odd ones harm nobody", async () => {
-  await using chat = await startChat(["alice"]);
-  const alice = await Browser.open(chat);
-  alice.socket.send('{"type":"ping","id":"1"}\r\n\n{"type":"ping","id":"2"}\n{"type":"ping","id":"3"}');
-  expect(await alice.next()).toEqual({ type: "ok", id: "1" });
-  expect(await alice.next()).toEqual({ type: "ok", id: "2" });
-  expect(await alice.next()).toEqual({ type: "ok", id: "3" });
-  alice.socket.send("{");
-  expect(await alice.next()).toMatchObject({ type: "error", code: "bad_request" });
-
-  const binary = await Browser.open(chat);
-  binary.socket.send(new Uint8Array([0x7b, 0xff]));
-  expect(await binary.closed).toBe(1003);
-  const stranger = await Browser.open(chat);
-  stranger.send({ type: "ping", filler: "x".repeat(LIMITS.lineBeforeSignIn) });
-  expect(await stranger.next()).toMatchObject({ code: "line_too_long" });
-  const large = await Browser.open(chat);
-  large.socket.send("x".repeat(LIMITS.line + 3));
-  expect(await large.closed).not.toBe(1000);
-  expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
-});
-
-test("a browser that does not read is cut off instead of getting a gap, and nobody else waits", async () => {
-  await using chat = await startChat(["alice", "bob", "carol"]);
-  const carol = await chat.signedIn("carol", "#lobby");
-  const { promise: upgraded, resolve } = Promise.withResolvers<void>();
-  const bob = connect(chat.webPort, "127.0.0.1", () => bob.write(upgrade(`localhost:${chat.webPort}`)));
-  const masked = (line: string) => {
-    const bytes = Buffer.from(line); // a client's frame: FIN + text, masked with zeros
-    return Buffer.concat([Buffer.from([0x81, 0x80 | 126, bytes.length >> 8, bytes.length & 255, 0, 0, 0, 0]), bytes]);
-  };
-  let heard = "";
-  bob.on("data", (chunk) => {
-    heard += chunk;
-    if (heard.includes("\r\n\r\n")) resolve();
-    if (heard.includes('"to":"#lobby"')) bob.pause();
-  });
-  await upgraded;
-  bob.write(masked(JSON.stringify({ type: "login", user: "bob", password: PASSWORD }).padEnd(200)));
-  bob.write(masked(JSON.stringify({ type: "join", to: "#lobby" }).padEnd(200)));
-  await carol.next((frame) => frame.type === "joined" && frame.to === "#lobby");
-
-  const alice = await chat.signedIn("alice", "#lobby");
-  const text = "x".repeat(3990);
-  const gone = carol.next((frame) => frame.type === "left" && frame.users.includes("bob"));
-  for (let left = false; !left;) {
-    for (let i = 0; i < 50; i++) alice.send({ type: "say", to: "#lobby", text });
-    left = !(await alice.ask({ type: "who", to: "#lobby" })).users.includes("bob");
-  }
-  await gone;
-  expect(await (await fetch(url(chat, "/metrics"))).text()).toContain("banter_slow_readers_total 1\n");
-  bob.destroy();
-});
-
-test("a WebSocket that does not sign in, or is silent, is let go", async () => {
-  let now = Date.now();
-  await using chat = await startChat(["alice"], { elapsed: () => now });
-  const stranger = await Browser.open(chat);
-  const alice = await Browser.open(chat);
-  await alice.ask({ type: "login", user: "alice", password: PASSWORD });
-  now += 31_000;
-  chat.server.sweep();
-  expect(await stranger.closed).toBe(1000);
-  expect(await alice.next(({ type }) => type === "ping")).toEqual({ type: "ping" });
-  now += 45_000;
-  chat.server.sweep();
-  expect(await alice.closed).toBe(1000);
-});
-
-test("stopping tells every browser, closes its connection and frees the port", async () => {
-  await using chat = await startChat(["alice"]);
-  const alice = await Browser.open(chat);
-  await alice.ask({ type: "login", user: "alice", password: PASSWORD });
-  const { webPort } = chat;
-  await chat.server.stop();
-  expect(await alice.next(({ type }) => type === "notice")).toMatchObject({ type: "notice" });
-  expect(await alice.closed).toBe(1000);
-  Bun.serve({ hostname: "localhost", port: webPort, fetch: () => new Response() }).stop(true);
-});
-
 test("a browser that knocks at the chat's port is told where the page is", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   const answer = await (await fetch(`http://localhost:${chat.port}/`)).text();
   expect(answer).toContain(`http://localhost:${chat.webPort}`);
 });
 
 test("the page's port can be chosen, left out, and a wrong one is explained", async () => {
-  await using chat = await startChat();
+  await using chat = await startTestServer();
   using folder = temporaryFolder();
   const start = (webPort: number | false) => startServer({ port: 0, webPort, data: folder.path });
   const refusal = async (webPort: number) => start(webPort).catch((problem) => problem as StartError);
@@ -330,7 +192,7 @@ test("the page's port can be chosen, left out, and a wrong one is explained", as
   await without.stop();
 
   await using child = await spawnServer(folder.path, ["--web-port", "0"]);
-  const page = /Page listening localhost:(\d+)/.exec(child.output())![1];
+  const page = child.webPort;
   expect((await fetch(`http://localhost:${page}/healthz`)).status).toBe(200);
   await child.kill9();
   await using bare = await spawnServer(folder.path, ["--no-web"]);

@@ -3,7 +3,7 @@ import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Level } from "../../server/log.ts";
 import { openLog } from "../../server/log.ts";
-import { PASSWORD, PATIENCE, startChat, temporaryFolder } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -112,7 +112,7 @@ test("an old log is kept and continued", () => {
 });
 
 test("the log tells the story of a class without a password, a token or a word that was said", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const bob = await chat.wire();
   await bob.ask({ type: "register", user: "bob", password: "bobs-secret-1" });
   await bob.join("#lab");
@@ -133,7 +133,7 @@ test("the log tells the story of a class without a password, a token or a word t
   await bob.ended;
   await chat.server.stop();
 
-  const log = readFileSync(join(chat.data, "log", "app.log"), "utf8");
+  const log = chat.log();
   for (const secret of [PASSWORD, "secret", "my-message", "my-private", "forged", token!])
     expect(log).not.toContain(secret);
   const story = log.replace(/127\.0\.0\.1:\d+/g, "HERE").split("\n");

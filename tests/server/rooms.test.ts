@@ -1,106 +1,12 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { join } from "node:path";
-import { openHistory } from "../../server/history.ts";
-import type { Event, Message } from "../../protocol.ts";
-import type { Member, Payload } from "../../server/delivery.ts";
-import { broadcast } from "../../server/delivery.ts";
+import type { Message } from "../../protocol.ts";
 import type { History } from "../../server/history.ts";
-import { Pipeline } from "../../server/pipeline.ts";
-import { Rooms } from "../../server/rooms.ts";
-import { Says } from "../../server/says.ts";
-import { PATIENCE, startChat, temporaryFolder } from "../kit/harness.ts";
 import { EVERYBODY } from "../../server/conversations.ts";
+import { PATIENCE, startTestServer } from "../kit/harness.ts";
+import type { Wired } from "../kit/rooms.ts";
+import { enter, openRooms, Person, say, upTo, wire, withAppend } from "../kit/rooms.ts";
 
 setDefaultTimeout(PATIENCE);
-
-/** Rooms and a pipeline on one history, as server.ts wires them. */
-function wire(history: History, report: (event: string, problem: unknown) => void = () => {}) {
-  const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
-  const rooms = new Rooms(history, pipeline);
-  return { rooms, pipeline, history };
-}
-type Wired = ReturnType<typeof wire>;
-
-/** A history whose `append` does something else as well, or fails. */
-function withAppend(history: History, append: History["append"]): History {
-  return {
-    append,
-    read: (...args) => history.read(...args),
-    newest: (...args) => history.newest(...args),
-    head: (...args) => history.head(...args),
-    confirmed: (...args) => history.confirmed(...args),
-    copy: (...args) => history.copy(...args),
-    close: () => history.close(),
-  };
-}
-
-/** The same on a history of their own. */
-function openRooms(): Wired & { problems: string[] } & Disposable {
-  const folder = temporaryFolder();
-  const history = openHistory(join(folder.path, "chat.db"));
-  const problems: string[] = [];
-  return {
-    ...wire(history, (event, problem) => problems.push(`${event}: ${problem}`)),
-    problems,
-    [Symbol.dispose]() {
-      history.close();
-      folder[Symbol.dispose]();
-    },
-  };
-}
-
-/** A member that keeps what it is sent. */
-class Person implements Member {
-  readonly user: string;
-  readonly text: boolean;
-  readonly says = new Says();
-  partner: string | undefined;
-  gone = false;
-  payloads: Payload[] = [];
-  onSend = () => {};
-  /** Its reader is busy until this resolves. */
-  reading: Promise<void> = Promise.resolve();
-
-  constructor(user: string, text = false) {
-    this.user = user;
-    this.text = text;
-  }
-  send(payload: Payload): void {
-    this.payloads.push(payload);
-    this.onSend();
-  }
-  drained(): Promise<void> {
-    return this.reading;
-  }
-  wasWrittenBy(from: string): void {
-    this.partner = from;
-  }
-  get events(): Event[] {
-    const lines = this.payloads.flatMap(({ text }) => text.split("\n")).filter(Boolean);
-    return lines.map((line) => JSON.parse(line));
-  }
-  get seqs(): number[] {
-    return this.events.flatMap((event) => (event.type === "message" ? [event.seq] : []));
-  }
-}
-
-async function enter(rooms: Rooms, member: Member, name: string, since?: number) {
-  let at: { head: number; users: string[]; reset: boolean } | undefined;
-  await rooms.enter(member, name, {
-    since,
-    start: (head) => head - 50,
-    begin: (told) => {
-      at = told;
-    },
-  });
-  return at!;
-}
-
-/** Says a line and waits until it is stored and delivered. */
-const say = ({ pipeline }: Wired, by: Member, text: string, asked?: string) =>
-  pipeline.post({ to: "#lab", from: by.user, text, by, asked }).settled;
-
-const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
 
 describe("enter", () => {
   test("no hole and none twice, wherever in a paged replay new messages come", async () => {
@@ -155,7 +61,7 @@ describe("enter", () => {
   });
 
   test("no hole and none twice for a slow reader on a real socket while messages pour in", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const flood = (from: number, to: number) => {
       for (const n of upTo(to, from))
@@ -245,119 +151,6 @@ describe("enter", () => {
     await rooms.enter(bob, "#lab", { since: 0, start: () => 0, begin: () => expect.unreachable() });
     expect(rooms.who("#lab")).toEqual(["alice"]);
   });
-});
-
-describe("delivery", () => {
-  test("a member that closes in the middle of it makes nobody miss a batch", async () => {
-    using open = openRooms();
-    const { rooms } = open;
-    const people = upTo(9).map((n) => new Person(`person-${n}`));
-    for (const person of people) await enter(rooms, person, "#lab");
-    const [first, second, , , fifth, sixth] = people;
-    // The second one's outbox is full when the message comes, and the fifth takes its neighbours with it.
-    second!.onSend = () => rooms.leaveAll(second!);
-    fifth!.onSend = () => [first!, fifth!, sixth!].forEach((person) => void rooms.leaveAll(person));
-
-    await say(open, people[2]!, "one");
-    await say(open, people[2]!, "two");
-
-    for (const n of [3, 4, 7, 8, 9]) expect([n, people[n - 1]!.seqs]).toEqual([n, [1, 2]]);
-    expect(first!.seqs).toEqual([1]);
-    expect(second!.seqs).toEqual([1]);
-    expect(rooms.who("#lab")).toEqual(
-      upTo(9)
-        .filter((n) => [3, 4, 7, 8, 9].includes(n))
-        .map((n) => `person-${n}`),
-    );
-    expect(open.problems).toEqual([]);
-  });
-
-  test("all who read frames share one buffer, all who read lines another", () => {
-    const [a, b, c, d] = [new Person("a"), new Person("b"), new Person("c", true), new Person("d", true)];
-    const event: Message = { type: "message", to: "#lab", seq: 1, from: "zoe", id: "1", at: 0, text: "hi" };
-    broadcast([a, b, c, d], [{ event }]);
-    expect(a.payloads[0]).toBe(b.payloads[0]!);
-    expect(a.payloads[0]!.bytes).toBe(b.payloads[0]!.bytes);
-    expect(c.payloads[0]).toBe(d.payloads[0]!);
-    expect(a.payloads[0]!.text).toBe(JSON.stringify(event) + "\n");
-    expect(c.payloads[0]!.text).toBe("zoe (in lab): hi\n");
-  });
-
-  test("what is for one only, or for all but one, reaches just them, and nobody hears of his own coming", () => {
-    const [a, b, c] = [new Person("a"), new Person("b"), new Person("c")];
-    broadcast(
-      [a, b, c],
-      [
-        { event: { type: "joined", to: "#lab", users: ["a", "b"] } },
-        { event: { type: "notice", text: "for b" }, only: b },
-        { event: { type: "notice", text: "not for c" }, not: c },
-      ],
-    );
-    expect(a.events).toEqual([
-      { type: "joined", to: "#lab", users: ["b"] },
-      { type: "notice", text: "not for c" },
-    ]);
-    expect(b.events).toMatchObject([{ users: ["a"] }, { text: "for b" }, { text: "not for c" }]);
-    expect(c.events).toEqual([{ type: "joined", to: "#lab", users: ["a", "b"] }]);
-  });
-
-  test("one turn's messages arrive in one write", async () => {
-    using open = openRooms();
-    const { rooms } = open;
-    const [alice, bob] = [new Person("alice"), new Person("bob")];
-    for (const person of [alice, bob]) await enter(rooms, person, "#lab");
-    await open.pipeline.post({ to: "#attic", from: "alice", text: "a turn", by: alice }).settled;
-    const before = bob.payloads.length;
-
-    await Promise.all([say(open, alice, "one"), say(open, bob, "two"), say(open, alice, "three")]);
-    expect(bob.payloads.length).toBe(before + 1);
-    expect(bob.seqs).toEqual([1, 2, 3]);
-  });
-
-  test("nothing is delivered that is not stored: when the history fails everybody who spoke hears unavailable, in order", async () => {
-    using open = openRooms();
-    const { rooms } = open;
-    const [alice, bob] = [new Person("alice"), new Person("bob")];
-    for (const person of [alice, bob]) await enter(rooms, person, "#lab");
-    await say(open, alice, "stored");
-    bob.payloads = [];
-    open.history.close();
-
-    const batch = open.pipeline.post({ to: "#lab", from: "alice", text: "one", by: alice, asked: "1" });
-    await batch.settled;
-    await say(open, alice, "two", "2");
-
-    expect(batch.failed).toBeTrue();
-    expect(bob.events).toEqual([]);
-    expect(alice.events.filter(({ type }) => type === "error")).toMatchObject([
-      { id: "1", code: "unavailable", after: 1 },
-      { id: "2", code: "unavailable", after: 1 },
-    ]);
-    expect(open.problems[0]).toStartWith("Cannot store 1 messages: ");
-  });
-});
-
-test("after unavailable nothing of that member is stored before the failed one is sent again; others go on", async () => {
-  using open = openRooms();
-  let full = false;
-  const { history } = open;
-  const append: History["append"] = (...args) =>
-    full ? Promise.reject(new Error("disk full")) : history.append(...args);
-  const again = wire(withAppend(history, append));
-  const [alice, bob] = [new Person("alice"), new Person("bob")];
-  for (const person of [alice, bob]) await enter(again.rooms, person, "#lab");
-
-  full = true;
-  await say(again, alice, "one", "1");
-  full = false;
-  await say(again, alice, "two", "2");
-  await say(again, bob, "meanwhile", "b");
-  await say(again, alice, "one", "1");
-  await say(again, alice, "two", "2");
-
-  const answers = alice.events.flatMap((event) => ("id" in event && event.id ? [`${event.type} ${event.id}`] : []));
-  expect(answers).toEqual(["error 1", "error 2", "message b", "message 1", "message 2"]);
-  expect((await history.read("#lab", 0, 9)).map(({ text }) => text)).toEqual(["meanwhile", "one", "two"]);
 });
 
 describe("presence", () => {

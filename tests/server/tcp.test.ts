@@ -1,19 +1,17 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { help } from "../../shared/commands.ts";
 import type { Message } from "../../protocol.ts";
 import { ERRORS } from "../../protocol.ts";
 import { networkOf } from "../../server/network.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
-const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
-
 describe("hostile bytes", () => {
   test("a line of 10 MB ends its connection with a sentence, before and after sign-in, and nobody else's", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lab");
     const stranger = await chat.wire();
     const alice = await chat.signedIn("alice", "#lab");
@@ -29,7 +27,7 @@ describe("hostile bytes", () => {
   });
 
   test("a whole text session a byte at a time is the same session", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lobby");
     const bob = await chat.wire();
     for (const byte of Buffer.from(`\r\nlogin bob ${PASSWORD}\r\ngr\u00fc\u00dfe \u{1f44b}\r\n!exit\r\n`)) {
@@ -42,7 +40,7 @@ describe("hostile bytes", () => {
   });
 
   test("a reset in the middle of a line says nothing, and the others see them leave", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     bob.raw('{"type":"say","to":"#lab","text":"half a');
@@ -50,11 +48,11 @@ describe("hostile bytes", () => {
 
     await alice.next((frame) => frame.type === "left" && frame.to === "*");
     expect((await alice.ask({ type: "history", to: "#lab" })).messages).toEqual([]);
-    expect(logOf(chat.data)).toMatch(/ - INFO - bob \(127\.0\.0\.1:\d+\) disconnected \(\w+/);
+    expect(chat.log()).toMatch(/ - INFO - bob \(127\.0\.0\.1:\d+\) disconnected \(\w+/);
   });
 
   test("random bytes end nothing but perhaps their own connection", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
     let seed = 42;
     const random = () => (seed = (seed * 1_103_515_245 + 12_345) & 0x7fffffff) >> 16;
@@ -65,13 +63,13 @@ describe("hostile bytes", () => {
       await wire.ended;
     }
     expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
-    expect(logOf(chat.data)).not.toContain("ERROR");
+    expect(chat.log()).not.toContain("ERROR");
   });
 });
 
 describe("the wrong door", () => {
   test("a browser gets a page that says where to go", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const answer = await fetch(`http://127.0.0.1:${chat.port}/`);
     expect(answer.status).toBe(400);
     expect(answer.headers.get("content-type")).toStartWith("text/plain");
@@ -79,7 +77,7 @@ describe("the wrong door", () => {
   });
 
   test("a TLS client gets a sentence, not silence", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const client = await chat.wire();
     client.raw(Uint8Array.of(0x16, 0x03, 0x01, 0x02, 0x00, 0x01));
     await client.ended;
@@ -87,7 +85,7 @@ describe("the wrong door", () => {
   });
 
   test("a person may type GET / HTTP/1.1 after the greeting and is only told to sign in", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     const person = await chat.typist();
     await person.line((line) => line.startsWith("* Welcome"));
     person.type("GET / HTTP/1.1");
@@ -98,14 +96,14 @@ describe("the wrong door", () => {
 });
 
 test("who has said exit has left, however the connection ends", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const witness = await chat.wire();
   for (const name of ["alice", "bob"]) {
     const wire = await chat.signedIn(name);
     if (name === "alice") await wire.ask({ type: "exit" });
     wire.reset();
   }
-  const ends = () => logOf(chat.data).match(/(alice|bob) \(\S+ disconnected \(.*\)/g) ?? [];
+  const ends = () => chat.log().match(/(alice|bob) \(\S+ disconnected \(.*\)/g) ?? [];
   while (ends().length < 2) await witness.ask({ type: "ping" });
   expect(
     ends()
@@ -141,13 +139,13 @@ describe("many and slow", () => {
   });
 
   test("a member that never reads is cut off; nobody else misses anything or waits for it", async () => {
-    await using chat = await startChat(["alice", "bob", "carol"]);
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
     const carol = await chat.signedIn("carol", "#lab");
     bob.socket.pause();
     const text = "\u{1f44b}".repeat(4_000); // 16 KB
-    const cutOff = () => logOf(chat.data).includes("disconnected (did not keep up)");
+    const cutOff = () => chat.log().includes("disconnected (did not keep up)");
 
     let said = 0;
     for (; !cutOff(); said += 50) {
@@ -164,9 +162,9 @@ describe("many and slow", () => {
 
   test("one who takes nothing for 30 seconds is cut off, however little waits", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob"], { elapsed: () => now });
+    await using chat = await startTestServer(["alice", "bob"], { elapsed: () => now });
     const alice = await chat.signedIn("alice", "#lab");
-    const cutOffs = () => logOf(chat.data).match(/disconnected \(did not keep up\)/g)?.length ?? 0;
+    const cutOffs = () => chat.log().match(/disconnected \(did not keep up\)/g)?.length ?? 0;
     const say = async (times: number) => {
       for (let n = 0; n < times; n++) alice.send({ type: "say", to: "#lab", text: "\u{1f44b}".repeat(4_000) });
       await alice.quiet();
@@ -191,7 +189,7 @@ describe("many and slow", () => {
   });
 
   test("lines that come while a password is checked wait in turn, and the sender waits with them", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const slow = await Bun.password.hash(PASSWORD, { algorithm: "argon2id", memoryCost: 65_536, timeCost: 10 });
     await chat.restart(() =>
       writeFileSync(join(chat.data, "users.json"), JSON.stringify({ alice: { password: slow } })),
@@ -234,7 +232,7 @@ describe("many and slow", () => {
 describe("time", () => {
   test("who does not sign in within 30 seconds is told and let go; who did stays", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice"], { elapsed: () => now });
+    await using chat = await startTestServer(["alice"], { elapsed: () => now });
     const stranger = await chat.wire();
     await stranger.ask({ type: "ping" });
     const alice = await chat.signedIn("alice");
@@ -259,7 +257,7 @@ describe("time", () => {
 
   test("a JSON session is asked after 30 seconds and gone after 75; any frame keeps it; a text session may be silent", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice", "bob", "carol"], { elapsed: () => now });
+    await using chat = await startTestServer(["alice", "bob", "carol"], { elapsed: () => now });
     const alice = await chat.signedIn("alice");
     const bob = await chat.signedIn("bob");
     const carol = await chat.typist("carol");

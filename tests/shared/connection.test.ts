@@ -14,7 +14,8 @@ import type { ClientEvent } from "../../shared/feed.ts";
 import { Lines } from "../../shared/lines.ts";
 import type { Link } from "../../shared/link.ts";
 import { openWebSocket } from "../../web/websocket.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -77,7 +78,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
     connectOver(transport, server, options, ready);
 
   test("registers, joins rooms, says and hears; the answer to say is the stored message", async () => {
-    await using chat = await startChat(["bob"]);
+    await using chat = await startTestServer(["bob"]);
     const bob = await chat.signedIn("bob", "#lab");
     const alice = await connect(chat, { user: "alice", password: PASSWORD, register: true, rooms: ["#lab"] });
     const reader = new Reader(alice);
@@ -93,7 +94,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("a refused first try rejects with the server's own code and does not try again", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     expect(await refusal(connect(chat, { user: "alice", password: "wrong-word" }))).toBe("bad_login");
     expect(await refusal(connect(chat, { user: "alice", token: "1.x" }))).toBe("bad_login");
     expect(await refusal(connect(chat, { user: "alice", password: PASSWORD, register: true }))).toBe("name_taken");
@@ -105,7 +106,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("a refused request rejects and costs nothing else", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await connect(chat, { user: "alice", password: PASSWORD, rooms: ["#lab"] });
     const answers = [
       alice.say("nobody", "hi"),
@@ -120,7 +121,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("backlog brings a room's last messages, or none to a bot that answers", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lab");
     await bob.ask({ type: "say", to: "#lab", text: "old" });
     const options = { user: "alice", password: PASSWORD, rooms: ["#lab"] };
@@ -133,7 +134,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("after a restart it resumes its rooms, says what waited in order, and hands on everything once", async () => {
-    await using chat = await startChat(["alice", "bob", "carol"]);
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
     const options = { password: PASSWORD, rooms: ["#lab", "#attic"] };
     const alice = await connect(chat, { ...options, user: "alice" });
     let ready = Promise.resolve();
@@ -180,7 +181,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("private messages that were read are confirmed, and come neither twice nor too late", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob");
     await bob.ask({ type: "say", to: "alice", text: "while away" });
     const options = { user: "alice", password: PASSWORD };
@@ -208,7 +209,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("a server that was restored from an older copy is told as a reset, and the talk goes on", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await connect(chat, { user: "alice", password: PASSWORD, rooms: ["#lab"] });
     const reader = new Reader(alice);
     const back = async () => {
@@ -233,7 +234,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("close ends the stream, refuses what was not answered, and the server sees them leave", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob");
     const alice = await connect(chat, { user: "alice", password: PASSWORD, rooms: ["#lab"] });
     await bob.next("joined");
@@ -250,7 +251,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("after a restore from an older copy, what was then written to the inbox is not taken for what was there before", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await connect(chat, { user: "alice", password: PASSWORD });
     const reader = new Reader(alice);
     const [file, copy] = [join(chat.data, "chat.db"), join(chat.data, "copy")];
@@ -279,7 +280,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("what another device confirms while this one is away still comes", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await connect(chat, { user: "alice", password: PASSWORD });
     const reader = new Reader(alice);
     const [bob, phone] = [await chat.signedIn("bob"), await chat.signedIn("alice")];
@@ -298,7 +299,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("the answer to ask comes at once, the one to send after all that came before it", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await connect(chat, { user: "alice", password: PASSWORD, rooms: ["#lab"] });
     const bob = await chat.signedIn("bob", "#lab");
     for (let n = 1; n <= 20; n++) await bob.ask({ type: "say", to: "#lab", text: `${n}` });
@@ -319,7 +320,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("who is closed is told what was never sent", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await connect(chat, { user: "alice", password: PASSWORD, rooms: ["#lab"] });
     alice.unplug();
     alice.send({ type: "say", to: "#lab", text: "too late" });
@@ -328,7 +329,7 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
   });
 
   test("an inbox that is full does not keep anybody from signing in", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const draft = { to: "alice", from: "bob", text: "while you were away" };
     await chat.restart(() => store(chat.data, Array(LIMITS.inbox).fill(draft)));
     const alice = await connect(chat, { user: "alice", password: PASSWORD });
@@ -365,7 +366,7 @@ describe("over TCP, seen from the wire", () => {
   });
 
   test("it comes back by token, without the password; when the password was changed it says so and ends", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const out: string[] = [];
     const onWire = (direction: "in" | "out", line: string) => void (direction === "out" && out.push(line));
     const alice = await connectTcp({ port: chat.port, user: "alice", password: PASSWORD, onWire });
@@ -393,7 +394,7 @@ describe("over TCP, seen from the wire", () => {
     expect(await refusal(alice.say("#lab", "hello?"))).toBe("closed");
   });
 
-  test("unavailable is sent again until it is stored, and nothing overtakes it", async () => {
+  test.if(has("prlimit"))("unavailable is sent again until it is stored, and nothing overtakes it", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
     // Its files may grow to 100 or 200 KB, until the limit is lifted while it runs.
@@ -413,7 +414,7 @@ describe("over TCP, seen from the wire", () => {
   });
 
   test("a reader that falls behind is not read ahead of, unless an answer is waited for, and gets everything", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const { promise: paused, resolve: pausedOnce } = Promise.withResolvers<void>();
     const pauses: boolean[] = [];
     const open = async () => {

@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { Lines } from "../../shared/lines.ts";
-import { PATIENCE, startChat } from "../kit/harness.ts";
+import { PATIENCE, startTestServer } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -91,7 +91,7 @@ test("a byte at a time stays linear", () => {
 }, 5_000);
 
 test("a message that arrives a byte at a time over a real socket is one message", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const alice = await chat.signedIn("alice", "#lab");
   const line = `{"type":"say","to":"#lab","text":"\u{1f44b} grüße","id":"slow"}\r\n`;
   for (const byte of Buffer.from(line)) {

@@ -1,22 +1,20 @@
-import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { MAX_MESSAGE_LENGTH } from "../../protocol.ts";
-import type { Chat } from "../kit/harness.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
-import type { Shape } from "../kit/screen.ts";
-import { closeBrowser, NO_BROWSER, Screen } from "../kit/screen.ts";
+import type { TestServer } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
+import { BROWSER, enter, Screen } from "../kit/screen.ts";
 
-if (NO_BROWSER !== undefined) console.log(`The page is not tested in a browser: ${NO_BROWSER}.`);
 setDefaultTimeout(PATIENCE);
-afterAll(closeBrowser);
 
-/** A page of this server with somebody signed in. */
-async function enter(chat: { webPort: number }, user: string, shape?: Shape): Promise<Screen> {
-  const screen = await Screen.open(`http://localhost:${chat.webPort}/`, shape);
-  await screen.signIn(user, PASSWORD);
-  await screen.until("document.title.includes('#lobby')");
-  await screen.until("document.querySelector('#here').textContent !== '0 here'");
-  return screen;
-}
 function say(wire: Wire, to: string, text: string): Promise<any> {
   return wire.ask({ type: "say", to, text });
 }
@@ -25,15 +23,15 @@ function scrollUpTo(screen: Screen, text: string): Promise<void> {
   const here = `Array.from(document.querySelectorAll("#log .text"), (one) => one.innerText).includes("${text}")`;
   return screen.until(`${here} || ((document.getElementById("scroll").scrollTop = 0), false)`);
 }
-async function fill(chat: Chat, room: string, count: number): Promise<void> {
+async function fill(chat: TestServer, room: string, count: number): Promise<void> {
   const bob = await chat.signedIn("bob", room);
   for (let i = 1; i < count; i++) bob.send({ type: "say", to: room, text: `line ${i}` });
   await say(bob, room, `line ${count}`);
 }
 
-describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
+describe.if(has(BROWSER))("the page", () => {
   test("two pages and a terminal chat: a new account, a room, a private message, a mention, all in one order", async () => {
-    await using chat = await startChat(["bob", "carol"]);
+    await using chat = await startTestServer(["bob", "carol"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
     await alice.signIn("Alice", PASSWORD, "#register");
@@ -78,8 +76,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice", "bob"]);
     const first = await spawnServer(folder.path);
-    const webPort = Number(/Page listening \S+?:(\d+)/.exec(first.output())![1]);
-    const alice = await enter({ webPort }, "alice");
+    const alice = await enter(first, "alice");
     using _ = alice;
     const early = await Wire.open(first.port);
     await early.login("bob");
@@ -93,7 +90,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
     await alice.see("Not connected since", "#banner");
     await alice.say("while it was down");
     expect(await alice.texts("#queue .text")).toEqual(["on its way", "while it was down"]);
-    await using again = await spawnServer(folder.path, ["--web-port", String(webPort)]);
+    await using again = await spawnServer(folder.path, ["--web-port", String(first.webPort)]);
     const bob = await Wire.open(again.port);
     await bob.login("bob");
     await bob.join("#lobby");
@@ -110,7 +107,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("a draft and what waits survive a reload, in this tab only", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     await alice.read("void dispatchEvent(new Event('offline'))");
@@ -128,7 +125,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("a page that lost its network says so at once, and tells how much it missed", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     await alice.read("void dispatchEvent(new Event('offline'))");
@@ -143,7 +140,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("a page that was offline gets what another device of the same account has meanwhile confirmed", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const [bob, phone] = [await chat.signedIn("bob"), await chat.signedIn("alice")];
     using alice = await enter(chat, "alice");
     await alice.read("void dispatchEvent(new Event('offline'))");
@@ -161,7 +158,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("hostile text stays text, only http addresses become links, and nothing runs", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     const hostile = [
@@ -189,7 +186,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("history comes by scrolling up, search finds, and commands answer as they do in a terminal", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     await fill(chat, "#lobby", 180);
     using alice = await enter(chat, "alice");
     await alice.see("line 180", "#log");
@@ -223,7 +220,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("Enter sends, Shift+Enter makes a line, a pasted block is one message, and too long a text stays", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
     await alice.click("#draft");
@@ -243,7 +240,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("what came while Alice was elsewhere is counted, marked where it begins, and read once she has seen it", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     await bob.join("#lab");
     await say(bob, "#lab", "old");
@@ -267,7 +264,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("a private message waits for the one who is away, and stays unread until it was looked at", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     await say(bob, "alice", "while you were away");
     using first = await enter(chat, "alice");
@@ -282,7 +279,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("a wrong password, a taken name and a sign-in that has ended are told in a sentence", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
     await alice.signIn("alice", "wrong-word-1");
     await alice.see("No account matches that name and password.", "#sign-in-said");
@@ -304,7 +301,7 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
   });
 
   test("over plain http under a name of the network all works; a name a stranger points here gets nobody in", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await Screen.open(`http://teacher-pc:${chat.webPort}/`);
     expect(await alice.read("isSecureContext")).toBe(false);
@@ -321,63 +318,5 @@ describe.skipIf(NO_BROWSER !== undefined)("the page", () => {
       socket.onopen = () => done("open"); socket.onerror = () => done("refused"); })`;
     expect(await rebound.read(opened)).toBe("refused");
     expect(await rebound.read(opened.replace("location.host", `"localhost:${chat.webPort}"`))).toBe("refused");
-  });
-
-  test("on a phone everything fits, can be touched, and the lists lie over the chat", async () => {
-    await using chat = await startChat(["alice", "bob"]);
-    await fill(chat, "#lobby", 30);
-    using alice = await enter(chat, "alice", { width: 360, height: 740, phone: true });
-    await alice.see("line 30", "#log");
-    const fits = "document.documentElement.scrollWidth <= 360 && document.getElementById('scroll').scrollWidth <= 360";
-    expect(await alice.read(fits)).toBe(true);
-    const small = `Array.from(document.querySelectorAll("button, input, textarea")).filter((one) => one.checkVisibility({ visibilityProperty: true }))
-      .filter((one) => one.getBoundingClientRect().height < 40 || parseFloat(getComputedStyle(one).fontSize) < 14)
-      .map((one) => one.id || one.innerText)`;
-    expect(await alice.read(small)).toEqual([]);
-    expect(await alice.read("parseFloat(getComputedStyle(document.getElementById('draft')).fontSize)")).toBe(16); // smaller ones make iOS zoom
-    await alice.cdp("Emulation.setDeviceMetricsOverride", {
-      width: 360,
-      height: 380,
-      deviceScaleFactor: 1,
-      mobile: true,
-    }); // a keyboard opens
-    await alice.until("document.querySelector('#log li:last-child').getBoundingClientRect().bottom <= 330");
-    expect(await alice.read("document.getElementById('draft').getBoundingClientRect().bottom <= 380")).toBe(true);
-    await alice.click("#side-open");
-    await alice.until("document.getElementById('main').inert && document.activeElement.id === 'side-close'");
-    await alice.press("Escape");
-    await alice.until("!document.getElementById('main').inert && document.activeElement.id === 'side-open'");
-    expect(alice.complaints).toEqual([]);
-  });
-
-  test("a screen reader finds a name on every control, the log, and text that stands out in light and dark", async () => {
-    await using chat = await startChat(["alice", "bob"]);
-    const bob = await chat.signedIn("bob", "#lobby");
-    await say(bob, "#lobby", "hello @alice");
-    for (const dark of [false, true]) {
-      using alice = await enter(chat, "alice", { dark });
-      await alice.see("hello @alice", "#log");
-      type Node = { role?: { value: string }; name?: { value: string }; ignored: boolean };
-      const { nodes } = await alice.cdp<{ nodes: Node[] }>("Accessibility.getFullAXTree");
-      const named = nodes
-        .filter(({ ignored }) => !ignored)
-        .map(({ role, name }) => [role?.value ?? "", name?.value ?? ""]);
-      const controls = named.filter(([role]) => /^(button|textbox|searchbox|checkbox|link)$/.test(role!));
-      expect(controls.length).toBeGreaterThan(6);
-      expect(controls.filter(([, name]) => name!.trim() === "")).toEqual([]);
-      for (const role of ["log", "main", "navigation", "search"]) expect(named.map(([one]) => one)).toContain(role);
-      const weak = `(() => {
-        const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-        const rgb = (color) => { canvas.fillStyle = color; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
-        const light = (color) => { const [r, g, b] = rgb(color).map((c) => (c /= 255) <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-        const style = getComputedStyle(document.documentElement);
-        const value = (name) => style.getPropertyValue("--" + name);
-        const pairs = [["ink", "paper"], ["soft", "paper"], ["soft", "side"], ["accent-ink", "tint"], ["accent-ink", "paper"], ["on-accent", "accent"],
-          ["ink", "call"], ["warn-ink", "warn"], ["alert", "paper"], ...Array.from({ length: 8 }, (_, i) => ["c" + i, "paper"])];
-        const contrast = ([a, b]) => { const [x, y] = [light(value(a)), light(value(b))].sort((m, n) => n - m); return (x + 0.05) / (y + 0.05); };
-        return pairs.filter((pair) => contrast(pair) < 4.5).map((pair) => pair.join(" on ") + " " + contrast(pair).toFixed(2));
-      })()`;
-      expect(await alice.read(weak)).toEqual([]);
-    }
   });
 });

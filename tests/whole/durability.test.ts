@@ -4,49 +4,50 @@ import { join } from "node:path";
 import { connect, receiveMessages } from "../../client.ts";
 import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import { has, works } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
-const tracing = whyNoTrace();
-if (tracing !== undefined) console.log(`The order of fdatasync and delivery is not tested here: ${tracing}`);
-
-test.if(tracing === undefined)("a message is on disk before the first byte of it goes to anybody", async () => {
-  using folder = temporaryFolder();
-  const [data, trace] = [join(folder.path, "data"), join(folder.path, "trace")];
-  writeAccounts(data, ["alice", "bob"]);
-  const calls = "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
-  const wrapper = ["strace", "-f", "-y", "-s", "9999", "-o", trace, "-e", `trace=${calls}`];
-  const strace = await spawnServer(data, [], wrapper);
-  const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
-  const said = ["two-sugars-please", "psst-three-sugars"];
-  try {
-    const [alice, bob] = [await Wire.open(strace.port), await Wire.open(strace.port)];
-    for (const wire of [alice, bob]) {
-      await wire.login(wire === alice ? "alice" : "bob");
-      await wire.join("#lab");
+test.if(works("strace", "-o", "/dev/null", "true"))(
+  "a message is on disk before the first byte of it goes to anybody",
+  async () => {
+    using folder = temporaryFolder();
+    const [data, trace] = [join(folder.path, "data"), join(folder.path, "trace")];
+    writeAccounts(data, ["alice", "bob"]);
+    const calls = "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
+    const wrapper = ["strace", "-f", "-y", "-s", "9999", "-o", trace, "-e", `trace=${calls}`];
+    const strace = await spawnServer(data, [], wrapper);
+    const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
+    const said = ["two-sugars-please", "psst-three-sugars"];
+    try {
+      const [alice, bob] = [await Wire.open(strace.port), await Wire.open(strace.port)];
+      for (const wire of [alice, bob]) {
+        await wire.login(wire === alice ? "alice" : "bob");
+        await wire.join("#lab");
+      }
+      await alice.ask({ type: "say", to: "#lab", text: said[0] });
+      await bob.next((frame) => frame.type === "message" && frame.text === said[0]);
+      await bob.ask({ type: "say", to: "alice", text: said[1] });
+      await alice.next((frame) => frame.type === "message" && frame.text === said[1]);
+    } finally {
+      process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
+      await strace.process.exited;
     }
-    await alice.ask({ type: "say", to: "#lab", text: said[0] });
-    await bob.next((frame) => frame.type === "message" && frame.text === said[0]);
-    await bob.ask({ type: "say", to: "alice", text: said[1] });
-    await alice.next((frame) => frame.type === "message" && frame.text === said[1]);
-  } finally {
-    process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
-    await strace.process.exited;
-  }
 
-  const lines = finished(readFileSync(trace, "utf8"));
-  for (const text of said) {
-    const isStore = (line: string) => /^pwrite\S*\(\d+<[^>]*\/chat\.db/.test(line);
-    const stored = lines.findIndex((line) => isStore(line) && line.includes(text));
-    const synced = lines.findIndex(
-      (line, index) => index > stored && /^f(data)?sync\(\d+<[^>]*\/chat\.db-wal>\) += 0/.test(line),
-    );
-    const told = lines.findIndex((line) => !isStore(line) && line.includes(text));
-    expect([stored, synced, told]).not.toContain(-1);
-    expect(synced).toBeGreaterThan(stored);
-    expect(told).toBeGreaterThan(synced);
-  }
-});
+    const lines = finished(readFileSync(trace, "utf8"));
+    for (const text of said) {
+      const isStore = (line: string) => /^pwrite\S*\(\d+<[^>]*\/chat\.db/.test(line);
+      const stored = lines.findIndex((line) => isStore(line) && line.includes(text));
+      const synced = lines.findIndex(
+        (line, index) => index > stored && /^f(data)?sync\(\d+<[^>]*\/chat\.db-wal>\) += 0/.test(line),
+      );
+      const told = lines.findIndex((line) => !isStore(line) && line.includes(text));
+      expect([stored, synced, told]).not.toContain(-1);
+      expect(synced).toBeGreaterThan(stored);
+      expect(told).toBeGreaterThan(synced);
+    }
+  },
+);
 
 /** The calls of a trace in the order in which they returned, without who made them. */
 function finished(trace: string): string[] {
@@ -62,16 +63,15 @@ function finished(trace: string): string[] {
   return calls;
 }
 
-function whyNoTrace(): string | undefined {
-  if (Bun.which("strace") === null) return "there is no strace (apt-get install strace)";
-  const { exitCode, stderr } = Bun.spawnSync(["strace", "-o", "/dev/null", "true"]);
-  return exitCode === 0 ? undefined : `strace may not trace: ${stderr.toString().trim()}`;
+/** Whether a small disk can be made: by root on Linux. */
+function canMount(): boolean {
+  using folder = temporaryFolder();
+  const mounted = has("umount") && works("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path);
+  if (mounted) Bun.spawnSync(["umount", folder.path]);
+  return mounted;
 }
 
-const mounting = whyNoMount();
-if (mounting !== undefined) console.log(`A full disk is not tested here: ${mounting}`);
-
-describe.if(mounting === undefined)("on a full disk", () => {
+describe.if(canMount())("on a full disk", () => {
   const folder = temporaryFolder();
   const disk = join(folder.path, "disk");
   const filler = join(disk, "filler");
@@ -185,11 +185,3 @@ describe.if(mounting === undefined)("on a full disk", () => {
     await alice.close();
   });
 });
-
-function whyNoMount(): string | undefined {
-  if (process.platform !== "linux" || process.getuid?.() !== 0) return "only root on Linux may mount a small disk";
-  using folder = temporaryFolder();
-  const { exitCode, stderr } = Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path]);
-  if (exitCode === 0) Bun.spawnSync(["umount", folder.path]);
-  return exitCode === 0 ? undefined : stderr.toString().trim();
-}

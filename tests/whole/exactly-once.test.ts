@@ -4,7 +4,7 @@ import { connect } from "../../client.ts";
 import { openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
 import { check } from "../kit/checker.ts";
-import { PASSWORD, PATIENCE, startChat } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
 import { Proxy } from "../kit/proxy.ts";
 import { Random } from "../kit/random.ts";
 import { runWorkload } from "../kit/workload.ts";
@@ -25,7 +25,7 @@ test("eight people lose nothing and see nothing twice while the server is killed
 });
 
 test("a reader who is too slow for the replay gets all of it, and then what was said meanwhile, in order", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   const long = "✓".repeat(4_000); // 12 kB, so that the replay does not fit into what a socket takes
   await chat.restart(() => store(chat.data, 1_500, { to: "#lab", from: "bob", text: long }));
   const [alice, bob] = [await chat.signedIn("alice"), await chat.signedIn("bob")];
@@ -42,7 +42,7 @@ test("a reader who is too slow for the replay gets all of it, and then what was 
 });
 
 test("a client for whom thousands of messages wait gets in, answers the first at once, and gets them all", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   await chat.restart(() => store(chat.data, 3_000, { to: "alice", from: "bob", text: "while you were away" }));
 
   const alice = await connect({ host: "127.0.0.1", port: chat.port, user: "alice", password: PASSWORD });
@@ -59,7 +59,7 @@ test("a client for whom thousands of messages wait gets in, answers the first at
 });
 
 test("a client tells that it is offline when it is, and online when it is back", async () => {
-  await using chat = await startChat(["alice"]);
+  await using chat = await startTestServer(["alice"]);
   const alice = await connect({ host: "127.0.0.1", port: chat.port, user: "alice", password: PASSWORD });
   const told = [(await alice.next())?.type];
 
@@ -75,7 +75,7 @@ test("a client tells that it is offline when it is, and online when it is back",
 });
 
 test("a client that was cut off shows what the same account has meanwhile read elsewhere", async () => {
-  await using chat = await startChat(["alice", "bob"]);
+  await using chat = await startTestServer(["alice", "bob"]);
   await using proxy = new Proxy(chat.port, new Random(1));
   proxy.calm = true;
   const laptop = await connect({ host: "127.0.0.1", port: proxy.port, user: "alice", password: PASSWORD });

@@ -2,37 +2,13 @@ import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, spawnServer, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
-import type { Chat } from "../kit/harness.ts";
+import { Browser, upgrade } from "../kit/browser.ts";
+import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
 /** What must not reach anybody's terminal, page or log: C0 without tab and newline, DEL, C1, bidi controls. */
 const UNSAFE = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/;
-const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
-
-/** A signed-in WebSocket in #lab: what it got, and a way to ask. */
-async function browser(chat: Chat, user: string) {
-  const socket = new WebSocket(`ws://localhost:${chat.webPort}/ws`);
-  const got: string[] = [];
-  let wake = () => {};
-  socket.addEventListener("message", ({ data }) => {
-    got.push(...String(data).split("\n").slice(0, -1));
-    wake();
-  });
-  await new Promise((open) => socket.addEventListener("open", open));
-  const ask = async (request: Record<string, unknown>, id: string) => {
-    socket.send(JSON.stringify({ ...request, id }));
-    for (;;) {
-      const answer = got.find((line) => JSON.parse(line).id === id);
-      if (answer !== undefined) return JSON.parse(answer);
-      await new Promise<void>((resume) => (wake = resume));
-    }
-  };
-  await ask({ type: "login", user, password: PASSWORD }, "in");
-  await ask({ type: "join", to: "#lab" }, "lab");
-  return { socket, got, ask };
-}
 
 /** Attack, what is said, and what everybody gets of it. */
 const TEXTS: [string, string, string][] = [
@@ -53,43 +29,45 @@ const TEXTS: [string, string, string][] = [
 
 describe("hostile text reaches nobody", () => {
   test("said over TCP, as a typed line and over WebSocket, it is cleaned for everybody", async () => {
-    await using chat = await startChat(["alice", "bob"]);
-    const typist = async (name: string) => {
-      const wire = await chat.typist(name);
-      wire.type("/join lab");
-      await wire.line((line) => line.startsWith("* You are in lab"));
-      return wire;
+    await using chat = await startTestServer(["alice", "bob"]);
+    /** Somebody in #lab over each transport. */
+    const everywhere = async (name: string) => {
+      const over = {
+        tcp: await chat.signedIn(name, "#lab"),
+        typed: await chat.typist(name),
+        page: await Browser.signedIn(chat, name, "#lab"),
+      };
+      over.typed.type("/join lab");
+      await over.typed.line((line) => line.startsWith("* You are in lab"));
+      return over;
     };
-    const hearing = [await chat.signedIn("bob", "#lab"), await typist("bob"), await browser(chat, "bob")] as const;
-    const speaking = [
-      await chat.signedIn("alice", "#lab"),
-      await typist("alice"),
-      await browser(chat, "alice"),
-    ] as const;
+    const alice = await everywhere("alice");
+    const bob = await everywhere("bob");
 
-    for (const [n, [attack, said, heard]] of TEXTS.entries()) {
+    for (const [attack, said, heard] of TEXTS) {
       const request = { type: "say", to: "#lab", text: said };
-      const answers: Message[] = [await speaking[0].ask(request), await speaking[2].ask(request, `said-${n}`)];
-      if (said.isWellFormed()) speaking[1].type(said);
-      await speaking[1].quietLines();
-      const received = (await hearing[0].quiet()).filter(({ type }) => type === "message");
+      const answers: Message[] = [await alice.tcp.ask(request), await alice.page.ask(request)];
+      if (said.isWellFormed()) alice.typed.type(said);
+      await alice.typed.quietLines();
+      const received = (await bob.tcp.quiet()).filter(({ type }) => type === "message");
       expect([attack, ...[...answers, ...received].map(({ text }) => text)]).toEqual([
         attack,
         ...Array(said.isWellFormed() ? 5 : 4).fill(heard),
       ]);
-      const shown = (await hearing[1].quietLines()).filter((line) => line.startsWith("alice (in lab): "));
+      const shown = (await bob.typed.quietLines()).filter((line) => line.startsWith("alice (in lab): "));
       expect([attack, ...new Set(shown)]).toEqual([attack, `alice (in lab): ${heard}`]);
     }
-    await hearing[2].ask({ type: "ping" }, "quiet");
-    const pages = [hearing[2], speaking[2]];
-    const everything = [hearing[0].text, hearing[1].text, speaking[0].text, speaking[1].text, logOf(chat.data)];
-    for (const text of [...everything, ...pages.map(({ got }) => got.join("\n"))]) expect(UNSAFE.exec(text)).toBeNull();
-    for (const { socket } of pages) socket.close();
+    await bob.page.ask({ type: "ping" });
+    for (const { tcp, typed, page } of [alice, bob]) {
+      for (const text of [tcp.text, typed.text, page.text]) expect(UNSAFE.exec(text)).toBeNull();
+      page.socket.close();
+    }
+    expect(UNSAFE.exec(chat.log())).toBeNull();
   });
 
   test("names that nobody can have are refused over TCP and HTTP, and not quoted in the log", async () => {
     let now = Date.now();
-    await using chat = await startChat(["alice"], { now: () => now });
+    await using chat = await startTestServer(["alice"], { now: () => now });
     const before = readFileSync(join(chat.data, "users.json"), "utf8");
     const wire = await chat.wire();
     const names: [string, string][] = [
@@ -119,14 +97,14 @@ describe("hostile text reaches nobody", () => {
       now += 6_000; // or guessing is throttled
     }
     expect(readFileSync(join(chat.data, "users.json"), "utf8")).toBe(before);
-    for (const line of logOf(chat.data).split("\n").slice(0, -1))
+    for (const line of chat.log().split("\n").slice(0, -1))
       expect(line).toMatch(/^\d{4}-\d\d-\d\d [\d:,]+ - [A-Z]+ - /);
-    expect(logOf(chat.data)).not.toContain("root signed in");
-    expect(UNSAFE.exec(logOf(chat.data))).toBeNull();
+    expect(chat.log()).not.toContain("root signed in");
+    expect(UNSAFE.exec(chat.log())).toBeNull();
   });
 
   test("rooms that nobody can have are refused", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
     for (const room of ["#\u001b[2J", "#a b", "#", "lab", "#../x", "#" + "a".repeat(49), "#l\u0430b"])
       for (const type of ["join", "leave", "who"])
@@ -135,7 +113,7 @@ describe("hostile text reaches nobody", () => {
   });
 
   test("nobody can draw a line that looks like another's, or like the server's", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.typist("bob");
     const alice = await chat.signedIn("alice", "#lobby");
     await alice.ask({
@@ -168,9 +146,9 @@ describe("hostile bytes are answered, and the connection stays", () => {
     ["no type but a prototype", bad('{"__proto__":{"type":"ping"}}')],
   ];
   test("each is bad_request, quickly, before and after sign-in, and over WebSocket", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice");
-    const page = await browser(chat, "alice");
+    const page = await Browser.signedIn(chat, "alice");
     for (const [attack, bytes] of FRAMES) {
       const start = performance.now();
       alice.raw(Buffer.concat([bytes, Buffer.from("\n")]));
@@ -185,10 +163,7 @@ describe("hostile bytes are answered, and the connection stays", () => {
       const text = bytes.toString("utf8");
       if (!Buffer.from(text).equals(bytes)) continue; // a browser cannot send what is not UTF-8
       page.socket.send(text);
-      page.socket.send('{"type":"ping","id":"after"}');
-      while (!page.got.some((line) => line.includes('"after"'))) await alice.ask({ type: "ping" });
-      expect([attack, JSON.parse(page.got.at(-2)!).code]).toEqual([attack, "bad_request"]);
-      page.got.length = 0;
+      expect([attack, (await page.next()).code]).toEqual([attack, "bad_request"]);
     }
     expect((await alice.ask({ type: "ping" })).type).toBe("ok");
     expect(UNSAFE.exec(alice.text)).toBeNull();
@@ -196,7 +171,7 @@ describe("hostile bytes are answered, and the connection stays", () => {
   });
 
   test("8,000 keys, and keys that are somebody's prototype, change nothing", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const alice = await chat.signedIn("alice", "#lab");
     const keys = Array.from({ length: 8_000 }, (_, n) => `"${n.toString(36)}":0`).join();
     alice.raw(`{${keys},"type":"ping","id":"keys"}\n`);
@@ -207,7 +182,7 @@ describe("hostile bytes are answered, and the connection stays", () => {
   });
 
   test("every way to cut a conversation into packets gives the same answers", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const login = `{"type":"login","user":"alice","password":"${PASSWORD}","id":"1"}`;
     const bytes = Buffer.from(
       `\ufeff${login}\r\n\r\n{"type":"join","to":"#lab"}\n{"type":"say","to":"#lab","text":"😀 a\\rb"}\n`,
@@ -228,8 +203,8 @@ describe("hostile bytes are answered, and the connection stays", () => {
   });
 
   test("WebSocket frames that the protocol forbids end their own connection", async () => {
-    await using chat = await startChat(["alice"]);
-    const alice = await browser(chat, "alice");
+    await using chat = await startTestServer(["alice"]);
+    const alice = await Browser.signedIn(chat, "alice", "#lab");
     const mask = [1, 2, 3, 4];
     const frames: [string, number[]][] = [
       ["unmasked", [0x81, 2, 0x7b, 0x7d]],
@@ -242,22 +217,15 @@ describe("hostile bytes are answered, and the connection stays", () => {
     ];
     for (const [, bytes] of frames) {
       const wire = await Wire.open(chat.webPort);
-      const asked = [
-        "GET /ws HTTP/1.1",
-        `Host: localhost:${chat.webPort}`,
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-      ];
-      asked.push("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13");
-      wire.raw(`${asked.join("\r\n")}\r\n\r\n`);
+      wire.raw(upgrade(`localhost:${chat.webPort}`));
       await wire.line((line) => line === "\r");
       wire.raw(Uint8Array.from(bytes));
       await wire.ended;
     }
-    const pinging = await browser(chat, "alice");
+    const pinging = await Browser.signedIn(chat, "alice", "#lab");
     for (let n = 0; n < 10_000; n++) (pinging.socket as unknown as { ping(): void }).ping();
-    expect((await alice.ask({ type: "ping" }, "after")).type).toBe("ok");
-    expect(logOf(chat.data)).not.toMatch(/ERROR|bug/);
+    expect((await alice.ask({ type: "ping" })).type).toBe("ok");
+    expect(chat.log()).not.toMatch(/ERROR|bug/);
     for (const { socket } of [alice, pinging]) socket.close();
   });
 
@@ -273,8 +241,8 @@ describe("hostile bytes are answered, and the connection stays", () => {
       }
       await Promise.all(wires.map(({ ended }) => ended));
     }
-    const ends = () => logOf(folder.path).match(/ disconnected /g)?.length ?? 0;
+    const ends = () => server.log().match(/ disconnected /g)?.length ?? 0;
     while (ends() < 200) await witness.ask({ type: "ping" });
-    expect(logOf(folder.path)).not.toContain("bug");
+    expect(server.log()).not.toContain("bug");
   });
 });

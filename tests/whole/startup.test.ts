@@ -5,12 +5,11 @@ import type { Message } from "../../protocol.ts";
 import { readOptions } from "../../server/options.ts";
 import { StartError } from "../../server/startup.ts";
 import { startServer } from "../../server.ts";
-import { PASSWORD, PATIENCE, run, spawnServer, startChat, temporaryFolder, Wire } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
 const SERVER = [process.execPath, "server.ts"];
-const logOf = (data: string) => readFileSync(join(data, "log", "app.log"), "utf8");
 
 describe("options", () => {
   test("flags before environment before defaults", () => {
@@ -78,7 +77,7 @@ describe("options", () => {
 
 describe("starting", () => {
   test("a port that is taken is exit code 3 and a sentence with a way out, and the data stays free", async () => {
-    await using chat = await startChat();
+    await using chat = await startTestServer();
     using folder = temporaryFolder();
     const { code, stderr } = await run([...SERVER, "--data", folder.path, "--port", String(chat.port), "--no-web"]);
     expect(code).toBe(3);
@@ -125,7 +124,7 @@ describe("starting", () => {
 
 describe("stopping", () => {
   test("stop hands over what waits, ends the connections, frees the port and the data, and may be called twice", async () => {
-    await using chat = await startChat(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.typist("bob");
     for (let n = 0; n < 300; n++) alice.send({ type: "say", to: "#lab", text: `${n}` });
@@ -140,13 +139,14 @@ describe("stopping", () => {
   });
 
   test("the log tells the story in order", async () => {
-    await using chat = await startChat(["alice"]);
+    await using chat = await startTestServer(["alice"]);
     const witness = await chat.wire();
     await (await chat.signedIn("alice")).ask({ type: "exit" });
-    while (!logOf(chat.data).includes("disconnected")) await witness.ask({ type: "ping" });
+    while (!chat.log().includes("disconnected")) await witness.ask({ type: "ping" });
     await chat.server.stop();
 
-    const events = logOf(chat.data)
+    const events = chat
+      .log()
       .replace(/127\.0\.0\.1:\d+/g, "HERE")
       .split("\n");
     expect(events.map((line) => line.slice(26)).filter((event) => /alice|Server/.test(event))).toEqual([

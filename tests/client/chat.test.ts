@@ -1,0 +1,184 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { openHistory } from "../../server/history.ts";
+import { PATIENCE, spawnServer, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { HAS_TERMINAL, sitIn } from "../kit/pty.ts";
+import { listen, welcome } from "../kit/scripted.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const inTerminal = test.if(HAS_TERMINAL);
+const ALT = "\x1b";
+
+inTerminal("a line waits above the prompt, and enters the log when the server has stored it", async () => {
+  let store = () => {};
+  using server = listen((frame, write) => {
+    if (frame.type !== "say") return write(welcome(frame));
+    const { to, id, text } = frame;
+    store = () => write({ type: "message", to, seq: 1, from: "alice", id, at: Date.now(), text });
+  });
+  await using alice = await sitIn(server.port, "alice");
+  alice.type("is this on?\r");
+  await alice.until("  … is this on?\n#lobby>");
+  expect(alice.screen.text).not.toContain("alice: is this on?");
+  store();
+  await alice.until(/alice: is this on\?\n#lobby>$/);
+  expect(alice.screen.text).not.toContain("…");
+});
+
+inTerminal(
+  "after kill -9 of the server what was typed waits, is sent once and in order, and what was missed comes once",
+  async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    const first = await spawnServer(folder.path);
+    await using alice = await sitIn(first.port, "alice");
+    alice.type("before\r");
+    await alice.until("alice: before\n#lobby>");
+
+    await first.kill9();
+    await alice.until(/connection lost[\s\S]*Not connected. Trying again in \d s, or press Enter/);
+    alice.type("one\rtwo\rthree\rfour\r");
+    await alice.until("  … one\n  … two\n  … three\n  … and 1 more\n");
+    alice.type("a draft");
+    await using again = await spawnServer(folder.path, ["--port", String(first.port)]);
+    // Enter tries at once; the draft that goes with it is one more line.
+    alice.type("\r");
+    await alice.until(/── back online ──\n(\d\d:\d\d alice: (one|two|three|four|a draft)\n){5}#lobby>$/);
+    expect([...alice.screen.text.match(/alice: .*/g)!]).toEqual(
+      ["before", "one", "two", "three", "four", "a draft"].map((text) => `alice: ${text}`),
+    );
+    expect(again.log().match(/alice signed in/g)).toHaveLength(2);
+  },
+);
+
+inTerminal("who comes back is told how many messages were missed, and sees each once", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  await using alice = await sitIn(chat.port, "alice");
+  const bob = await chat.signedIn("bob", "#lobby");
+  await bob.ask({ type: "say", to: "#lobby", text: "one", id: "b-1" });
+  await alice.until("bob: one");
+  await chat.restart(async () => {
+    const said = [
+      { to: "#lobby", text: "two" },
+      { to: "#lobby", text: "three" },
+      { to: "alice", text: "four" },
+    ];
+    const history = openHistory(join(chat.data, "chat.db"));
+    await history.append(said.map((one) => ({ ...one, from: "bob", id: one.text })));
+    history.close();
+  });
+  await alice.until("connection lost");
+  alice.type("\r");
+  await alice.until("── back online, 3 missed messages ──");
+  await alice.until(/bob → you: four[\s\S]*bob: three/);
+
+  expect([...alice.screen.text.match(/bob(?: → you)?: \w+/g)!].sort()).toEqual(
+    ["bob → you: four", "bob: one", "bob: three", "bob: two"].sort(),
+  );
+});
+
+inTerminal("several rooms at once: the status row tells what waits, Alt+A reads it, a call rings once", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  await bob.ask({ type: "say", to: "#lobby", text: "old" });
+  await using alice = await sitIn(chat.port, "alice");
+  await alice.until("bob: old");
+  await bob.ask({ type: "say", to: "#lobby", text: "fresh" });
+  await alice.until(/bob: old\n── new ──\n\d\d:\d\d bob: fresh\n#lobby>$/);
+
+  alice.type("/join lab\r");
+  await alice.until(/── You are in #lab, alone so far ──\n#lab>$/);
+  await bob.ask({ type: "say", to: "#lobby", text: "first" });
+  await alice.until("  1:lobby 1  Alt+A to read\n#lab>");
+  expect(alice.screen.bells).toBe(0);
+  await bob.ask({ type: "say", to: "#lobby", text: "where is Alice?" });
+  await bob.ask({ type: "say", to: "#lobby", text: "alice!" });
+  await alice.until("  1:lobby 3!  Alt+A to read\n#lab>");
+  expect(alice.screen.bells).toBe(1);
+  expect(alice.screen.text).not.toContain("where is Alice");
+
+  alice.type(`${ALT}a`);
+  await alice.until(/── #lobby, 3 new ──\n.*bob: first\n.*>> bob: where is Alice\?\n.*>> bob: alice!\n#lobby>$/);
+  alice.type("/join lab\r");
+  await alice.until(/#lab>$/);
+  alice.type("/leave\r");
+  await alice.until(/#lobby>$/);
+  expect((await bob.ask({ type: "who", to: "#lab" })).users).toEqual([]);
+});
+
+inTerminal(
+  "a mistyped command is not sent and names the nearest; two slashes say one; help fits one screen",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await using alice = await sitIn(chat.port, "alice");
+    alice.type("/jion lab\r");
+    await alice.until("Unknown command /jion. Did you mean /join? Nothing was sent.");
+    alice.type("//join us\r");
+    expect(await bob.next("message")).toMatchObject({ text: "/join us" });
+    const before = alice.screen.text.split("\n").length;
+    alice.type("/help\r");
+    await alice.until(/leaves when it is empty\.\n#lobby>$/);
+    expect(alice.screen.text.split("\n").length - before).toBeLessThan(24);
+    expect(await bob.quiet()).toEqual([]);
+  },
+);
+
+for (const [how, keys] of Object.entries({
+  "/exit": "/exit\r",
+  "/quit": "/quit\r",
+  "!exit": "!exit\r",
+  "Ctrl+D on an empty line": "\x04",
+  "Ctrl+C on an empty line": "\x03",
+  "Ctrl+C twice on a typed line": "half\x03\x03",
+}))
+  inTerminal(`${how} leaves with code 0, and the others hear of it`, async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    await using alice = await sitIn(chat.port, "alice");
+    const bob = await chat.signedIn("bob", "#lobby");
+    alice.type(keys);
+    expect(await alice.exited).toBe(0);
+    await bob.next((event) => event.type === "left" && event.to === "*" && event.users.includes("alice"));
+  });
+
+inTerminal("Tab completes commands, people, whoever spoke last first, and rooms", async () => {
+  await using chat = await startTestServer(["alice", "bob", "bea"]);
+  const bea = await chat.signedIn("bea", "#lobby");
+  const bob = await chat.signedIn("bob", "#lobby");
+  await using alice = await sitIn(chat.port, "alice");
+  await bob.ask({ type: "say", to: "#lobby", text: "hi" });
+  await bea.ask({ type: "say", to: "#lobby", text: "hi" });
+  await alice.until("bea: hi");
+
+  alice.type("thanks @b\t");
+  await alice.until("[@bea] @bob\n#lobby> thanks @bea");
+  alice.type("\t");
+  await alice.until("@bea [@bob]\n#lobby> thanks @bob");
+  alice.type("\x1b[Z and #lo\t\r");
+  expect(await bob.next((event: any) => event.from === "alice")).toMatchObject({ text: "thanks @bea  and #lobby" });
+  alice.type("/ms\tbo\thello\r");
+  expect(await bob.next((event: any) => event.from === "alice")).toMatchObject({ to: "bob", text: "hello" });
+});
+
+inTerminal("classic mode: bare words in the lobby, and nothing but leave in a room", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const bob = await chat.signedIn("bob", "#lab");
+  await using alice = await sitIn(chat.port, "alice", ["--classic"]);
+  alice.type("who\r");
+  await alice.until(/\* Here: .*bob/);
+  alice.type("message\r");
+  await alice.until(/To:$/);
+  alice.type("bob\rpsst\r");
+  expect(await bob.next("message")).toMatchObject({ to: "bob", text: "psst" });
+  alice.type("join lab\r");
+  await alice.until(/#lab>$/);
+  for (const text of ["who", "exit", "/who"]) {
+    alice.type(`${text}\r`);
+    expect(await bob.next((event: any) => event.to === "#lab" && event.type === "message")).toMatchObject({ text });
+  }
+  alice.type("leave\r");
+  await alice.until(/#lobby>$/);
+  alice.type("exit\r");
+  expect(await alice.exited).toBe(0);
+});

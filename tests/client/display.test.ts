@@ -1,0 +1,141 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import type { Lines } from "../../shared/lines.ts";
+import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
+import { HAS_TERMINAL, sitIn } from "../kit/pty.ts";
+import { listen, welcome } from "../kit/scripted.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const inTerminal = test.if(HAS_TERMINAL);
+
+inTerminal("names have colours, NO_COLOR turns them off, and neither is needed to see a call", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  await using coloured = await sitIn(chat.port, "alice");
+  await using bare = await sitIn(chat.port, "alice", [], { env: { NO_COLOR: "1" } });
+  await bob.ask({ type: "say", to: "#lobby", text: "alice?" });
+  await coloured.until(">> bob: alice?");
+  await bare.until(">> bob: alice?");
+
+  expect(coloured.output()).toMatch(/\x1b\[38;5;\d+mbob\x1b\[39m/);
+  expect(bare.output()).not.toMatch(/\x1b\[[\d;]*m/);
+});
+
+for (const [how, args, env] of [
+  ["--plain", ["--plain"], {}],
+  ["TERM=dumb", [], { TERM: "dumb" }],
+] as const)
+  inTerminal(`${how}: lines only, one an event, and still no password on the screen`, async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await using alice = await sitIn(chat.port, "alice", [...args], { env });
+    await bob.ask({ type: "say", to: "#lobby", text: "one\ntwo" });
+    await alice.until("\nbob: one / two\n");
+    alice.type("hello\r");
+    await alice.until("\nalice: hello\n");
+    expect(alice.output()).not.toContain("\x1b");
+    expect(alice.output()).not.toContain(PASSWORD);
+    alice.type("\x04");
+    expect(await alice.exited).toBe(0);
+  });
+
+inTerminal("a day that changes gets a line of its own, also in messages from long ago", async () => {
+  const at = (day: number, hour: number) => new Date(2024, 10, day, hour, 7).getTime();
+  using server = listen((frame, write) => {
+    const say = (seq: number, when: number) => ({
+      type: "message",
+      to: "#lobby",
+      seq,
+      from: "bob",
+      id: `b-${seq}`,
+      at: when,
+      text: `number ${seq}`,
+    });
+    if (frame.type !== "join") return write(welcome(frame));
+    write({ ...welcome(frame), seq: 3 }, say(1, at(3, 9)), say(2, at(3, 10)), say(3, at(4, 9)));
+  });
+  await using alice = await sitIn(server.port, "alice");
+  await alice.until(
+    "── Sunday 3 November ──\n09:07 bob: number 1\n10:07 bob: number 2\n── Monday 4 November ──\n09:07 bob: number 3",
+  );
+});
+
+inTerminal("--wire shows every frame with its bytes, and neither the password nor the token", async () => {
+  await using chat = await startTestServer(["alice"]);
+  await using alice = await sitIn(chat.port, "alice", ["--wire"], { columns: 200 });
+  alice.type("two sugars\r");
+  const text = await alice.until(/← \d+ B \{"type":"message".*"text":"two sugars"\}/);
+  expect(text).toMatch(/→ \d+ B \{"type":"login","user":"alice","password":"\*\*\*","id":"[^"]+"\}/);
+  expect(text).toMatch(/← \d+ B \{"type":"ok".*"token":"\*\*\*"/);
+  const [, bytes, frame] = /→ (\d+) B (\{"type":"say".*\})/.exec(text)!;
+  expect(Number(bytes)).toBe(frame!.length + 1);
+  expect(alice.output()).not.toContain(PASSWORD);
+});
+
+// ---- a hostile server ----
+
+inTerminal(
+  "escape sequences, bidi controls, impossible frames and false lines are drawn as text or dropped",
+  async () => {
+    const nasty = "\x1b[2J\x1b]0;owned\x07\x9b31m\u202egnp.exe\u2066\r\b";
+    using server = listen((frame, write) => {
+      write(welcome(frame));
+      if (frame.type !== "join") return;
+      const message = { type: "message", to: "#lobby", seq: 1, from: "bob", id: "b-1", at: 9e15, text: nasty };
+      write(
+        ...["garbage", "{", "[]", "null", "{}", '{"type":5}', { type: "message" }, { ...message, from: "b\x1b[2Jb" }],
+        ...[
+          { ...message, seq: "1" },
+          { ...message, to: "#\x1b" },
+          { type: "joined", to: "*", users: ["\x1b[2J", 5] },
+        ],
+        ...[{ type: "ok", id: 5 }, { type: "error", code: "nope", text: "x" }, `{"type":"notice","text":"${nasty}"}`],
+        ...[message, { ...message, to: "#elsewhere", text: "not our room" }],
+        { type: "notice", text: `${nasty}end\n12:00 bob: I said this` },
+        "x".repeat(10_000),
+        { type: "notice", text: "that was all" },
+      );
+    });
+    await using alice = await sitIn(server.port, "alice");
+    const text = await alice.until("that was all");
+
+    expect(alice.screen.strange).toEqual([]);
+    expect(alice.output()).not.toMatch(/[\u202a-\u202e\u2066-\u2069\x9b\b]|\x1b\]/);
+    expect(text).toContain("--:-- bob: [2J]0;owned31mgnp.exe");
+    expect(text).toContain("\n  12:00 bob: I said this");
+    expect(text).not.toMatch(/elsewhere|not our room|NaN/);
+  },
+);
+
+inTerminal("a flood does not keep Ctrl+C waiting", async () => {
+  const flood = Buffer.from(`${JSON.stringify({ type: "notice", text: "flood ".repeat(50) })}\n`.repeat(500));
+  let rest = flood;
+  const pour = (socket: Bun.Socket<Lines>) => {
+    for (let taken; (taken = socket.write(rest)) >= 0; rest = flood)
+      if (taken < rest.length) return void (rest = rest.subarray(taken));
+  };
+  using server = listen((frame, write) => {
+    write(welcome(frame));
+    if (frame.type === "say") for (const socket of server.sockets) pour(socket);
+  }, pour);
+  await using alice = await sitIn(server.port, "alice");
+  alice.type("more!\r");
+  await alice.until("flood flood");
+  alice.type("\x03");
+  expect(await alice.exited).toBe(0);
+});
+
+inTerminal("a line without an end is not waited for: the client lets go of such a server", async () => {
+  const endless = Buffer.alloc(64 * 1024, "x");
+  let poured = 0;
+  const pour = (socket: Bun.Socket<Lines>) => {
+    for (let taken; (taken = socket.write(endless)) > 0;) poured += taken;
+  };
+  using server = listen((frame, write) => {
+    write(welcome(frame));
+    if (frame.type === "join") for (const socket of server.sockets) pour(socket);
+  }, pour);
+  await using alice = await sitIn(server.port, "alice");
+  await alice.until("connection lost");
+  expect(poured).toBeLessThan(64 * 1024 * 1024);
+});

@@ -1,0 +1,67 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { PASSWORD, PATIENCE, passwordFile, run, startTestServer } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const CLIENT = [process.execPath, "client.ts"];
+
+test("--send stores every line before it ends with 0, and says which one was refused", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  using secret = passwordFile();
+  const bob = await chat.signedIn("bob", "#lobby");
+  const client = [...CLIENT, `127.0.0.1:${chat.port}`, "--name", "alice", "--password-file", secret.file];
+
+  expect(await run([...client, "--send", "#lobby"], "one\n\ntwo\r\nthree")).toEqual({
+    code: 0,
+    stdout: "",
+    stderr: "",
+  });
+  const said = (await bob.quiet()).filter(({ type }) => type === "message");
+  expect(said.map(({ text }) => text)).toEqual(["one", "two", "three"]);
+
+  const refused = await run([...client, "--send", "nobody-here"], "hello\n");
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toContain("line 1 was not sent: There is no account with that name.");
+  const many = Array.from({ length: 500 }, (_, i) => `line ${i}`);
+  expect((await run([...client, "--send", "bob"], many.join("\n"))).code).toBe(0);
+  const inbox = (await bob.quiet()).filter(({ to }) => to === "bob");
+  expect(inbox.map(({ text }) => text)).toEqual(many);
+});
+
+test("--json speaks frames both ways, answers in order, and a repeated id is answered by what is stored", async () => {
+  await using chat = await startTestServer(["alice"]);
+  using secret = passwordFile();
+  const client = [...CLIENT, `127.0.0.1:${chat.port}`, "--name", "alice", "--json", "--room", "lab"];
+  const speak = async (...frames: unknown[]) => {
+    const input = frames.map((frame) => (typeof frame === "string" ? frame : JSON.stringify(frame))).join("\n");
+    const { code, stdout, stderr } = await run([...client, "--password-file", secret.file], input);
+    expect([code, stderr]).toEqual([0, ""]);
+    return stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+  };
+  const say = { type: "say", to: "#lab", text: "x", id: "k-1" };
+
+  const first = await speak({ type: "who", id: "a", to: "#lab" }, "no frame", say, { type: "rooms", id: "b" });
+  expect(first.filter(({ type }) => type !== "joined")).toMatchObject([
+    { type: "ok", id: "a", users: ["alice"] },
+    { type: "error", code: "bad_request" },
+    { type: "message", id: "k-1", seq: 1 },
+    { type: "ok", id: "b" },
+  ]);
+  const again = await speak(say);
+  expect(again.filter(({ type }) => type === "message")).toMatchObject([{ id: "k-1", seq: 1, text: "x" }]);
+});
+
+test("piped lines and commands work without a terminal, and what comes out holds no escape", async () => {
+  await using chat = await startTestServer(["alice"]);
+  const script = `alice\n${PASSWORD}\nhello\n/who\n/nope\nbye`;
+  const { code, stdout } = await run([...CLIENT, `127.0.0.1:${chat.port}`], script);
+  expect(code).toBe(0);
+  expect(stdout).toContain("\nalice: hello\n");
+  expect(stdout).toContain("* Here: alice\n");
+  expect(stdout).toContain("* Unknown command /nope. /help lists the commands. Nothing was sent.\n");
+  expect(stdout).toEndWith("alice: bye\n");
+  expect(stdout).not.toMatch(/\x1b|pass-word/);
+});

@@ -1,0 +1,100 @@
+// rooms.ts: rooms and their pipeline on a history of their own, without a server, and people who keep what they are sent.
+
+import { join } from "node:path";
+import type { Event } from "../../protocol.ts";
+import type { Member, Payload } from "../../server/delivery.ts";
+import type { History } from "../../server/history.ts";
+import { openHistory } from "../../server/history.ts";
+import { Pipeline } from "../../server/pipeline.ts";
+import { Rooms } from "../../server/rooms.ts";
+import { Says } from "../../server/says.ts";
+import { temporaryFolder } from "./harness.ts";
+
+/** Rooms and a pipeline on one history, as server.ts wires them. */
+export function wire(history: History, report: (event: string, problem: unknown) => void = () => {}) {
+  const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
+  const rooms = new Rooms(history, pipeline);
+  return { rooms, pipeline, history };
+}
+export type Wired = ReturnType<typeof wire>;
+
+/** A history whose `append` does something else as well, or fails. */
+export function withAppend(history: History, append: History["append"]): History {
+  return {
+    append,
+    read: (...args) => history.read(...args),
+    newest: (...args) => history.newest(...args),
+    head: (...args) => history.head(...args),
+    confirmed: (...args) => history.confirmed(...args),
+    copy: (...args) => history.copy(...args),
+    close: () => history.close(),
+  };
+}
+
+/** The same on a history of their own. */
+export function openRooms(): Wired & { problems: string[] } & Disposable {
+  const folder = temporaryFolder();
+  const history = openHistory(join(folder.path, "chat.db"));
+  const problems: string[] = [];
+  return {
+    ...wire(history, (event, problem) => problems.push(`${event}: ${problem}`)),
+    problems,
+    [Symbol.dispose]() {
+      history.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+/** A member that keeps what it is sent. */
+export class Person implements Member {
+  readonly user: string;
+  readonly text: boolean;
+  readonly says = new Says();
+  partner: string | undefined;
+  gone = false;
+  payloads: Payload[] = [];
+  onSend = () => {};
+  /** Its reader is busy until this resolves. */
+  reading: Promise<void> = Promise.resolve();
+
+  constructor(user: string, text = false) {
+    this.user = user;
+    this.text = text;
+  }
+  send(payload: Payload): void {
+    this.payloads.push(payload);
+    this.onSend();
+  }
+  drained(): Promise<void> {
+    return this.reading;
+  }
+  wasWrittenBy(from: string): void {
+    this.partner = from;
+  }
+  get events(): Event[] {
+    const lines = this.payloads.flatMap(({ text }) => text.split("\n")).filter(Boolean);
+    return lines.map((line) => JSON.parse(line));
+  }
+  get seqs(): number[] {
+    return this.events.flatMap((event) => (event.type === "message" ? [event.seq] : []));
+  }
+}
+
+export async function enter(rooms: Rooms, member: Member, name: string, since?: number) {
+  let at: { head: number; users: string[]; reset: boolean } | undefined;
+  await rooms.enter(member, name, {
+    since,
+    start: (head) => head - 50,
+    begin: (told) => {
+      at = told;
+    },
+  });
+  return at!;
+}
+
+/** Says a line and waits until it is stored and delivered. */
+export const say = ({ pipeline }: Wired, by: Member, text: string, asked?: string) =>
+  pipeline.post({ to: "#lab", from: by.user, text, by, asked }).settled;
+
+export const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);

@@ -1,0 +1,80 @@
+import { Database } from "bun:sqlite";
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Draft } from "../../server/history.ts";
+import { openHistory } from "../../server/history.ts";
+import { startServer } from "../../server.ts";
+import { PATIENCE, spawnServer, temporaryFolder } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const said = (text: string, id = text): Draft => ({ to: "#lab", from: "alice", text, id });
+
+test("a second opener is refused, and the first goes on", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  const history = openHistory(file);
+  await history.append([said("one")]);
+  expect(() => openHistory(file)).toThrow(/in use by another Banter server\. Stop that one first/);
+  await history.append([said("two")]);
+  expect(await history.head("#lab")).toBe(2);
+  history.close();
+});
+
+test("two servers cannot use one data folder, also as two processes", async () => {
+  using folder = temporaryFolder();
+  await using first = await spawnServer(folder.path);
+  const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+  expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining("in use by another Banter server") });
+  await first.kill9();
+  await (await startServer({ port: 0, data: folder.path })).stop(); // the lock went with its process
+});
+
+const sound = (() => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  const history = openHistory(file);
+  void history.append(Array.from({ length: 500 }, (_, n) => said("x".repeat(500), `id-${n}`)));
+  history.close();
+  return readFileSync(file);
+})();
+const foreign = (sql: string) => {
+  using folder = temporaryFolder();
+  const db = new Database(join(folder.path, "other.db"), { create: true });
+  db.run(sql);
+  db.close();
+  return readFileSync(join(folder.path, "other.db"));
+};
+const scribbled = Buffer.from(sound).fill(0xa5, 8_192, 40_960);
+
+test.each<[string, Uint8Array, RegExp]>([
+  ["no database at all", Buffer.from("hello, this is not a database\n".repeat(100)), /damaged/],
+  ["cut off in the middle", sound.subarray(0, sound.length / 2), /damaged/],
+  ["scribbled over", scribbled, /damaged/],
+  ["made by a newer version", foreign("create table messages (a); pragma user_version = 99"), /newer Banter/],
+  ["of another program", foreign("create table recipes (a)"), /holds no messages of Banter/],
+])("%s stops the start with one sentence that names it and is left as it is", async (_, content, why) => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  writeFileSync(file, content);
+
+  const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
+
+  expect(problem.exitCode).toBe(4);
+  expect(problem.message).toMatch(why);
+  expect(problem.message).toStartWith(file);
+  expect(problem.message).not.toContain("\n");
+  expect(readFileSync(file).equals(Buffer.from(content))).toBeTrue();
+  expect(readdirSync(folder.path)).toEqual(["chat.db"]);
+});
+
+test("a folder in its place, and a folder that cannot be made", async () => {
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, "chat.db"));
+  expect(() => openHistory(join(folder.path, "chat.db"))).toThrow(/chat\.db/);
+  writeFileSync(join(folder.path, "file"), "");
+  const problem = await startServer({ port: 0, data: join(folder.path, "file") }).catch((problem) => problem);
+  expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining(join(folder.path, "file")) });
+  expect(existsSync(join(folder.path, "file", "chat.db"))).toBeFalse();
+});

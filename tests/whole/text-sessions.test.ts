@@ -1,0 +1,199 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { help } from "../../shared/commands.ts";
+import { ERRORS } from "../../protocol.ts";
+import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const GREETING =
+  "* Welcome to Banter. Type: register NAME PASSWORD, or login NAME PASSWORD (help lists more, exit leaves).";
+const WELCOME = "* Welcome, bob. Type a line and press Enter; /help lists the commands, /exit leaves.";
+
+test("printf 'register …' | nc gets all its answers before the connection closes", async () => {
+  await using chat = await startTestServer(["alice"]);
+  const alice = await chat.signedIn("alice", "#lobby");
+  const bob = await chat.wire();
+  bob.raw(`register bob ${PASSWORD}\nhello\n/who\n/rooms\n!exit\n`);
+  bob.halfClose();
+  await bob.ended;
+
+  expect(bob.text.split("\n")).toEqual([
+    GREETING,
+    WELCOME,
+    "* You are in lobby, with alice.",
+    "* Here: alice, bob",
+    "* Rooms: lobby (2)",
+    "* Goodbye.",
+    "",
+  ]);
+  expect(await alice.next("message")).toMatchObject({ to: "#lobby", from: "bob", text: "hello" });
+  expect(await alice.next((frame) => frame.type === "left" && frame.to === "*")).toMatchObject({ users: ["bob"] });
+});
+
+test("without a last LF and without exit the line still counts", async () => {
+  await using chat = await startTestServer(["bob", "alice"]);
+  const alice = await chat.signedIn("alice", "#lobby");
+  const bob = await chat.wire();
+  bob.raw(`login bob ${PASSWORD}\nthe end`);
+  bob.halfClose();
+  await bob.ended;
+
+  expect(await alice.next("message")).toMatchObject({ text: "the end" });
+});
+
+test("who says nothing is greeted, and help and wrong lines are answered before sign-in", async () => {
+  await using chat = await startTestServer(["bob"]);
+  const bob = await chat.typist();
+  expect(await bob.line()).toBe(GREETING);
+
+  bob.type("hello?");
+  expect(await bob.line()).toBe(`* ${ERRORS.not_signed_in}`);
+  bob.type("help");
+  for (const line of help(false)) expect(await bob.line()).toBe(`* ${line}`);
+  bob.type("login bob wrong-word");
+  expect(await bob.line()).toBe(`* ${ERRORS.bad_login}`);
+  bob.type(`!login bob ${PASSWORD}`);
+  expect(await bob.line()).toBe(WELCOME);
+  expect(await bob.line()).toBe("* You are in lobby, alone so far.");
+  bob.type("/help");
+  for (const line of help(true)) expect(await bob.line()).toBe(`* ${line}`);
+  bob.type("!exit");
+  expect(await bob.line()).toBe("* Goodbye.");
+  await bob.ended;
+});
+
+test("a line is not echoed to the connection that typed it, but to the account's other ones", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const here = await chat.typist("bob");
+  const there = await chat.typist("bob");
+  const frames = await chat.signedIn("bob", "#lobby");
+
+  here.type("hello");
+  expect(await alice.line((line) => !line.startsWith("*"))).toBe("bob: hello");
+  expect(await there.line()).toBe("bob: hello");
+  expect(await frames.next("message")).toMatchObject({ from: "bob", text: "hello" });
+  expect(await here.quietLines()).toEqual([]);
+
+  here.type("/msg alice psst");
+  expect(await alice.line()).toBe("[pm] bob: psst");
+  expect(await there.line()).toBe("[pm to alice] bob: psst");
+  expect(await here.quietLines()).toEqual([]);
+});
+
+test("both dialects talk in one room, in the stable lines scripts may rely on", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const bob = await chat.signedIn("bob", "#lobby");
+  expect(await alice.line()).toBe("* bob has joined the chat");
+
+  await bob.ask({ type: "say", to: "#lobby", text: "hi\nalice: I owe you" });
+  expect([await alice.line(), await alice.line()]).toEqual(["bob: hi", "  alice: I owe you"]);
+  alice.type("/join lab");
+  expect(await alice.line()).toBe("* You are in lab, alone so far.");
+  await bob.join("#lab");
+  expect(await alice.line()).toBe("* bob has joined lab");
+  alice.type("soup?");
+  expect(await bob.next("message")).toMatchObject({ to: "#lab", from: "alice", text: "soup?" });
+  await bob.ask({ type: "say", to: "#lab", text: "yes" });
+  expect(await alice.line()).toBe("bob (in lab): yes");
+  await bob.ask({ type: "say", to: "#lobby", text: "anyone?" });
+  expect(await alice.line()).toBe("bob: anyone?");
+  await bob.ask({ type: "say", to: "alice", text: "psst" });
+  expect(await alice.line()).toBe("[pm] bob: psst");
+  alice.type("/r what?");
+  expect(await bob.next((frame) => frame.type === "message" && frame.to === "bob")).toMatchObject({ text: "what?" });
+  alice.type("/search SOUP");
+  expect(await alice.line()).toMatch(/^\* \d\d:\d\d alice \(in lab\): soup\?$/);
+  alice.type("/leave");
+  expect(await alice.line()).toBe("* You left lab and are in lobby.");
+  alice.type("back");
+  expect(await bob.next((frame) => frame.type === "message" && frame.from === "alice")).toMatchObject({
+    to: "#lobby",
+  });
+  bob.close();
+  expect(await alice.line()).toBe("* bob has left the chat");
+});
+
+test("//x says /x, and an unknown command is told to its author alone and never sent", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const bob = await chat.signedIn("bob", "#lobby");
+
+  alice.type("/lgoin alice my-secret");
+  expect(await alice.line((line) => line.includes("Unknown"))).toStartWith("* Unknown command /lgoin.");
+  alice.type("/jion lab");
+  expect(await alice.line()).toBe("* Unknown command /jion. Did you mean /join? Nothing was sent.");
+  alice.type("//help is how I got here");
+  expect(await bob.next("message")).toMatchObject({ text: "/help is how I got here", seq: 1 });
+});
+
+test("a private message that waited says when it was said, and counts as seen when it was shown", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  alice.type("/msg bob are you there?");
+  expect(await alice.line()).toBe("* bob is away and gets it at the next sign-in.");
+
+  const bob = await chat.wire();
+  bob.type(`login bob ${PASSWORD}`);
+  expect(await bob.line((line) => line.startsWith("[pm]"))).toMatch(/^\[pm\] alice \(\d\d:\d\d\): are you there\?$/);
+  bob.type("/reply yes");
+  expect(await alice.line((line) => !line.startsWith("*"))).toBe("[pm] bob: yes");
+  await bob.quietLines();
+  const again = await chat.wire();
+  again.type(`login bob ${PASSWORD}`);
+  await again.line((line) => line.startsWith("* You are in lobby"));
+  expect(again.text).not.toContain("[pm]");
+});
+
+test("a message that is too long is cut, and its author is told", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const bob = await chat.signedIn("bob", "#lobby");
+
+  alice.type("x".repeat(4_010));
+  expect(await alice.line((line) => line.includes("too long"))).toBe(
+    "* Your message was too long: its last 10 characters were cut off.",
+  );
+  expect(await bob.next("message")).toMatchObject({ cut: 10 });
+});
+
+test("a byte order mark, CRLF and empty lines do not matter; bytes that are not UTF-8 are refused", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.signedIn("alice", "#lobby");
+  const bob = await chat.wire();
+  bob.raw(`\r\n\n\ufefflogin bob ${PASSWORD}\r\n\r\nhello\r\n`);
+  expect(await alice.next("message")).toMatchObject({ from: "bob", text: "hello" });
+
+  bob.raw(Buffer.from([0x68, 0xff, 0x0a]));
+  expect(await bob.line((line) => line.includes("UTF-8"))).toBe("* That line is not valid UTF-8. Nothing was sent.");
+  bob.type("a\rb\x1b[2Jc");
+  expect(await alice.next("message")).toMatchObject({ text: "ab[2Jc" });
+
+  const program = await chat.wire();
+  program.raw(`\n\ufeff{"type":"ping","id":"bom"}\r\n`);
+  expect(await program.next()).toEqual({ type: "ok", id: "bom" });
+});
+
+test("nobody can type a line that looks like another's", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const mallory = await chat.signedIn("bob", "#lobby");
+  for (const text of ["a\n* alice has left the chat", "b\r\n[pm] carol: hi", "c\u2028x: y", "d\n\n\nx: y"])
+    await mallory.ask({ type: "say", to: "#lobby", text });
+
+  const lines = (await alice.quietLines()).filter((line) => !line.startsWith("* bob has joined"));
+  expect(lines.every((line) => line.startsWith("bob: ") || line.startsWith("  "))).toBeTrue();
+  expect(lines).toHaveLength(9);
+});
+
+test("who comes is announced before they speak, and who goes after it, also when all of it comes at once", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.typist("alice");
+  const bob = await chat.typist();
+  bob.raw(`login bob ${PASSWORD}\nhello\n!exit\n`);
+
+  expect(await alice.line()).toBe("* bob has joined the chat");
+  expect(await alice.line()).toBe("bob: hello");
+  expect(await alice.line()).toBe("* bob has left the chat");
+});
