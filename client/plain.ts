@@ -8,7 +8,6 @@ const MAX_UNREAD = 256; // lines that may wait before the input is no longer rea
 const MAX_LINE = 1024 * 1024; // characters of a line that does not end; the rest is dropped
 
 export interface PlainOptions {
-  input?: NodeJS.ReadStream;
   output?: NodeJS.WriteStream;
   /** Ctrl+C during a hidden answer. */
   interrupt: () => void;
@@ -19,7 +18,7 @@ export class Plain implements Console {
   readonly echoes = true;
   readonly hasRoomsApart = false;
   readonly patience = undefined; // what a pipe has brought is sent first, however long that takes
-  readonly #input: NodeJS.ReadStream;
+  readonly #input = process.stdin;
   readonly #output: NodeJS.WriteStream;
   readonly #interrupt: () => void;
   readonly #decoder = new TextDecoder();
@@ -27,14 +26,33 @@ export class Plain implements Console {
   #rest = "";
   #ended = false;
   #hidden: { text: string; answer: (line: string | undefined) => void } | undefined;
-  #wake: (() => void) | undefined;
+  #wake: (() => void) | undefined; // somebody waits for a line
+  #goOn: (() => void) | undefined; // the input is not read because many lines wait
 
-  constructor({ input, output, interrupt }: PlainOptions) {
-    this.#input = input ?? process.stdin;
+  constructor({ output, interrupt }: PlainOptions) {
     this.#output = output ?? process.stdout;
     this.#interrupt = interrupt;
-    this.#input.on("data", (chunk: Uint8Array) => this.#take(this.#decoder.decode(chunk, { stream: true })));
-    this.#input.on("end", () => this.#finish()).on("error", () => this.#finish());
+    if (this.#input.isTTY) {
+      this.#input.on("data", (chunk: Uint8Array) => this.#take(chunk));
+      this.#input.on("end", () => this.#finish()).on("error", () => this.#finish());
+    } else void this.#readPipe();
+  }
+
+  /** Reads a pipe or a file as fast as its lines are taken. Not by `process.stdin`, which may never tell the end of a pipe that
+   *  was paused and resumed (Bun 1.4.5). */
+  async #readPipe(): Promise<void> {
+    try {
+      for await (const chunk of Bun.stdin.stream()) {
+        this.#take(chunk);
+        if (this.#lines.length <= MAX_UNREAD) continue;
+        await new Promise<void>((resolve) => {
+          this.#goOn = resolve;
+        });
+      }
+    } catch {
+      // It cannot be read any further, which is its end.
+    }
+    this.#finish();
   }
 
   get columns(): number {
@@ -60,7 +78,6 @@ export class Plain implements Console {
     const screen = this.#output.isTTY ? this.#output : process.stderr;
     if (onTerminal) screen.write(question);
     if (!keys) return this.#next();
-    this.#input.resume();
     const answer = await new Promise<string | undefined>((resolve) => {
       this.#hidden = { text: "", answer: resolve };
     });
@@ -92,25 +109,26 @@ export class Plain implements Console {
   }
 
   close(): void {
-    this.#input.pause();
+    if (this.#input.isTTY) this.#input.pause();
   }
 
   async #next(): Promise<string | undefined> {
-    this.#input.resume();
     while (this.#lines.length === 0 && !this.#ended)
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
-    return this.#lines.shift();
+    const line = this.#lines.shift();
+    if (this.#lines.length <= MAX_UNREAD / 2) this.#goOn?.();
+    return line;
   }
 
-  #take(text: string): void {
+  #take(chunk: Uint8Array): void {
+    const text = this.#decoder.decode(chunk, { stream: true });
     let from = 0;
     while (this.#hidden !== undefined && from < text.length) this.#takeHidden(text[from++]!);
     const lines = (this.#rest + text.slice(from)).split("\n");
     this.#rest = lines.pop()!.slice(0, MAX_LINE);
     this.#lines.push(...lines.map((line) => line.replace(/\r$/, "")));
-    if (this.#lines.length > MAX_UNREAD) this.#input.pause();
     this.#wake?.();
   }
 
