@@ -52,7 +52,8 @@ export function broadcast(members: Iterable<Member>, entries: readonly Entry[]):
   let frames: Payload | undefined;
   let lines: Payload | undefined;
   for (const member of members) {
-    if (personal.has(member) || named.has(member.user)) member.send(compose(forMember(entries, member), member));
+    if ((personal.size > 0 && personal.has(member)) || (named.size > 0 && named.has(member.user)))
+      member.send(compose(forMember(entries, member), member));
     else if (member.text) member.send((lines ??= compose(forMember(entries, member), member)));
     else member.send((frames ??= compose(forMember(entries, member), member)));
   }
