@@ -3,14 +3,14 @@
 // The main path: receive → turns.ts → take → #pace → #keepOrder → #dispatch → a handler in requests.ts → #reply.
 
 import type { Event, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
-import { encode, failure, isRefusal, LIMITS } from "../protocol.ts";
+import { failure, isRefusal, LIMITS } from "../protocol.ts";
 import type { Local } from "../shared/commands.ts";
 import { help, parseCommand } from "../shared/commands.ts";
 import { decode } from "../shared/decode.ts";
 import { LOBBY } from "../shared/names.ts";
-import { render } from "../shared/render.ts";
+import { Answers } from "./answers.ts";
 import { answeredIn } from "./conversations.ts";
-import { Payload } from "./delivery.ts";
+import type { Payload } from "./delivery.ts";
 import { RequestLimiter } from "./rates.ts";
 import type { Answer, Caller, Rule } from "./requests.ts";
 import { RULES } from "./requests.ts";
@@ -40,13 +40,14 @@ export class Session implements Caller, Taker {
   readonly #turns = new Turns(this);
   #isEnded = false; // the other side will send no more
   #isClosed = false;
-  #answers = ""; // written together at the end of a turn
+  readonly #answers: Answers;
   #heard: number; // ms
   #isAsked = false; // sent a `ping` and heard nothing since
 
   constructor(services: Services, transport: Transport) {
     this.services = services;
     this.#transport = transport;
+    this.#answers = new Answers(transport);
     this.#start = this.#heard = services.elapsed();
     this.#limiter = new RequestLimiter(services.rate, services.elapsed);
   }
@@ -122,7 +123,7 @@ export class Session implements Caller, Taker {
       else if (now - this.#heard >= QUIET && !this.#isAsked) {
         this.#isAsked = true;
         this.#answer({ type: "ping" });
-        this.#write();
+        this.#answers.write();
       }
     }
   }
@@ -139,12 +140,12 @@ export class Session implements Caller, Taker {
 
   send(payload: Payload): void {
     if (payload.text === "") return;
-    this.#write();
+    this.#answers.write();
     this.#transport.send(payload);
   }
 
   drained(): Promise<void> {
-    this.#write();
+    this.#answers.write();
     return this.#transport.drained();
   }
 
@@ -169,7 +170,7 @@ export class Session implements Caller, Taker {
   }
 
   allTaken(): void {
-    this.#write();
+    this.#answers.write();
     if (this.#isEnded && !this.#turns.isBusy && !this.#isClosed) void this.#finishSaying();
   }
 
@@ -261,20 +262,12 @@ export class Session implements Caller, Taker {
 
   #answer(event: Event, asked?: Request): void {
     if (this.#isClosed) return;
-    if (!this.text) this.#answers += encode(event);
-    else for (const line of render(event, { user: this.#user, ...(asked && { asked }) })) this.#answers += line + "\n";
-  }
-
-  #write(): void {
-    if (this.#answers === "") return;
-    const answers = this.#answers;
-    this.#answers = "";
-    this.#transport.send(new Payload(answers));
+    this.#answers.add(event, this.text ? { user: this.#user, ...(asked && { asked }) } : undefined);
   }
 
   #close(): void {
     if (this.#isClosed) return;
-    this.#write();
+    this.#answers.write();
     this.#isClosed = true;
     this.#turns.stop();
     this.#transport.end();

@@ -1,0 +1,32 @@
+// answers.ts: the answers of one connection, composed as frames or as lines and written together at the end of a turn. Decides
+// nothing about what is answered; how a socket takes it is the transport's business.
+
+import type { Event } from "../protocol.ts";
+import { encode } from "../protocol.ts";
+import type { Viewer } from "../shared/render.ts";
+import { render } from "../shared/render.ts";
+import { Payload } from "./delivery.ts";
+import type { Transport } from "./transport.ts";
+
+export class Answers {
+  readonly #transport: Transport;
+  #text = "";
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /** Composes an answer: as lines for a `viewer`, as a frame without one. */
+  add(event: Event, viewer?: Viewer): void {
+    if (viewer === undefined) this.#text += encode(event);
+    else for (const line of render(event, viewer)) this.#text += line + "\n";
+  }
+
+  /** Sends what was composed. */
+  write(): void {
+    if (this.#text === "") return;
+    const text = this.#text;
+    this.#text = "";
+    this.#transport.send(new Payload(text));
+  }
+}
