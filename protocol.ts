@@ -24,10 +24,11 @@ export const MAX_MESSAGE_LENGTH = 4_000;
 // ---- requests: client to server ------------------------------------------------------------------------------------
 
 /** What a client may ask. `to` is "#room", a person's name, or "@" for one's own inbox; `seq`, `since` and `before` are
- *  places in a conversation. A request may carry an `id`, and then its one answer carries it too. */
+ *  places in a conversation, `epoch` is the history they are places in. A request may carry an `id`, and then its one
+ *  answer carries it too. */
 export type Request = { id?: string } & (
   | { type: "register"; user: string; password: string }
-  | { type: "login"; user: string; password?: string; token?: string; since?: number }
+  | { type: "login"; user: string; password?: string; token?: string; since?: number; epoch?: string }
   | { type: "join"; to: string; since?: number }
   | { type: "leave"; to: string }
   | { type: "say"; to: string; text: string }
@@ -62,6 +63,7 @@ export interface Ok {
   token?: string;
   to?: string;
   seq?: number;
+  epoch?: string; // of the history; another one than before: it was replaced by an older copy
   users?: string[];
   rooms?: { to: string; users: number }[];
   messages?: Message[];
@@ -70,7 +72,7 @@ export interface Ok {
 export interface Failure {
   type: "error";
   id?: string;
-  code: ErrorCode;
+  code: ErrorCode | (string & {}); // a newer server may have more: they are final, too
   text: string;
   after?: number; // seconds to wait, where waiting helps
 }

@@ -11,7 +11,7 @@ class Client:
         self.user, self.password, self.address, self.token = user.lower(), password, (host, port), None
         self.ids = map(f"{secrets.token_hex(8)}-{{}}".format, itertools.count(1))
         self.positions, self.unanswered = {}, {}  # last seq shown, by room or "@", the inbox; not stored yet, by id
-        self.changed, self.online = threading.Condition(), False  # online: signed in and resumed
+        self.changed, self.online, self.epoch = threading.Condition(), False, None  # online: signed in and resumed
 
     def say(self, to, text):  # called by the thread that reads the keyboard; all else is the other's
         with self.changed:
@@ -53,11 +53,11 @@ class Client:
             self.receive(frame)
 
     def enter(self, conversation, request):
-        self.send({**request, "since": self.positions.get(conversation), "id": (id := next(self.ids))})  # null: absent
+        self.send({**request, "since": self.positions.get(conversation), "epoch": self.epoch, "id": (id := next(self.ids))})
         while (answer := next(self.frames)).get("id") != id:
             self.receive(answer)
-        if answer.get("reset"):
-            del self.positions[conversation]
+        if answer.get("reset") or answer.get("epoch", self.epoch) != self.epoch:
+            self.positions, self.epoch = {}, answer.get("epoch")  # an older copy was restored: none is a position there
         if request["type"] == "join":
             self.positions.setdefault(conversation, max(0, answer["seq"] - 50))
         return answer

@@ -25,12 +25,19 @@ const SCHEMA = `
   create table confirmed (account text primary key, seq integer not null) strict;
   pragma user_version = ${SCHEMA_VERSION};`;
 
+/** A copy of the history becomes another one at its first start: what is said in it from then on has places that the first
+ *  history gave to other messages. 1.0.0 opens a file with this table, and makes none. */
+const EPOCH = `create table if not exists epoch (
+    id text not null,             -- which history this is; clients that remember another one have no place in it
+    is_copy integer not null      -- 1: this file is a copy that was not used yet
+  ) strict;`;
+
 export const CHECKPOINT = 4000; // pages of the write-ahead log, 16 MB: fewer checkpoints, p99 of an append 0.6 instead of 2 ms
 
 /** Opens (or makes) the database in `file` and locks it; also a descriptor of the file to copy it by, which stays open until
  *  the database is closed: closing any descriptor of a file takes the process's locks on it away (POSIX). Throws an Error
  *  (`InUse`, if it is) whose message is one sentence for people when the file is in use or damaged; changes nothing then. */
-export function openDatabase(file: string): { db: Database; fd: number } {
+export function openDatabase(file: string): { db: Database; fd: number; epoch: string } {
   let db: Database | undefined;
   let fd: number | undefined;
   try {
@@ -48,10 +55,11 @@ export function openDatabase(file: string): { db: Database; fd: number } {
     db.run("pragma cache_size = -32768"); // KiB: a hundred inboxes written at once do not fit the default of 2 MB
     db.run("begin exclusive");
     if (version === 0) db.run(SCHEMA);
+    const epoch = takeEpoch(db);
     db.run("commit");
     const verdict = db.query<{ quick_check: string }, []>("pragma quick_check(1)").get()!.quick_check;
     if (verdict !== "ok") throw new Error(verdict.replaceAll(/\s+/g, " "));
-    return { db, fd };
+    return { db, fd, epoch };
   } catch (problem) {
     db?.close();
     if (fd !== undefined) closeSync(fd);
@@ -65,5 +73,28 @@ export function openDatabase(file: string): { db: Database; fd: number } {
         `Cannot open ${file}: ${message}. Check the folder and its owner, or choose another --data folder.`,
       );
     throw new Error(`${file} is damaged (${message}). Restore a copy.`);
+  }
+}
+
+/** The epoch of an open history; a new one at the first start of a copy, or of a file of 1.0.0. */
+function takeEpoch(db: Database): string {
+  db.run(EPOCH);
+  const known = db.query<{ id: string; is_copy: number }, []>("select id, is_copy from epoch").get();
+  if (known?.is_copy === 0) return known.id;
+  const id = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36).padStart(13, "0");
+  db.run("delete from epoch");
+  db.run("insert into epoch values (?, 0)", [id]);
+  return id;
+}
+
+/** Marks a copy of a history, so that its first start takes a new epoch; on disk on return. */
+export function markCopy(file: string): void {
+  const copy = new Database(file, { readwrite: true, strict: true });
+  try {
+    copy.run("pragma locking_mode = exclusive");
+    copy.run("pragma synchronous = full");
+    copy.run("update epoch set is_copy = 1");
+  } finally {
+    copy.close();
   }
 }

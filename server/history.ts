@@ -9,7 +9,7 @@ import type { ErrorCode, Message } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { answeredIn, inboxOf } from "./conversations.ts";
 import { isRoom } from "../shared/names.ts";
-import { ANSWERING, CHECKPOINT, openDatabase } from "./database.ts";
+import { ANSWERING, CHECKPOINT, markCopy, openDatabase } from "./database.ts";
 
 /** A message before it has a place: `to` is a room or an account, `text` is ready to be stored. */
 export interface Draft {
@@ -28,6 +28,8 @@ export interface Copy {
 export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: ErrorCode };
 
 export interface History {
+  /** Which history this is: another one when it was replaced by an older copy. */
+  readonly epoch: string;
   /** Stores drafts in their order and confirms inboxes (account to seq), all in one transaction, durable on return.
    *  Rejects, having stored nothing of it, when the disk cannot take it. */
   append(drafts: readonly Draft[], confirmed?: ReadonlyMap<string, number>): Promise<Outcome[]>;
@@ -39,7 +41,8 @@ export interface History {
   head(conversation: string): Promise<number>;
   /** How far an account has confirmed its inbox. */
   confirmed(account: string): Promise<number>;
-  /** Writes all that is stored now into a new file, private and on disk on return, while appends go on; one at a time.
+  /** Writes all that is stored now into a new file, private and on disk on return, while appends go on; one at a time. It
+   *  is another history: opened, it has another epoch.
    *  Rejects, with the file half written, when the disk cannot take it or `signal` says stop: before `close` it must. */
   copy(file: string, signal: AbortSignal): Promise<void>;
   close(): void;
@@ -63,8 +66,8 @@ interface Row {
 /** Opens (or makes) the history in `file` and locks it: a second server on the same file is refused. `now` in ms since 1970.
  *  Throws as `openDatabase` does. */
 export function openHistory(file: string, now: () => number = Date.now): History {
-  const { db, fd } = openDatabase(file);
-  return new SqliteHistory(db, fd, now);
+  const { db, fd, epoch } = openDatabase(file);
+  return new SqliteHistory(db, fd, epoch, now);
 }
 
 function prepareStatements(db: Database) {
@@ -94,15 +97,17 @@ function prepareStatements(db: Database) {
 }
 
 class SqliteHistory implements History {
+  readonly epoch: string;
   readonly #db: Database;
   readonly #fd: number;
   readonly #now: () => number;
   readonly #statements: ReturnType<typeof prepareStatements>;
   #isClosed = false; // closing twice could close whatever has got the descriptor's number since
 
-  constructor(db: Database, fd: number, now: () => number) {
+  constructor(db: Database, fd: number, epoch: string, now: () => number) {
     this.#db = db;
     this.#fd = fd;
+    this.epoch = epoch;
     this.#now = now;
     this.#statements = prepareStatements(db);
   }
@@ -188,6 +193,7 @@ class SqliteHistory implements History {
       this.#db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
       await copy.close();
     }
+    markCopy(to);
   }
 
   close(): void {

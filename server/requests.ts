@@ -9,7 +9,7 @@ import { answeredIn, inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
 import type { Origin } from "./network.ts";
 import type { Services } from "./services.ts";
-import type { Proof } from "./signin.ts";
+import type { Proof, SignedIn } from "./signin.ts";
 import { authenticateUser, registerUser } from "./signin.ts";
 
 /** Whose request it is: the session, as far as handlers use it. */
@@ -47,15 +47,15 @@ export const RULES: { [V in Verb]: Rule<V> } = {
 
 async function onRegister(caller: Caller, request: RequestOf<"register">): Promise<Answer> {
   const result = await register(caller.services, request.user, request.password, caller);
-  return isRefusal(result) ? result : enterChat(caller, request, result.user, result.token, 0);
+  return isRefusal(result) ? result : enterChat(caller, request, result, 0);
 }
 
 async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Answer> {
-  const { user, password, token, since } = request;
+  const { user, password, token, since, epoch } = request;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
   const result = await login(caller.services, user, token === undefined ? { password: password! } : { token }, caller);
-  return isRefusal(result) ? result : enterChat(caller, request, result.user, result.token, since);
+  return isRefusal(result) ? result : enterChat(caller, request, result, since, epoch);
 }
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
@@ -74,21 +74,29 @@ export async function login(services: Services, user: string, proof: Proof, from
 }
 
 /** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */
-async function enterChat(caller: Caller, asked: Request, user: string, token: string, since?: number): Promise<Answer> {
+async function enterChat(
+  caller: Caller,
+  asked: Request,
+  { user, token }: SignedIn,
+  since?: number,
+  epoch?: string,
+): Promise<Answer> {
   const { history, rooms } = caller.services;
   const confirmed = await history.confirmed(user);
   caller.signIn(user);
   rooms.arrive(caller);
   await rooms.enter(caller, inboxOf(user), {
     since,
+    epoch,
     start: () => confirmed,
-    begin: ({ head, reset }) => caller.ok({ user, token, seq: head, ...(reset && { reset }) }, asked),
+    begin: ({ head, reset }) =>
+      caller.ok({ user, token, seq: head, epoch: history.epoch, ...(reset && { reset }) }, asked),
   });
   if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
 }
 
 async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answer> {
-  const { rooms } = caller.services;
+  const { history, rooms } = caller.services;
   const { to, since } = request;
   if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
   if (to !== LOBBY && rooms.isFull(to))
@@ -98,7 +106,8 @@ async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answe
     since,
     // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
     start: (head) => (caller.text ? head : head - LIMITS.backlog),
-    begin: ({ head, users, reset }) => caller.ok({ to, users, seq: head, ...(reset && { reset }) }, request),
+    begin: ({ head, users, reset }) =>
+      caller.ok({ to, users, seq: head, epoch: history.epoch, ...(reset && { reset }) }, request),
   });
 }
 

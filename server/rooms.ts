@@ -26,6 +26,7 @@ interface Conversation {
 /** How a member enters a conversation. */
 export interface Entering {
   since?: number | undefined; // seq of the last message the member has; beyond the head it is a reset
+  epoch?: string | undefined; // of the history in which it has that place; another one is a reset, too
   start: (head: number) => number; // the seq to begin after when there is no usable `since`
   begin: (at: { head: number; users: string[]; reset: boolean }) => void; // told before any message
 }
@@ -61,14 +62,15 @@ export class Rooms {
   /** Puts a member into a conversation: tells it through `begin`, sends what was said after `since` page by page as its
    *  reader drains, then lets it go live. Resolves when it is live. It misses nothing and gets nothing twice: it goes
    *  live in the same turn in which its last page reaches `head`, and pages never go past what was delivered. */
-  async enter(member: Member, name: string, { since, start, begin }: Entering): Promise<void> {
+  async enter(member: Member, name: string, { since, epoch, start, begin }: Entering): Promise<void> {
     if (member.gone) return;
     const conversation = this.#open(name);
     this.#add(conversation, member);
     conversation.live.delete(member);
     await conversation.ready;
     if (!conversation.members.has(member)) return;
-    const reset = since !== undefined && since > conversation.head;
+    const isStale = epoch !== undefined && epoch !== this.#history.epoch;
+    const reset = since !== undefined && (isStale || since > conversation.head);
     let after = since === undefined || reset ? Math.max(0, start(conversation.head)) : since;
     begin({ head: conversation.head, users: [...conversation.accounts.keys()], reset });
     conversation.replaying.add(member);

@@ -1,8 +1,7 @@
 // decode.ts: from a line to a frame that can be trusted: requests as a server takes them, events as a client takes
 // them. Every field is checked here and nowhere else. Decides nothing about who may ask what.
 
-import type { ErrorCode, Event, Message, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
-import { ERRORS, failure } from "../protocol.ts";
+import type { Event, Message, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { foldName, foldRoom, isRoom } from "./names.ts";
 import { sanitizeMessage } from "./text.ts";
 
@@ -16,7 +15,7 @@ type Fields<V extends Verb> = Omit<RequestOf<V>, "type" | "id">;
  *  compile. */
 const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Fields<V>[F] ? `${Kind}?` : Kind } } = {
   register: { user: "text", password: "text" },
-  login: { user: "text", password: "text?", token: "text?", since: "count?" },
+  login: { user: "text", password: "text?", token: "text?", since: "count?", epoch: "text?" },
   join: { to: "room", since: "count?" },
   leave: { to: "room" },
   say: { to: "person or room", text: "text" },
@@ -87,13 +86,8 @@ export function decodeEvent(line: string | null): Event | undefined {
     case "notice":
       return typeof text === "string" ? { type, text: sanitizeMessage(text) } : undefined;
     case "error":
-      if (typeof code !== "string" || !Object.hasOwn(ERRORS, code) || typeof text !== "string") return undefined;
-      return failure({
-        ...label,
-        code: code as ErrorCode,
-        text: sanitizeMessage(text),
-        ...(isCount(after) && { after }),
-      });
+      if (typeof code !== "string" || !ID.test(code) || typeof text !== "string") return undefined;
+      return { type, ...label, code, text: sanitizeMessage(text), ...(isCount(after) && { after }) };
     case "joined":
     case "left": {
       const { to, users } = frame;
@@ -116,7 +110,8 @@ function toMessage(frame: Record<string, unknown>): Message | undefined {
   return isCount(cut) ? { ...message, cut } : message;
 }
 
-function okFields({ user, token, to, seq, users, rooms, messages, reset }: Record<string, unknown>): Omit<Ok, "type"> {
+function okFields(frame: Record<string, unknown>): Omit<Ok, "type"> {
+  const { user, token, to, seq, epoch, users, rooms, messages, reset } = frame;
   const isSize = (room: unknown): room is { to: string; users: number } =>
     typeof room === "object" &&
     room !== null &&
@@ -129,6 +124,7 @@ function okFields({ user, token, to, seq, users, rooms, messages, reset }: Recor
     ...(typeof token === "string" && /^[\w.-]{1,100}$/.test(token) && { token }),
     ...((to === "@" || isRoomName(to)) && { to }),
     ...(isCount(seq) && { seq }),
+    ...(typeof epoch === "string" && ID.test(epoch) && { epoch }),
     ...(arePersonNames(users) && { users }),
     ...(Array.isArray(rooms) && { rooms: rooms.filter(isSize) }),
     ...(Array.isArray(messages) && { messages: messages.flatMap((one) => toMessage(Object(one)) ?? []) }),

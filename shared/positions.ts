@@ -11,6 +11,7 @@ export class Positions {
    *  begin. */
   readonly #seqs: Map<string, number | undefined>;
   readonly #backlog: boolean;
+  #epoch: string | undefined; // of the history in which these are places
 
   /** `rooms` are entered at the next sign-in; `backlog`: their last messages come first. */
   constructor(rooms: readonly string[], backlog: boolean) {
@@ -26,19 +27,22 @@ export class Positions {
   resume(request: Request): Request {
     if (request.type !== "login" && request.type !== "join") return request;
     const since = this.#seqs.get(request.type === "join" ? request.to : "@");
-    return since === undefined ? request : { ...request, since };
+    if (since === undefined) return request;
+    return request.type === "join" || this.#epoch === undefined
+      ? { ...request, since }
+      : { ...request, since, epoch: this.#epoch };
   }
 
   /** Takes in what an `ok` says about rooms and inbox. MUST be called before any message that came after it is taken.
    *  Returns the events there are to tell. */
-  granted(request: Request, { seq = 0, users = [], reset }: Ok): ClientEvent[] {
+  granted(request: Request, { seq = 0, users = [], reset, epoch }: Ok): ClientEvent[] {
     switch (request.type) {
       case "login":
       case "register":
-        return [...this.#restored("@", reset), { type: "inbox", seq }];
+        return [...this.#replaced(reset, epoch), { type: "inbox", seq }];
       case "join": {
         const { to } = request;
-        const told = this.#restored(to, reset);
+        const told = reset ? [this.#restored(to)] : [];
         if (this.#seqs.get(to) === undefined)
           this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
         return [...told, { type: "entered", to, users, seq }];
@@ -51,10 +55,18 @@ export class Positions {
     }
   }
 
-  #restored(to: string, reset: true | undefined): ClientEvent[] {
-    if (!reset) return [];
+  /** Another epoch than before: the history was replaced by an older copy, and no place of ours is one there. */
+  #replaced(reset: true | undefined, epoch: string | undefined): ClientEvent[] {
+    const isAnother = this.#epoch !== undefined && epoch !== undefined && epoch !== this.#epoch;
+    this.#epoch = epoch;
+    if (!isAnother) return reset ? [this.#restored("@")] : [];
+    const known = [...this.#seqs].filter(([, seq]) => seq !== undefined);
+    return known.map(([to]) => this.#restored(to));
+  }
+
+  #restored(to: string): ClientEvent {
     this.#seqs.set(to, undefined);
-    return [{ type: "reset", to }];
+    return { type: "reset", to };
   }
 
   /** All that waited in the inbox has come, up to its `head`. Where nothing came, all of it was confirmed: its head is

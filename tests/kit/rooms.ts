@@ -21,6 +21,7 @@ export type Wired = ReturnType<typeof wire>;
 /** A history whose `append` does something else as well, or fails. */
 export function withAppend(history: History, append: History["append"]): History {
   return {
+    epoch: history.epoch,
     append,
     read: (...args) => history.read(...args),
     newest: (...args) => history.newest(...args),

@@ -1,6 +1,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Message } from "../../protocol.ts";
+import { openHistory } from "../../server/history.ts";
 import {
   PASSWORD,
   PATIENCE,
@@ -105,6 +107,42 @@ test.if(has("python3"))(
       "[pm] bob: a private word",
       "[pm] bob: after the restart evil",
     ]);
+  },
+);
+
+test.if(has("python3"))(
+  "the Python client shows all of an older history that has grown past what it had seen",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const say = async (port: number, text: string, count: number) => {
+      const bob = await Wire.open(port);
+      await bob.login("bob");
+      await bob.join("#lobby");
+      for (let n = 1; n <= count; n++)
+        for (const to of ["#lobby", "alice"]) await bob.ask({ type: "say", to, text: `${text} ${n}` });
+      bob.close();
+    };
+    const [file, copy] = [join(chat.data, "chat.db"), join(chat.data, "copy.db")];
+    await chat.restart(async () => {
+      const history = openHistory(file);
+      await history.copy(copy, new AbortController().signal);
+      history.close();
+    });
+    await using alice = startPython(chat.port);
+    const screen = new Output(alice.stdout);
+    await say(chat.port, "lost", 3);
+    await screen.until((lines) => lines.includes("bob: lost 3") && lines.includes("[pm] bob: lost 3"));
+    await chat.restart(async () => {
+      copyFileSync(copy, file);
+      await using other = await startTestServer([], { data: chat.data });
+      await say(other.port, "new", 5);
+    });
+    await screen.until((lines) => lines.includes("bob: new 5") && lines.includes("[pm] bob: new 5"));
+    const shown = (start: string) => screen.lines.filter((line) => line.startsWith(start));
+    for (const who of ["bob: ", "[pm] bob: "])
+      expect(shown(`${who}new`)).toEqual([1, 2, 3, 4, 5].map((n) => `${who}new ${n}`));
+    alice.stdin.end();
+    expect(await alice.exited).toBe(0);
   },
 );
 

@@ -109,6 +109,10 @@ describe("decodeEvent", () => {
       { type: "ok", messages: [message, { ...message, from: "\x1b" }, null, 7] },
       { type: "ok", messages: [message] },
     ],
+    ...["of_a_newer_server", "constructor"].map((code) => {
+      const failure = { type: "error", id: "1", code, text: "No." };
+      return [failure, failure] as [object, object];
+    }),
   ])("%j is an event", (frame, event) => {
     expect(decodeEvent(JSON.stringify(frame))).toStrictEqual(event as never);
   });
@@ -121,7 +125,11 @@ describe("decodeEvent", () => {
       { ...message, id: "" },
       { ...message, to: "lab room" },
     ].map((frame) => [JSON.stringify(frame)]),
-    ['{"type":"error","code":"constructor","text":"x"}', '{"type":"error","code":"busy"}'],
+    [
+      '{"type":"error","code":"","text":"x"}',
+      '{"type":"error","code":"\\u001b[2J","text":"x"}',
+      '{"type":"error","code":"busy"}',
+    ],
     ['{"type":"joined","to":"#lab","users":["\\u001b[2J"]}', '{"type":"left","to":"bob","users":[]}'],
   ])("%j is not", (...lines) => {
     for (const line of lines) expect(decodeEvent(line)).toBeUndefined();
