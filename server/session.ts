@@ -197,13 +197,12 @@ export class Session implements Caller, Taker {
     return this.#keepOrder(read);
   }
 
-  /** What a line asks for; the first that is not empty decides the dialect. */
+  /** What a line asks for; the first that is not blank decides the dialect. */
   #read(line: string | null): Read | undefined {
     let text = line;
-    if (this.#dialect === "unknown" && line !== "") {
-      const first = line?.replace(/^\ufeff/, "") ?? "";
-      this.#dialect = first.startsWith("{") ? "frames" : "lines";
-      if (line !== null) text = first;
+    if (this.#dialect === "unknown") {
+      text = line?.trimStart() ?? null; // it may begin with a byte order mark
+      if (text !== "") this.#dialect = this.#transport.opening === "{" ? "frames" : "lines";
     }
     if (text === "") return undefined;
     if (this.#user === "" && text !== null && Buffer.byteLength(text) > LIMITS.lineBeforeSignIn)

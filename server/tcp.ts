@@ -19,6 +19,7 @@ const GREETING =
 const GREETING_BYTES = Buffer.from(GREETING);
 const GREET_AFTER = 100; // ms a new connection may take to say something, so that a browser gets a page and not a greeting
 const HANDSHAKE = 10_000; // ms a TLS handshake may take
+const BLANK = new Set(Buffer.from(" \t\r\n\ufeff"));
 const TLS_HANDSHAKE = 0x16; // the first byte of what a TLS client says (RFC 8446, 5.1)
 
 export interface TcpOptions {
@@ -74,6 +75,7 @@ class TcpConnection implements Connection {
   readonly network: string;
   readonly outbox: Outbox;
   readonly session: Session;
+  opening = "";
   readonly #socket: Bun.Socket<TcpConnection>;
   readonly #options: TcpOptions;
   readonly #lines = new Lines();
@@ -118,6 +120,7 @@ class TcpConnection implements Connection {
 
   receive(chunk: Uint8Array): void {
     if (this.#state === "ending") return;
+    this.opening ||= firstCharacter(chunk);
     if (this.#greeting !== undefined) {
       const answer = answerToOtherProtocol(chunk, this.#options.page);
       if (answer !== undefined) return this.#endWith(answer);
@@ -217,6 +220,12 @@ class TcpConnection implements Connection {
     this.#socket.shutdown();
     setTimeout(() => this.#socket.terminate(), LINGER).unref();
   }
+}
+
+/** The first byte that is neither white space nor of a byte order mark, as a character. */
+function firstCharacter(chunk: Uint8Array): string {
+  const first = chunk.find((byte) => !BLANK.has(byte));
+  return first === undefined ? "" : String.fromCharCode(first);
 }
 
 /** What to tell a client whose first bytes show that it speaks TLS or HTTP; `undefined` for any other. */

@@ -13,6 +13,8 @@ export const LINGER = 2_000;
 export const REPLAY_MARK = 256 * 1024;
 
 export interface Transport extends Origin {
+  /** The first character that came and is no white space, "" until one has. */
+  readonly opening: string;
   /** Bytes that wait for the reader. */
   readonly queued: number;
   /** Sends, now or as soon as the reader takes more. MUST NOT throw and MUST NOT block. */

@@ -43,6 +43,7 @@ class WebSocketConnection implements Connection {
   readonly address: string;
   readonly network: string;
   readonly session: Session;
+  opening = "";
   readonly #socket: Bun.ServerWebSocket<SocketData>;
   readonly #admission: Admission;
   readonly #now: () => number;
@@ -72,6 +73,7 @@ class WebSocketConnection implements Connection {
       this.#socket.close(1003, "Send text messages.");
       return;
     }
+    this.opening ||= message.trimStart().charAt(0);
     const lines = message.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
     if (lines.at(-1) === "") lines.pop();
     this.session.receive(lines);

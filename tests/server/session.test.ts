@@ -213,3 +213,30 @@ describe("order", () => {
     expect(performance.now() - start).toBeGreaterThan(150); // 400 at once, then one each 10 ms
   });
 });
+
+describe("the first byte that is no white space decides what a connection speaks", () => {
+  const notUtf8 = (text: string) => Buffer.from(text, "latin1");
+
+  test.each([
+    ["a frame that is not UTF-8", notUtf8('{"type":"ping","id":"\xff"}\n')],
+    ["white space before a frame", " \t \r\n  {\n"],
+    ["a byte order mark and white space before a frame", "\ufeff  \n{\n"],
+  ])("frames: %s", async (_, bytes) => {
+    await using chat = await startTestServer();
+    const wire = await chat.wire();
+    wire.raw(bytes);
+    expect(await wire.next()).toMatchObject({ type: "error", code: "bad_request" });
+    expect(await wire.ask({ type: "ping" })).toMatchObject({ type: "ok" });
+  });
+
+  test.each([
+    ["a line that is not UTF-8", notUtf8("\xff\xfe{\n")],
+    ["white space before a word", "  \n  help\n"],
+  ])("lines: %s", async (_, bytes) => {
+    await using chat = await startTestServer();
+    const wire = await chat.wire();
+    wire.raw(bytes);
+    await wire.line((line) => line.startsWith("* Welcome"));
+    expect(await wire.line()).toStartWith("* ");
+  });
+});
