@@ -3,10 +3,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Admission } from "../../server/admission.ts";
 import { openHistory } from "../../server/history.ts";
+import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
-import { listenTcp } from "../../server/tcp.ts";
 import { openUsers } from "../../server/signin.ts";
 import { PATIENCE, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
@@ -103,10 +103,10 @@ describe("bytes that wait for slow readers", () => {
     const rooms = new Rooms(history, pipeline);
     const services = { users, history, pipeline, rooms, log, elapsed: Date.now, rate: 0 };
     const admission = new Admission(1_000, 3 * MEGABYTE);
-    const where = { hostname: "127.0.0.1", port: 0, certificate: undefined, page: undefined };
-    const listener = listenTcp({ ...where, services, admission });
+    const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
+    listeners.serve({ services, admission, certificate: undefined });
     const wire = async (user: string, room: string) => {
-      const opened = await Wire.open(listener.port);
+      const opened = await Wire.open(listeners.port);
       await opened.login(user);
       await opened.join(room);
       return opened;
@@ -125,7 +125,7 @@ describe("bytes that wait for slow readers", () => {
     const queuedFor = (user: string) =>
       Math.max(
         0,
-        ...[...admission.connections].filter(({ session }) => session.user === user).map(({ queued }) => queued),
+        ...[...admission.connections].filter(({ session }) => session!.user === user).map(({ queued }) => queued),
       );
 
     let said = 0;
@@ -144,7 +144,7 @@ describe("bytes that wait for slow readers", () => {
     expect(admission.queued).toBe(0);
     for (const one of [alice, dave]) one.close();
     await Promise.all([alice.ended, dave.ended]);
-    listener.stop(true);
+    listeners.stop();
     history.close();
     log.close();
   });
