@@ -11,6 +11,7 @@ const PING = 0x9;
 const PONG = 0xa;
 const FIN = 0x80;
 const MASKED = 0x80;
+const EMPTY = Buffer.alloc(0);
 const MAX_CONTROL = 125; // bytes of a control frame (5.5)
 
 /** Why a connection ends (7.4.1). */
@@ -57,7 +58,8 @@ function frame(opcode: number, payload: Uint8Array): Uint8Array {
 /** Reads a client's frames, however their bytes are split on the way. */
 export class FrameReader {
   readonly #limit: number;
-  #rest: Buffer = Buffer.alloc(0); // an unfinished frame
+  #held: Buffer = EMPTY; // an unfinished frame; grows by doubling, so a byte at a time stays linear
+  #length = 0; // bytes of it
   #message: Buffer | undefined; // an unfinished message, in which a fragment was
   #size = 0; // bytes of it
   #isEnded = false;
@@ -70,25 +72,40 @@ export class FrameReader {
   /** What these bytes complete. After a `close` nothing more comes. Masked payloads in `chunk` are changed in place. */
   push(chunk: Uint8Array): Received[] {
     const received: Received[] = [];
-    let bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-    if (this.#rest.length > 0) bytes = Buffer.concat([this.#rest, bytes]);
+    let bytes = this.#length === 0 ? Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length) : this.#hold(chunk);
+    const { length } = bytes;
     while (!this.#isEnded && bytes.length >= 2) {
       const head = readHead(bytes);
       const fault = this.#faultOf(bytes[0]!, bytes[1]!, head?.length ?? 0);
-      if (fault !== undefined) {
-        this.#end(received, fault);
-        break;
+      if (fault !== undefined) this.#end(received, fault);
+      else if (head === undefined || bytes.length < head.size + head.length) break;
+      else {
+        const { size, length } = head;
+        this.#take(received, bytes[0]!, unmask(bytes.subarray(size, size + length), bytes.subarray(size - 4, size)));
+        bytes = bytes.subarray(size + length);
       }
-      if (head === undefined || bytes.length < head.size + head.length) break;
-      const payload = unmask(
-        bytes.subarray(head.size, head.size + head.length),
-        bytes.subarray(head.size - 4, head.size),
-      );
-      this.#take(received, bytes[0]!, payload);
-      bytes = bytes.subarray(head.size + head.length);
     }
-    this.#rest = this.#isEnded ? Buffer.alloc(0) : Buffer.from(bytes); // a copy, so that the whole chunk is not kept
+    if (this.#isEnded || bytes.length === 0) {
+      this.#held = EMPTY;
+      this.#length = 0;
+    } else if (this.#length === 0 || bytes.length < length) {
+      this.#held = Buffer.from(bytes); // a copy, so that what is done with is not kept
+      this.#length = bytes.length;
+    }
     return received;
+  }
+
+  /** Adds to the unfinished frame; all of it. */
+  #hold(chunk: Uint8Array): Buffer {
+    const length = this.#length + chunk.length;
+    if (this.#held.length < length) {
+      const grown = Buffer.alloc(Math.max(length, 2 * this.#length));
+      this.#held.copy(grown, 0, 0, this.#length);
+      this.#held = grown;
+    }
+    this.#held.set(chunk, this.#length);
+    this.#length = length;
+    return this.#held.subarray(0, length);
   }
 
   /** With which code a frame that starts so ends the connection, if it does: seen before its payload is waited for. */

@@ -228,8 +228,13 @@ export class HttpConnection extends SocketConnection {
       answer = replyText(500, "Something went wrong in the server.\n");
     }
     const isLast = body === undefined || this.#http.isStopping || elapsed() - this.#start >= LAST_REQUEST;
-    response.writeHead(answer.status, { ...answer.headers, ...(isLast && { Connection: "close" }) });
-    response.end(answer.body);
+    const { status, headers, body: content } = answer;
+    response.writeHead(status, {
+      ...headers,
+      ...(status !== 304 && { "Content-Length": Buffer.byteLength(content) }), // to a HEAD, too
+      ...(isLast && { Connection: "close" }),
+    });
+    response.end(content);
   }
 
   #becomeWebSocket(key: string, head: Buffer): void {
