@@ -115,6 +115,7 @@ export class HttpConnection extends SocketConnection {
   // ---- what happens to the socket ----
 
   protected opened(): void {
+    this.#idleSince = this.accepted.services.elapsed();
     this.#http.serve(this.#stream);
   }
 

@@ -147,7 +147,8 @@ export abstract class SocketConnection implements Connection {
     else this.ticked();
   }
 
-  /** Everything is sent: ends our side. A peer that does not end its own is given up after a while. */
+  /** Everything is sent: ends our side. A peer that does not end its own is given up after a while; the kernel still hands it
+   *  what it has of ours. */
   #shutdown(): void {
     const { socket } = this.accepted;
     if (this.#isPeerEnded) {
@@ -155,6 +156,6 @@ export abstract class SocketConnection implements Connection {
       return;
     }
     socket.shutdown();
-    setTimeout(() => socket.terminate(), LINGER).unref();
+    setTimeout(() => socket.end(), LINGER).unref();
   }
 }
