@@ -3,7 +3,6 @@ import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { help } from "../../shared/commands.ts";
 import type { Message } from "../../protocol.ts";
-import type { Message } from "../../protocol.ts";
 import { ERRORS } from "../../protocol.ts";
 import { networkOf } from "../../server/network.ts";
 import {
