@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { chmod, copyFile, open, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "./durable.ts";
 import type { History } from "./history.ts";
 import type { Log } from "./log.ts";
 
@@ -34,11 +35,13 @@ export async function makeBackup(
     // After the messages, so that nobody who said one is missing.
     for (const name of ["users.json", "secret.key"])
       if (existsSync(join(data, name))) await copyPrivate(join(data, name), join(unfinished, name));
+    await syncFolder(unfinished);
     await rename(unfinished, path);
   } catch (problem) {
     await rm(unfinished, { recursive: true, force: true });
     throw problem;
   }
+  for (const folder of [join(data, FOLDER), data]) await syncFolder(folder);
   return path;
 }
 
