@@ -27,11 +27,11 @@ const REASONS: Record<string, readonly [why: string, remedy: string]> = {
   ENFILE: DESCRIPTORS,
 };
 
-/** "Cannot read PATH: why. What to do.", as an Error. `problem`: what the system threw. */
+/** "Cannot read PATH: why. What to do.", as an Error. `problem`: what the system threw; the path is the one it names, if it does. */
 export function fault(deed: "read" | "write" | "open" | "make", file: string, problem: unknown): Error {
-  const { code, message } = problem as NodeJS.ErrnoException;
+  const { code, message, path = file } = problem as NodeJS.ErrnoException;
   const [why, remedy] = REASONS[code ?? ""] ?? [message, "Check the file and its folder"];
-  return new Error(`Cannot ${deed} ${file}: ${why}. ${remedy}.`);
+  return new Error(`Cannot ${deed} ${path}: ${why}. ${remedy}.`);
 }
 
 /** The same about a database. SQLite does not tell what the system said, so its folder is asked: it makes files there. */
@@ -39,7 +39,7 @@ export function databaseFault(file: string, problem: unknown): Error {
   try {
     accessSync(dirname(realpathSync(file)), constants.W_OK);
   } catch (refused) {
-    return fault("open", file, refused);
+    return fault("open", file, Object.assign(refused as Error, { path: file }));
   }
   return fault("open", file, problem);
 }

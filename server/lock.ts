@@ -28,7 +28,8 @@ export async function takeLock(path: string, elapsed: () => number): Promise<() 
   }
 }
 
-const NOT_NOW = ["SQLITE_BUSY", "SQLITE_CANTOPEN", "ENOENT"]; // somebody holds it, or has just given it back
+// Somebody holds it, or has just given it back: its file is gone.
+const NOT_NOW = ["SQLITE_BUSY", "SQLITE_CANTOPEN", "SQLITE_IOERR_FSTAT", "ENOENT"];
 
 /** Undefined when it cannot be had now. */
 function tryLock(path: string): Database | undefined {
