@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { connect, receiveMessages } from "../../client.ts";
 import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
-import { has, works } from "../kit/needs.ts";
+import { canMount, works } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -61,14 +61,6 @@ function finished(trace: string): string[] {
     else calls.push(call);
   }
   return calls;
-}
-
-/** Whether a small disk can be made: by root on Linux. */
-function canMount(): boolean {
-  using folder = temporaryFolder();
-  const mounted = has("umount") && works("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path);
-  if (mounted) Bun.spawnSync(["umount", folder.path]);
-  return mounted;
 }
 
 describe.if(canMount())("on a full disk", () => {
