@@ -3,7 +3,7 @@
 // one likes. Which call a kill hits is chosen by what the folder tells, not by time; it is the seed's choice as far as the system lets it.
 
 import { deepStrictEqual } from "node:assert";
-import { existsSync, readdirSync, readFileSync, watch, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { PASSWORD, REPOSITORY, spawnServer, temporaryFolder, Wire } from "./harness.ts";
@@ -18,8 +18,10 @@ export interface Outcome {
 type Entry = { password?: string; removed?: string };
 type Accounts = Record<string, Entry>;
 
-const CROWD = 3_000; // accounts that make a write take its time
-const MOST_EVENTS = 40; // of the folder, until the kill: a change is about eight
+const CROWD = 20_000; // accounts that make a write take its time
+const MOST_TOLD = 5; // registrations, until the kill
+const CHANGE_COMES = 500; // ms that a change is waited for
+const MOST_LOOKS = 1_000; // at the folder, from the beginning of the change to the kill: it takes about so long
 
 /** Kills a server that registers, a users.ts beside it, or both, in the middle of their changes of users.json. */
 export async function killAccounts(seed: number, rounds: number): Promise<Outcome> {
@@ -30,15 +32,17 @@ export async function killAccounts(seed: number, rounds: number): Promise<Outcom
   const crowd = Array.from({ length: CROWD }, (_, n) => [`crowd-${n}`, { password: "$argon2id$".padEnd(97, "x"), n }]);
   writeFileSync(file, JSON.stringify(Object.fromEntries(crowd)));
   const outcome: Outcome = { rounds, inside: 0, kept: 0, broken: [] };
+  let before = read();
   for (let round = 0; round < rounds; round++) {
-    const before = read();
-    const told = await killedRound(folder.path, `r${round}`, before, random);
+    const told = await killRound(folder.path, `r${round}`, before, random);
     if (readdirSync(folder.path).some((name) => /^users\.json\.(lock|tmp)$/.test(name))) outcome.inside++;
     try {
       check(before, read(), told);
+      before = read();
       outcome.kept += told.filter(({ isTold }) => isTold).length;
     } catch (problem) {
       outcome.broken.push(`round ${round}: ${(problem as Error).message}`);
+      writeFileSync(file, JSON.stringify(before));
     }
   }
   return outcome;
@@ -51,7 +55,7 @@ interface Deed {
 }
 
 /** Three people register and an operator changes something, until a kill; what they were told. */
-async function killedRound(data: string, prefix: string, before: Accounts, random: Random): Promise<Deed[]> {
+async function killRound(data: string, prefix: string, before: Accounts, random: Random): Promise<Deed[]> {
   await using server = await spawnServer(data, ["--no-web"]);
   const deeds: Deed[] = [];
   const begin = (kind: Deed["kind"], name: string): Deed => {
@@ -70,18 +74,17 @@ async function killedRound(data: string, prefix: string, before: Accounts, rando
     stderr: "ignore",
   });
 
-  const victim = random.pick(["server", "operator", "both"]);
-  let left = random.between(1, MOST_EVENTS);
+  let awaited = random.between(0, MOST_TOLD);
+  const [victim, looks] = [random.pick(["server", "operator", "both"]), random.between(0, MOST_LOOKS)];
   const kill = (): void => {
+    waitForChange(data, looks);
     if (victim !== "operator") server.process.kill("SIGKILL");
     if (victim !== "server") operator.kill("SIGKILL");
   };
-  const watcher = watch(data, (_, name) => {
-    if (String(name).startsWith("users.json") && --left === 0) kill();
-  });
   const registering = ["a", "b", "c"].map(async (letter) => {
     for (let n = 0; n < 3; n++) {
       const wire = await Wire.open(server.port);
+      if (awaited-- === 0) setImmediate(kill); // when the request has gone
       const deed = begin("add", `${prefix}-${letter}${n}`);
       const { type } = await wire.ask({ type: "register", user: deed.name, password: PASSWORD });
       deed.isTold = type === "ok";
@@ -90,8 +93,15 @@ async function killedRound(data: string, prefix: string, before: Accounts, rando
   });
   const operating = operator.exited.then((code) => void (operated.isTold = code === 0));
   await Promise.allSettled([...registering, operating]);
-  watcher.close();
   return deeds;
+}
+
+/** Returns somewhere in the middle of a change of users.json. It does nothing but look, for an event of the folder comes after it. */
+function waitForChange(data: string, looks: number): void {
+  const lock = join(data, "users.json.lock");
+  const end = performance.now() + CHANGE_COMES;
+  while (!existsSync(lock) && performance.now() < end);
+  for (let look = 0; look < looks; look++) existsSync(lock);
 }
 
 /** Throws where the file after the kill is not what it was before and what was told. */
