@@ -157,7 +157,8 @@ export class Accounts {
       this.#text !== undefined && isOnlyNew
         ? await appendLines(this.#text, changes)
         : await appendLines({ slices: [], tail: [] }, merged(this.#entries, changes));
-    this.#version = await write(target, text);
+    const parts = [...text.slices, Buffer.from(`${text.tail.join("")}\n}\n`)];
+    this.#version = stamp(await replaceFile(target, parts));
     this.#text = text;
     for (const [name, entry] of changes) this.#entries.set(name, entry);
   }
@@ -233,13 +234,4 @@ async function appendLines(text: Text, entries: Iterable<[string, Entry]>): Prom
 function* merged(entries: Entries, changes: Entries): Generator<[string, Entry]> {
   for (const [name, entry] of entries) yield [name, changes.get(name) ?? entry];
   for (const [name, entry] of changes) if (!entries.has(name)) yield [name, entry];
-}
-
-/** Replaces the file; resolves with its version. */
-async function write(file: string, { slices, tail }: Text): Promise<string> {
-  try {
-    return stamp(await replaceFile(file, [...slices, Buffer.from(`${tail.join("")}\n}\n`)]));
-  } catch (problem) {
-    throw fault("write", file, problem);
-  }
 }

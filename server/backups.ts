@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { chmod, copyFile, open, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "./durable.ts";
+import { fault } from "./faults.ts";
 import type { History } from "./history.ts";
 import type { Log } from "./log.ts";
 
@@ -49,7 +50,7 @@ export async function makeBackup(
 export async function requestBackup(data: string): Promise<string> {
   const request = join(data, REQUEST);
   const before = new Set(copies(data));
-  await writeFile(request, "", { mode: 0o600 });
+  await writeFile(request, "", { mode: 0o600 }).catch((problem) => Promise.reject(fault("write", request, problem)));
   const start = Date.now();
   while (existsSync(request)) {
     if (Date.now() - start > PATIENCE && !copies(data).some(isUnfinished)) {

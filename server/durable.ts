@@ -2,8 +2,19 @@
 // written is on disk when these functions are done, its name too. Private (0600) unless said otherwise. Takes care of one writer at a
 // time: who may have company holds a lock.
 
-import * as sync from "node:fs";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import {
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readlinkSync,
+  realpathSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { fault } from "./faults.ts";
 
@@ -14,7 +25,7 @@ const HAS_FOLDER_SYNC = process.platform !== "win32"; // a folder cannot be open
 /** The file that a link leads to, also one that is not there yet; `file` itself when it is no link. */
 export function targetOf(file: string): string {
   try {
-    return sync.realpathSync(file);
+    return realpathSync(file);
   } catch (problem) {
     const target = (problem as NodeJS.ErrnoException).code === "ENOENT" ? readLink(file) : undefined;
     return target === undefined ? file : targetOf(target);
@@ -23,19 +34,20 @@ export function targetOf(file: string): string {
 
 function readLink(file: string): string | undefined {
   try {
-    return resolve(sync.realpathSync(dirname(file)), sync.readlinkSync(file));
+    return resolve(realpathSync(dirname(file)), readlinkSync(file));
   } catch {
     return undefined; // it is no link
   }
 }
 
-/** Replaces a file by one of these parts, or what it links to; resolves with what the system tells of the new one. */
-export async function replaceFile(file: string, parts: readonly Uint8Array[]): Promise<sync.Stats> {
+/** Replaces a file, or what it links to, by these parts; resolves with what a look at the new one tells. Rejects, with the old one in
+ *  its place, with a sentence for people when it cannot. */
+export async function replaceFile(file: string, parts: readonly Uint8Array[]): Promise<Stats> {
   const target = targetOf(file);
   const temporary = `${target}.tmp`;
-  let stats: sync.Stats;
+  let stats: Stats;
   try {
-    await rm(temporary, { force: true }); // of a program that was killed
+    discard(temporary); // of a program that was killed
     const handle = await open(temporary, "wx", PRIVATE);
     try {
       await write(handle, parts);
@@ -46,8 +58,8 @@ export async function replaceFile(file: string, parts: readonly Uint8Array[]): P
     }
     await rename(temporary, target);
   } catch (problem) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw problem;
+    discard(temporary);
+    throw fault("write", target, problem);
   }
   await syncFolder(dirname(target));
   return stats;
@@ -62,19 +74,27 @@ async function write(handle: FileHandle, parts: readonly Uint8Array[]): Promise<
   }
 }
 
-/** The same for a text, at a start, when nobody waits meanwhile. */
+/** The same for a text, at a start, when nobody waits meanwhile. Throws likewise. */
 export function replaceFileSync(file: string, text: string, mode = PRIVATE): void {
   const target = targetOf(file);
   const temporary = `${target}.tmp`;
   try {
-    sync.rmSync(temporary, { force: true });
-    sync.writeFileSync(temporary, text, { mode, flag: "wx", flush: true });
-    sync.renameSync(temporary, target);
+    discard(temporary);
+    writeFileSync(temporary, text, { mode, flag: "wx", flush: true });
+    renameSync(temporary, target);
   } catch (problem) {
-    sync.rmSync(temporary, { force: true });
-    throw problem;
+    discard(temporary);
+    throw fault("write", target, problem);
   }
   syncFolderSync(dirname(target));
+}
+
+function discard(temporary: string): void {
+  try {
+    unlinkSync(temporary);
+  } catch {
+    // It is not there, or what is there is no file; opening it tells.
+  }
 }
 
 /** Makes a folder, private, and those above it, where they are absent. Throws a sentence for people when it cannot. */
@@ -82,7 +102,7 @@ export function makeFolder(path: string): void {
   const folder = resolve(path);
   let first: string | undefined;
   try {
-    first = sync.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    first = mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (problem) {
     throw fault("make", path, problem);
   }
@@ -96,11 +116,11 @@ export function makeFolder(path: string): void {
 
 function syncFolderSync(folder: string): void {
   if (!HAS_FOLDER_SYNC) return;
-  const fd = sync.openSync(folder, "r");
+  const fd = openSync(folder, "r");
   try {
-    sync.fsyncSync(fd);
+    fsyncSync(fd);
   } finally {
-    sync.closeSync(fd);
+    closeSync(fd);
   }
 }
 

@@ -27,11 +27,11 @@ const REASONS: Record<string, readonly [why: string, remedy: string]> = {
   ENFILE: DESCRIPTORS,
 };
 
-/** "Cannot read PATH: why. What to do.", as an Error. `problem`: what the system threw; the path is the one it names, if it does. */
+/** "Cannot read PATH: why. What to do.", as an Error. `problem`: what the system threw; the path is the one it names, if it names one. */
 export function fault(deed: "read" | "write" | "open" | "make", file: string, problem: unknown): Error {
-  const { code, message, path = file } = problem as NodeJS.ErrnoException;
+  const { code, message, path = file, dest = path } = problem as NodeJS.ErrnoException & { dest?: string };
   const [why, remedy] = REASONS[code ?? ""] ?? [message, "Check the file and its folder"];
-  return new Error(`Cannot ${deed} ${path}: ${why}. ${remedy}.`);
+  return new Error(`Cannot ${deed} ${dest}: ${why}. ${remedy}.`);
 }
 
 /** The same about a database. SQLite does not tell what the system said, so its folder is asked: it makes files there. */

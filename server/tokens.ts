@@ -57,10 +57,6 @@ export function readKey(file: string): Buffer | "absent" | "empty" {
 
 function makeKey(file: string): Buffer {
   const key = randomBytes(32);
-  try {
-    replaceFileSync(file, key.toString("hex") + "\n");
-  } catch (problem) {
-    throw fault("write", file, problem);
-  }
+  replaceFileSync(file, key.toString("hex") + "\n");
   return key;
 }

@@ -28,7 +28,9 @@ test.each(WAYS)("%s that fails leaves the file as it was, and nothing beside it"
   const file = join(folder.path, "file");
   mkdirSync(join(file, "something"), { recursive: true }); // no file can take its place
   const failed = (async () => replace(file, "text"))();
-  expect(await failed.catch(({ code }) => code)).toBe("EISDIR");
+  expect(await failed.catch(({ message }) => message)).toBe(
+    `Cannot write ${file}: it is a folder. Move that folder away, or choose another --data folder.`,
+  );
   expect(readdirSync(folder.path)).toEqual(["file"]);
   expect(readdirSync(file)).toEqual(["something"]);
 });
