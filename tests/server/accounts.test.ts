@@ -234,7 +234,7 @@ describe("users.json edited by hand while the server runs", () => {
     expect((await (await chat.wire()).ask(login("dave", PASSWORD))).type).toBe("ok");
     const wire = await chat.wire();
     expect((await wire.ask({ type: "register", user: "carol", password: PASSWORD })).type).toBe("ok");
-    expect(readFileSync(file, "utf8")).toMatch(/^\{\n  "dave": .*,\n  "carol": .*\n\}\n$/);
+    expect(readFileSync(file, "utf8")).toMatch(/^\{\n {2}"dave": .*,\n {2}"carol": .*\n\}\n$/);
     expect(chat.log()).not.toContain("damaged");
   });
 });
@@ -309,8 +309,8 @@ describe("what other programs keep in users.json", () => {
     const [opening, alice, bob, carol, dave] = readFileSync(file, "utf8").split("\n");
     const written = (name: keyof typeof kept) => `  "${name}": ${JSON.stringify(kept[name])},`;
     expect([opening, alice, carol]).toEqual(["{", written("alice"), written("carol")]);
-    expect(bob).toMatch(/^  "bob": \{"x":null,"password":"\$argon2id\$v=19[^"]+","role":"guest"\},$/);
-    expect(dave).toMatch(/^  "dave": \{"removed":"[^"]+"\},$/);
+    expect(bob).toMatch(/^ {2}"bob": \{"x":null,"password":"\$argon2id\$v=19[^"]+","role":"guest"\},$/);
+    expect(dave).toMatch(/^ {2}"dave": \{"removed":"[^"]+"\},$/);
     expect((await users(chat.data, "list")).stdout).toBe("alice\nbob\nerin\nfrank\ngrace\n");
     expect((await (await chat.wire()).ask(login("alice", PASSWORD))).type).toBe("ok");
   });

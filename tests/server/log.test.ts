@@ -117,7 +117,9 @@ function small(folder: string, old: readonly number[] = [1, 2, 3, 4]) {
   mkdirSync(join(folder, "log"));
   for (const n of old) writeFileSync(`${file}.${n}`, `old ${n}\n`);
   const log = openLog({ file, now: () => NOON, maxBytes: 50 });
-  const tell = (...events: string[]) => events.forEach((event) => log.info(event));
+  const tell = (...events: string[]) => {
+    for (const event of events) log.info(event);
+  };
   /** The events of each file by its name, without "app.log". */
   const files = () =>
     Object.fromEntries(

@@ -101,6 +101,27 @@ describe.if(canBeNobody)("without permission", () => {
     );
   });
 
+  test("to see into the data folder, or to ask for a copy in it, backup.ts says so", async () => {
+    using used = await usedFolder();
+    const backup = () => run([...asNobody, "backup.ts", "--data", used.data]);
+    chmodSync(used.data, 0);
+    expect(await backup()).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `Cannot open ${join(used.data, "chat.db")}: ${owner}\n`,
+    });
+    chmodSync(used.data, 0o700);
+    await using _ = await spawnServer(used.data, [], asNobody.slice(0, -1));
+    chmodSync(used.data, 0o500);
+    const refused = await backup();
+    chmodSync(used.data, 0o700);
+    expect(refused).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: `Cannot write ${join(used.data, "backup-now")}: ${owner}\n`,
+    });
+  });
+
   test("to make the data folder, both programs name it", async () => {
     using folder = temporaryFolder();
     chmodSync(folder.path, 0o555);
