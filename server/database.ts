@@ -47,18 +47,16 @@ export function openDatabase(file: string): { db: Database; fd: number; epoch: s
     checkHeader(fd, file);
     db = new Database(file, { create: true, strict: true });
     db.run("pragma locking_mode = exclusive"); // the lock on the data folder, and 15 % faster: no shared memory file
-    const isNew = checkSchema(db, file) === "new";
+    db.run("pragma cache_size = -32768"); // KiB: a hundred inboxes written at once do not fit the default of 2 MB
+    const isNew = check(db, file) === "new";
     db.run("pragma journal_mode = wal");
     db.run("pragma synchronous = full"); // a commit returns after its fdatasync
     db.run("pragma fullfsync = on"); // on macOS, where fsync alone leaves the disk's own cache unwritten; no effect elsewhere
     db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
-    db.run("pragma cache_size = -32768"); // KiB: a hundred inboxes written at once do not fit the default of 2 MB
     db.run("begin exclusive");
     if (isNew) db.run(SCHEMA);
     const epoch = takeEpoch(db);
     db.run("commit");
-    const verdict = db.query<{ quick_check: string }, []>("pragma quick_check(1)").get()!.quick_check;
-    if (verdict !== "ok") throw damaged(file, verdict.replaceAll(/\s+/g, " "));
     return { db, fd, epoch };
   } catch (problem) {
     db?.close();
@@ -117,14 +115,16 @@ const INDEXES = {
     on conflict (conversation, sender, id) where ${ANSWERING} do nothing`,
 };
 
-/** Whether the file holds our messages or nothing yet; reads only. */
-function checkSchema(db: Database, file: string): "new" | "ours" {
+/** Whether the file holds our messages, whole, or nothing yet; reads only. */
+function check(db: Database, file: string): "new" | "ours" {
   const version = db.query<{ user_version: number }, []>("pragma user_version").get()!.user_version;
   checkVersion(version, file);
   if (version === 0 && db.query("select 1 from sqlite_schema").get() === null) return "new";
   if (version < 1 || !TABLES.every((sql) => canBeSaid(db, sql))) throw foreign(file);
   for (const [name, sql] of Object.entries(INDEXES))
     if (!canBeSaid(db, sql)) throw damaged(file, `its index "${name}" is missing`);
+  const verdict = db.query<{ quick_check: string }, []>("pragma quick_check(1)").get()!.quick_check;
+  if (verdict !== "ok") throw damaged(file, verdict.replaceAll(/\s+/g, " "));
   return "ours";
 }
 

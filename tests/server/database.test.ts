@@ -65,6 +65,7 @@ test.each<[string, Uint8Array, RegExp]>([
   ["a single byte", Buffer.of(0), /damaged/],
   ["cut off in the middle", sound.subarray(0, sound.length / 2), /damaged/],
   ["scribbled over", scribbled, /damaged/],
+  ["of 1.0.0, scribbled over", spoiled("drop table epoch").fill(0xa5, 16_384, 40_960), /damaged/],
   ["made by a newer version", foreign("create table messages (a); pragma user_version = 99"), /newer Banter/],
   ["of another program", foreign("create table recipes (a)"), /holds no messages of Banter/],
   [
