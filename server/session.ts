@@ -154,6 +154,7 @@ export class Session implements Caller, Taker {
   }
   signIn(user: string): void {
     this.#user = user;
+    this.#transport.signedIn();
   }
   moveTo(room: string): void {
     this.#room = room;
