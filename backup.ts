@@ -1,7 +1,7 @@
 // backup.ts: the program that copies a server's data, while the server runs or while it does not: bun backup.ts [--data DIR]
 // How a copy is made is in server/backups.ts.
 
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { makeBackup, requestBackup } from "./server/backups.ts";
@@ -35,6 +35,14 @@ async function backup(data: string, file: string): Promise<string> {
   }
 }
 
+function isAbsent(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) === undefined;
+  } catch {
+    return false; // opening it tells why it cannot be seen
+  }
+}
+
 async function main(): Promise<number> {
   try {
     const options = { data: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
@@ -45,7 +53,7 @@ async function main(): Promise<number> {
     }
     const data = values.data ?? process.env.BANTER_DATA ?? ".";
     const file = join(data, "chat.db");
-    if (!existsSync(file)) {
+    if (isAbsent(file)) {
       process.stderr.write(`There is no ${file}. Name the server's folder with --data.\n`);
       return EXIT.data;
     }

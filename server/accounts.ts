@@ -1,25 +1,32 @@
-// accounts.ts: users.json. Accounts by name, each with a password hash; read whole, replaced whole, and shared with whoever
-// else edits the file: `bun users.ts` beside a running server, or a person with an editor. Never sees a password.
+// accounts.ts: users.json. Accounts by name, each with a password hash, and names that were removed; read whole, replaced whole, and
+// shared with whoever else edits the file: `bun users.ts` beside a running server, or a person with an editor. What it does not know
+// of an account it keeps. Never sees a password.
 
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { type FileHandle, open, rename, stat, unlink } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { readFileSync, type Stats, statSync } from "node:fs";
+import { replaceFile, targetOf } from "./durable.ts";
+import { fault } from "./faults.ts";
+import { takeLock } from "./lock.ts";
 import { foldName } from "../shared/names.ts";
 
 export interface Account {
-  password: string; // an argon2id hash in PHC form
+  readonly password: string; // an argon2id hash in PHC form
+  readonly [field: string]: unknown; // for programs that know it
 }
+/** What stays of an account that was removed: its name is nobody else's, for its messages stay too. */
+interface Retired {
+  readonly removed: string; // when, ISO 8601
+  readonly [field: string]: unknown;
+}
+type Entry = Account | Retired;
+type State = "unknown" | "living" | "retired";
 
-const LOCK_WAIT = 20; // ms between two tries for the lock
-const LOCK_STALE = 5_000; // ms; a change takes a few, so a program that holds it longer was killed
-
-/** One account as it will be; `undefined` removes it. `known`: whether the name has to exist before, or must not. */
+/** What a name's entry becomes, if it is in the state `from`. */
 interface Change {
   name: string;
-  account: Account | undefined;
-  known: boolean;
+  from: State;
+  to: (old: Entry | undefined) => Entry;
 }
-type Changes = ReadonlyMap<string, Account | undefined>;
+type Entries = ReadonlyMap<string, Entry>;
 
 /** The text of the file without its end: a line for each account, most of them as slices of bytes already. */
 interface Text {
@@ -28,61 +35,75 @@ interface Text {
 }
 
 const SLICE = 1_000; // accounts serialised before the event loop goes on, about half a millisecond
-const SLICES_AT_ONCE = 500; // of one system call, which takes 1,024 at most
 
 export class Accounts {
   readonly file: string;
-  #accounts: Map<string, Account>;
-  #text: Text | undefined; // of `#accounts`, once it was made: a new account then costs its own line only
+  /** How often another version of the file was read, one that somebody else wrote. */
+  revision = 0;
+  readonly #elapsed: () => number;
+  #entries: Map<string, Entry>;
+  #text: Text | undefined; // of `#entries`, once it was made: a new account then costs its own line only
   #version: string; // of the file as we know it
-  #damaged = ""; // the version that was reported as damaged
+  #reported: string | undefined; // the version that `refresh` has thrown about
   #waiting: { change: Change; resolve: (applied: boolean) => void; reject: (problem: unknown) => void }[] = [];
   #writing = false;
 
-  /** Reads the file; an absent one holds no accounts. Throws an Error that says in one sentence what is wrong with it. */
-  constructor(file: string) {
+  /** Reads the file; an absent one holds no accounts. `elapsed`: ms on a clock that never jumps. Throws an Error that says in one
+   *  sentence what is wrong with the file. */
+  constructor(file: string, elapsed: () => number = () => performance.now()) {
     this.file = file;
+    this.#elapsed = elapsed;
     this.#version = versionOf(file);
-    this.#accounts = read(file);
+    this.#entries = read(file);
   }
 
   get(name: string): Account | undefined {
-    return this.#accounts.get(name);
+    const entry = this.#entries.get(name);
+    return entry !== undefined && isLiving(entry) ? entry : undefined;
   }
   has(name: string): boolean {
-    return this.#accounts.has(name);
+    return this.get(name) !== undefined;
+  }
+  /** Whether nobody can register this name: somebody has it, or had it. */
+  isTaken(name: string): boolean {
+    return this.#entries.has(name);
   }
   names(): string[] {
-    return [...this.#accounts.keys()];
+    return [...this.#entries.keys()].filter((name) => this.has(name));
   }
 
-  /** Adds an account; false if the name is taken. Resolves when it is safe on disk. */
+  /** Adds an account; false if the name is taken. Resolves when it is safe on disk, as all changes do. */
   add(name: string, account: Account): Promise<boolean> {
-    return this.#change({ name, account, known: false });
+    return this.#change({ name, from: "unknown", to: () => account });
   }
-  /** Replaces an account; false if there is none. */
-  replace(name: string, account: Account): Promise<boolean> {
-    return this.#change({ name, account, known: true });
+  /** Changes these fields of an account and keeps its others; false if there is none. */
+  replace(name: string, fields: Account): Promise<boolean> {
+    return this.#change({ name, from: "living", to: (old) => ({ ...old, ...fields }) });
   }
-  /** Removes an account; false if there is none. */
-  remove(name: string): Promise<boolean> {
-    return this.#change({ name, account: undefined, known: true });
+  /** Removes an account and keeps its name from everybody; false if there is none. */
+  remove(name: string, at = new Date()): Promise<boolean> {
+    return this.#change({ name, from: "living", to: () => ({ removed: at.toISOString() }) });
+  }
+  /** Gives a name that was removed to an account; false if it was not. */
+  restore(name: string, account: Account): Promise<boolean> {
+    return this.#change({ name, from: "retired", to: () => account });
   }
 
-  /** Picks up what somebody else wrote. True if there was something. Throws about a damaged file, once, and goes on with
+  /** Picks up what somebody else wrote. True if there was something. Throws about a file that cannot be used, once, and goes on with
    *  the accounts as they were; until it is mended nothing is written over it. */
   refresh(): boolean {
     const version = versionOf(this.file);
-    if (this.#writing || version === this.#version || version === this.#damaged) return false;
-    this.#damaged = version;
+    if (this.#writing || version === this.#version || version === this.#reported) return false;
+    this.#reported = version;
     this.#read(version);
     return true;
   }
 
   #read(version: string): void {
-    this.#accounts = read(this.file);
+    this.#entries = read(this.file);
     this.#text = undefined;
     this.#version = version;
+    this.revision++;
   }
 
   #change(change: Change): Promise<boolean> {
@@ -110,73 +131,97 @@ export class Accounts {
 
   /** Applies changes in their order to what is in the file now, under the lock; returns which of them applied. */
   async #apply(wanted: readonly Change[]): Promise<boolean[]> {
-    const unlock = await lock(`${this.file}.lock`);
+    const target = targetOf(this.file); // the lock is beside it, for whoever comes by another link
+    const unlock = await takeLock(`${target}.lock`, this.#elapsed);
     try {
       const version = versionOf(this.file);
       if (version !== this.#version) this.#read(version);
-      const changes = new Map<string, Account | undefined>();
-      const has = (name: string) => (changes.has(name) ? changes.get(name) !== undefined : this.has(name));
-      const applied = wanted.map(({ name, account, known }) => {
-        if (has(name) !== known) return false;
-        changes.set(name, account);
+      const changes = new Map<string, Entry>();
+      const applied = wanted.map(({ name, from, to }) => {
+        const old = changes.get(name) ?? this.#entries.get(name);
+        if (stateOf(old) !== from) return false;
+        changes.set(name, to(old));
         return true;
       });
-      if (changes.size > 0) await this.#store(changes);
+      if (changes.size > 0) await this.#store(target, changes);
       return applied;
     } finally {
-      await unlock();
+      unlock();
     }
   }
 
   /** Writes changes to disk, and only then into memory. */
-  async #store(changes: Changes): Promise<void> {
-    const isOnlyNew = changes.keys().every((name) => !this.#accounts.has(name));
+  async #store(target: string, changes: Entries): Promise<void> {
+    const isOnlyNew = changes.keys().every((name) => !this.#entries.has(name));
     const text =
       this.#text !== undefined && isOnlyNew
-        ? await appendLines(this.#text, merged(new Map(), changes))
-        : await appendLines({ slices: [], tail: [] }, merged(this.#accounts, changes));
-    await replaceFile(this.file, text);
+        ? await appendLines(this.#text, changes)
+        : await appendLines({ slices: [], tail: [] }, merged(this.#entries, changes));
+    const parts = [...text.slices, Buffer.from(`${text.tail.join("")}\n}\n`)];
+    this.#version = stamp(await replaceFile(target, parts));
     this.#text = text;
-    this.#version = versionOf(this.file);
-    for (const [name, account] of changes)
-      if (account === undefined) this.#accounts.delete(name);
-      else this.#accounts.set(name, account);
+    for (const [name, entry] of changes) this.#entries.set(name, entry);
   }
+}
+
+function isLiving(entry: Entry): entry is Account {
+  return typeof entry.removed !== "string";
+}
+function stateOf(entry: Entry | undefined): State {
+  return entry === undefined ? "unknown" : isLiving(entry) ? "living" : "retired";
 }
 
 /** What tells one state of the file from another without reading it. */
 function versionOf(file: string): string {
-  const { ino, size, mtimeMs } = statSync(file, { throwIfNoEntry: false }) ?? {};
+  try {
+    return stamp(statSync(file));
+  } catch (problem) {
+    return (problem as { code: string }).code; // reading it says more
+  }
+}
+function stamp({ ino, size, mtimeMs }: Stats): string {
   return `${ino} ${size} ${mtimeMs}`;
 }
 
-function read(file: string): Map<string, Account> {
-  if (!existsSync(file)) return new Map();
+function read(file: string): Map<string, Entry> {
   const damaged = (why: string) => new Error(`${file} is damaged (${why}). Restore a copy, or mend it by hand.`);
+  const text = readText(file);
+  if (text === undefined) return new Map();
   let data: unknown;
   try {
-    data = JSON.parse(readFileSync(file, "utf8"));
+    data = JSON.parse(text);
   } catch (problem) {
     throw damaged(problem instanceof Error ? problem.message : "not JSON");
   }
   if (typeof data !== "object" || data === null || Array.isArray(data)) throw damaged("not a JSON object");
-  const accounts = new Map<string, Account>();
-  for (const [name, account] of Object.entries(data)) {
+  const entries = new Map<string, Entry>();
+  for (const [name, entry] of Object.entries(data)) {
     if (foldName(name) !== name) throw damaged(`${JSON.stringify(name.slice(0, 40))} cannot be a name`);
-    if (typeof account?.password !== "string") throw damaged(`${name} has no password hash`);
-    accounts.set(name, { password: account.password });
+    if (typeof entry?.password !== "string" && typeof entry?.removed !== "string")
+      throw damaged(`${name} has no password hash`);
+    entries.set(name, entry);
   }
-  return accounts;
+  return entries;
+}
+
+/** Without the byte order mark that some editors put first; undefined if there is no such file. */
+function readText(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8").replace(/^\uFEFF/, "");
+  } catch (problem) {
+    if ((problem as { code: string }).code === "ENOENT") return undefined;
+    throw fault("read", file, problem);
+  }
 }
 
 /** A text with more accounts, one a line, so that a person can read, compare and edit it. Serialised in slices, between which
  *  the event loop goes on: a hundred thousand accounts at once would block it for 60 ms. They must not change meanwhile. */
-async function appendLines(text: Text, accounts: Iterable<[string, Account]>): Promise<Text> {
+async function appendLines(text: Text, entries: Iterable<[string, Entry]>): Promise<Text> {
   const slices = [...text.slices];
   let tail = [...text.tail];
-  for (const [name, account] of accounts) {
+  for (const [name, entry] of entries) {
     const lead = slices.length + tail.length === 0 ? "{\n" : ",\n";
-    tail.push(`${lead}  ${JSON.stringify(name)}: ${JSON.stringify(account)}`);
+    tail.push(`${lead}  ${JSON.stringify(name)}: ${JSON.stringify(entry)}`);
     if (tail.length < SLICE) continue;
     slices.push(Buffer.from(tail.join("")));
     tail = [];
@@ -186,62 +231,7 @@ async function appendLines(text: Text, accounts: Iterable<[string, Account]>): P
 }
 
 /** The accounts as they will be: each in its place, new ones last. */
-function* merged(accounts: ReadonlyMap<string, Account>, changes: Changes): Generator<[string, Account]> {
-  for (const [name, old] of accounts) {
-    const account = changes.has(name) ? changes.get(name) : old;
-    if (account !== undefined) yield [name, account];
-  }
-  for (const [name, account] of changes) if (account !== undefined && !accounts.has(name)) yield [name, account];
-}
-
-/** Replaces a file as a whole: after a crash it is the old one or the new one, and on disk when this resolves. */
-async function replaceFile(file: string, text: Text): Promise<void> {
-  const temporary = `${file}.tmp`;
-  try {
-    const handle = await open(temporary, "w", 0o600);
-    try {
-      await write(handle, text);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    await rename(temporary, file);
-  } catch (problem) {
-    await unlink(temporary).catch(() => {});
-    throw problem;
-  }
-  if (process.platform === "win32") return; // a folder cannot be opened there, and needs no fsync
-  const folder = await open(dirname(file), "r");
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
-}
-
-async function write(handle: FileHandle, { slices, tail }: Text): Promise<void> {
-  const end = slices.length + tail.length === 0 ? "{}\n" : "\n}\n";
-  const parts = [...slices, Buffer.from(tail.join("") + end)];
-  for (let i = 0; i < parts.length; i += SLICES_AT_ONCE) {
-    const some = parts.slice(i, i + SLICES_AT_ONCE);
-    const { bytesWritten } = await handle.writev(some);
-    if (bytesWritten < some.reduce((sum, { length }) => sum + length, 0)) throw new Error("the disk is full");
-  }
-}
-
-/** Takes the lock file that every writer takes; resolves with how to give it back. A stale one, of a program that was killed, is
- *  removed. */
-async function lock(path: string): Promise<() => Promise<void>> {
-  for (;;) {
-    try {
-      await (await open(path, "wx", 0o600)).close();
-      return () => unlink(path).catch(() => {});
-    } catch (problem) {
-      if ((problem as NodeJS.ErrnoException).code !== "EEXIST")
-        throw new Error(`Cannot write beside ${basename(path, ".lock")}: ${(problem as Error).message}`);
-    }
-    const held = await stat(path).catch(() => undefined);
-    if (held !== undefined && Date.now() - held.mtimeMs > LOCK_STALE) await unlink(path).catch(() => {});
-    else await Bun.sleep(LOCK_WAIT);
-  }
+function* merged(entries: Entries, changes: Entries): Generator<[string, Entry]> {
+  for (const [name, entry] of entries) yield [name, changes.get(name) ?? entry];
+  for (const [name, entry] of changes) if (!entries.has(name)) yield [name, entry];
 }

@@ -5,6 +5,8 @@
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
 import { chmod, copyFile, open, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "./durable.ts";
+import { fault } from "./faults.ts";
 import type { History } from "./history.ts";
 import type { Log } from "./log.ts";
 
@@ -34,11 +36,13 @@ export async function makeBackup(
     // After the messages, so that nobody who said one is missing.
     for (const name of ["users.json", "secret.key"])
       if (existsSync(join(data, name))) await copyPrivate(join(data, name), join(unfinished, name));
+    await syncFolder(unfinished);
     await rename(unfinished, path);
   } catch (problem) {
     await rm(unfinished, { recursive: true, force: true });
     throw problem;
   }
+  for (const folder of [join(data, FOLDER), data]) await syncFolder(folder);
   return path;
 }
 
@@ -46,7 +50,7 @@ export async function makeBackup(
 export async function requestBackup(data: string): Promise<string> {
   const request = join(data, REQUEST);
   const before = new Set(copies(data));
-  await writeFile(request, "", { mode: 0o600 });
+  await writeFile(request, "", { mode: 0o600 }).catch((problem) => Promise.reject(fault("write", request, problem)));
   const start = Date.now();
   while (existsSync(request)) {
     if (Date.now() - start > PATIENCE && !copies(data).some(isUnfinished)) {

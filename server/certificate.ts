@@ -2,9 +2,10 @@
 // in the data folder. Never listens and never connects.
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { chmodSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
+import { replaceFileSync } from "./durable.ts";
 import { lanAddresses } from "./network.ts";
 
 /** A certificate and its key, ready to listen with. */
@@ -71,9 +72,8 @@ function make(files: CertificateFiles, addresses: readonly string[]): void {
   const [cert] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n/.exec(stdout.toString()) ?? [];
   if (exitCode !== 0 || key === undefined || cert === undefined)
     throw new Error(`openssl could not make a certificate: ${stderr.toString().trim().split("\n")[0]}.`);
-  writeFileSync(files.key, key, { mode: 0o600 });
-  chmodSync(files.key, 0o600); // also when it was there before
-  writeFileSync(files.cert, cert);
+  replaceFileSync(files.key, key);
+  replaceFileSync(files.cert, cert, 0o644);
 }
 
 function readText(file: string, what: string): string {

@@ -2,8 +2,9 @@
 // Holds no message text and no secret: callers name events, never contents. Never throws and never waits: a full disk
 // or a closed pipe costs log lines, not the chat.
 
-import { closeSync, fstatSync, mkdirSync, openSync, renameSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, mkdirSync, openSync, renameSync, statSync, writeSync } from "node:fs";
 import { basename, dirname } from "node:path";
+import { fault } from "./faults.ts";
 
 const MAX_BYTES = 10 * 1024 * 1024; // of one file; then it becomes app.log.1, and so on
 const CLOSED = -1;
@@ -23,7 +24,8 @@ export interface Log {
   close(): void;
 }
 
-/** Opens the log. `file`: its path, folders are made. `console`: where each line goes as well. Throws when it cannot. */
+/** Opens the log. `file`: its path, folders are made. `console`: where each line goes as well. Throws a sentence for people when it
+ *  cannot. */
 export function openLog(options: {
   file: string;
   level?: Level;
@@ -32,27 +34,42 @@ export function openLog(options: {
   maxBytes?: number;
 }): Log {
   const { file, level = "info", console, now = Date.now, maxBytes = MAX_BYTES } = options;
-  mkdirSync(dirname(file), { recursive: true });
-  let fd = openSync(file, "a", 0o600);
-  let size = fstatSync(fd).size;
   const least = LEVELS.indexOf(level);
+  let fd = CLOSED;
+  let size = 0;
+  let inode = 0;
 
-  const reopen = (): void => {
+  const open = (): void => {
+    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const next = openSync(file, "a", 0o600);
-    closeSync(fd);
+    if (fd !== CLOSED) closeSync(fd);
     fd = next;
-    size = fstatSync(fd).size;
+    ({ size, ino: inode } = fstatSync(fd));
   };
+  /** Moves each file one place on, from the first place that is free: that is behind the last file, unless this was interrupted or
+   *  a file was removed. So only the oldest is ever overwritten, wherever this fails or the program is killed. */
   const rotate = (): void => {
-    for (let n = MAX_FILES - 2; n > 0; n--) attempt(() => renameSync(`${file}.${n}`, `${file}.${n + 1}`));
+    let place = 1;
+    while (place < MAX_FILES - 1 && existsSync(`${file}.${place}`)) place++;
+    for (; place > 1; place--) renameSync(`${file}.${place - 1}`, `${file}.${place}`);
     renameSync(file, `${file}.1`);
-    reopen();
+    open();
   };
+  /** Before a line: the descriptor is that of `file`, also after somebody has removed it, or it could not be opened anew. */
+  const settle = (): void => {
+    if (statSync(file, { throwIfNoEntry: false })?.ino !== inode) open();
+    if (size >= maxBytes) rotate();
+  };
+  try {
+    open();
+  } catch (problem) {
+    throw fault("write", file, problem);
+  }
   const write = (of: Level, event: string): void => {
     if (LEVELS.indexOf(of) < least) return;
     const line = `${stamp(now())} - ${of.toUpperCase()} - ${oneLine(event)}\n`;
     if (fd !== CLOSED) {
-      if (size >= maxBytes) attempt(rotate);
+      attempt(settle);
       attempt(() => (size += writeSync(fd, line)));
     }
     console?.(line); // after the file, so that a line seen on the console is in the file
@@ -62,7 +79,7 @@ export function openLog(options: {
     info: (event) => write("info", event),
     warning: (event) => write("warning", event),
     error: (event, problem) => write("error", problem === undefined ? event : `${event}: ${describe(problem)}`),
-    reopen: () => attempt(reopen),
+    reopen: () => attempt(open),
     close: () => {
       closeSync(fd);
       fd = CLOSED;

@@ -1,7 +1,6 @@
 // signin.ts: who may come in. Registration, and sign-in by password or by token. Never logs a secret and never says which
 // half of a sign-in was wrong.
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Refusal } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
@@ -38,7 +37,7 @@ const keyFile = (folder: string) => join(folder, "secret.key");
 /** Throws what `openUsers` would throw about a damaged file; makes none. */
 export function checkUsers(folder: string): void {
   new Accounts(accountsFile(folder));
-  if (existsSync(keyFile(folder))) readKey(keyFile(folder));
+  readKey(keyFile(folder));
 }
 
 /** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent). `now` in ms
@@ -51,7 +50,7 @@ export function openUsers(
   return {
     accounts: new Accounts(accountsFile(folder)),
     gate: new Gate(),
-    tokens: new Tokens(keyFile(folder), now),
+    tokens: new Tokens(keyFile(folder), now, warn),
     decoy: decoyHash(),
     failures: new FailureLimiter(now),
     known: new Set(),
@@ -78,10 +77,10 @@ export async function registerUser(users: Users, name: string, password: string)
   const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
   refreshUsers(users);
-  if (users.accounts.has(user)) return nameTaken(users, user);
+  if (users.accounts.isTaken(user)) return nameTaken(users, user);
   // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
   const hash = await users.gate.run(async () =>
-    users.accounts.has(user) ? nameTaken(users, user) : hashPassword(secret),
+    users.accounts.isTaken(user) ? nameTaken(users, user) : hashPassword(secret),
   );
   if (hash === undefined) return { code: "busy", after: BUSY_AFTER };
   if (typeof hash !== "string") return hash;
@@ -97,7 +96,7 @@ export async function registerUser(users: Users, name: string, password: string)
 /** That a name is taken, and names near it that are not. */
 function nameTaken({ accounts }: Users, user: string): Refusal {
   const stem = user.slice(0, LIMITS.name - 1);
-  const free = Array.from("23456789", (digit) => stem + digit).filter((name) => !accounts.has(name));
+  const free = Array.from("23456789", (digit) => stem + digit).filter((name) => !accounts.isTaken(name));
   if (free.length === 0) return { code: "name_taken" };
   return {
     code: "name_taken",

@@ -1,10 +1,10 @@
 // startup.ts: what has to be true before a server can start, and why it cannot: free ports, data that can be read and is used by
 // nobody else, descriptors for connections. Every problem is one sentence for people and an exit code.
 
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Certificate, CertificateSource } from "./certificate.ts";
 import { checkCertificate, loadCertificate } from "./certificate.ts";
+import { makeFolder } from "./durable.ts";
 import type { History } from "./history.ts";
 import { openHistory } from "./history.ts";
 import type { Level, Log } from "./log.ts";
@@ -88,7 +88,7 @@ export function openData({ folder, tls, logLevel, now, console }: DataOptions): 
   try {
     checkUsers(folder);
     if (tls !== undefined) checkCertificate(tls, folder);
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     history = openHistory(join(folder, "chat.db"), now); // it locks the folder
     const certificate = tls && loadCertificate(tls, folder);
     const opened = openLog({ file: join(folder, "log", "app.log"), level: logLevel, now, console });

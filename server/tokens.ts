@@ -2,7 +2,9 @@
 // the stored password hash, so the server stores nothing for it and a new password ends it. Knows no account.
 
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
+import { replaceFileSync } from "./durable.ts";
+import { fault } from "./faults.ts";
 
 const LIFETIME = 30 * 86_400; // s
 
@@ -10,10 +12,12 @@ export class Tokens {
   readonly #key: Buffer;
   readonly #now: () => number;
 
-  /** `file` holds the key that signs; it is made if it is absent. `now` in ms since 1970. Throws as `readKey` does. */
-  constructor(file: string, now: () => number) {
-    if (!existsSync(file)) writeFileSync(file, randomBytes(32).toString("hex") + "\n", { mode: 0o600, flag: "wx" });
-    this.#key = readKey(file);
+  /** `file` holds the key that signs; it is made if it is absent or empty, and `warn` is told of an empty one. `now` in ms since
+   *  1970. Throws as `readKey` does, and when it cannot be made. */
+  constructor(file: string, now: () => number, warn: (event: string) => void) {
+    const key = readKey(file);
+    if (key === "empty") warn(`${file} was empty and is made anew. Whoever was signed in needs the password once.`);
+    this.#key = typeof key === "string" ? makeKey(file) : key;
     this.#now = now;
   }
 
@@ -35,9 +39,24 @@ export class Tokens {
   }
 }
 
-/** The key in a file. Throws an Error whose message is one sentence for people when it is damaged. */
-export function readKey(file: string): Buffer {
-  const key = Buffer.from(readFileSync(file, "latin1").trim(), "hex");
+/** The key in a file; "empty" is what a power cut makes of a file that was not synced, as 1.0.0 wrote it. Throws an Error whose
+ *  message is a sentence for people when it is damaged or cannot be read. */
+export function readKey(file: string): Buffer | "absent" | "empty" {
+  let text: string;
+  try {
+    text = readFileSync(file, "latin1");
+  } catch (problem) {
+    if ((problem as { code: string }).code === "ENOENT") return "absent";
+    throw fault("read", file, problem);
+  }
+  if (text === "") return "empty";
+  const key = Buffer.from(text.trim(), "hex");
   if (key.length !== 32) throw new Error(`${file} is damaged. Restore a copy, or remove it to sign everybody out.`);
+  return key;
+}
+
+function makeKey(file: string): Buffer {
+  const key = randomBytes(32);
+  replaceFileSync(file, key.toString("hex") + "\n");
   return key;
 }

@@ -39,6 +39,14 @@ export function works(program: string, ...args: string[]): boolean {
   return exitCode === 0;
 }
 
+/** Whether a small disk can be made: by root on Linux. */
+export function canMount(): boolean {
+  using folder = temporaryFolder();
+  const mounted = has("umount") && works("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path);
+  if (mounted) Bun.spawnSync(["umount", folder.path]);
+  return mounted;
+}
+
 /** What these packages export together; undefined where one is missing. */
 export async function load<T>(...names: readonly string[]): Promise<T | undefined> {
   if (!has(...names)) return undefined;

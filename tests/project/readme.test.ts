@@ -293,6 +293,16 @@ const LESSONS: Scene[] = [
 
 const OPERATING: Scene[] = [
   {
+    title: "an account is added before the server has run, and beside it",
+    runs: ["bun users.ts add alice --data data"],
+    async play(copy, add) {
+      expect(await copy.run(add!, PASSWORD)).toBe("alice can sign in.\n");
+      await copy.start("bun server.ts --data data");
+      expect(await copy.run(add!.replace("alice", "bob"), PASSWORD)).toBe("bob can sign in.\n");
+      await copy.wire("bob");
+    },
+  },
+  {
     title: "a server is watched, backed up while it runs and while it does not, and restored",
     runs: [
       "bun server.ts --data data",

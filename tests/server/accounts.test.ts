@@ -1,9 +1,21 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { Accounts } from "../../server/accounts.ts";
+import { takeLock } from "../../server/lock.ts";
 import { startServer } from "../../server.ts";
-import { PASSWORD, PATIENCE, run, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, run, startTestServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -40,14 +52,51 @@ describe("bun users.ts beside a running server", () => {
     expect((await later.ask(login("zoe", "first-password"))).code).toBe("bad_login");
     expect((await later.ask(login("zoe", "second-password"))).type).toBe("ok");
 
-    expect((await users(chat.data, "remove zoe")).stdout).toBe("zoe is removed. What zoe said stays.\n");
+    expect(await users(chat.data, "remove zoe")).toMatchObject({
+      code: 0,
+      stdout: "zoe is removed. What zoe said stays, and nobody else can register the name.\n",
+    });
     expect((await (await chat.wire()).ask(login("zoe", "second-password"))).code).toBe("bad_login");
-    expect((await (await chat.wire()).ask({ type: "register", user: "zoe", password: "third-password" })).type).toBe(
-      "ok",
-    );
-    expect((await users(chat.data, "remove zoe")).code).toBe(0);
     expect((await users(chat.data, "list")).stdout).toBe("alice\n");
     expect(readFileSync(join(chat.data, "users.json"), "utf8")).not.toContain("password-");
+  });
+
+  test("a removed name is nobody's and gets no messages, until it is added again, with its old inbox", async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const alice = await chat.signedIn("alice");
+    const note = await alice.ask({ type: "say", to: "bob", text: "for bob alone" });
+    expect((await users(chat.data, "remove bob")).code).toBe(0);
+
+    const eve = await chat.wire();
+    const taken = await eve.ask({ type: "register", user: "Bob", password: PASSWORD });
+    expect(taken).toMatchObject({
+      code: "name_taken",
+      text: "bob is taken. Free: bob2, bob3. Or sign in if it is yours.",
+    });
+    expect(await eve.ask(login("bob", PASSWORD))).toMatchObject({ code: "bad_login" });
+    expect(await alice.ask({ type: "say", to: "bob", text: "are you there" })).toMatchObject({ code: "unknown_user" });
+    const entry = JSON.parse(readFileSync(join(chat.data, "users.json"), "utf8")).bob;
+    expect(entry).toEqual({ removed: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/) });
+    expect((await users(chat.data, "add bob2", PASSWORD)).code).toBe(0);
+    expect((await users(chat.data, "remove bob2")).code).toBe(0);
+    expect(await eve.ask({ type: "register", user: "bob", password: PASSWORD })).toMatchObject({
+      text: "bob is taken. Free: bob3, bob4. Or sign in if it is yours.",
+    });
+
+    await chat.restart();
+    expect(await (await chat.wire()).ask({ type: "register", user: "bob", password: PASSWORD })).toMatchObject({
+      code: "name_taken",
+    });
+    expect(await users(chat.data, "add bob", "another-password")).toEqual({
+      ...{ code: 0, stderr: "" },
+      stdout: "bob can sign in again, and has the old private messages of that name.\n",
+    });
+    const bob = await chat.wire();
+    expect(await bob.ask(login("bob", PASSWORD))).toMatchObject({ code: "bad_login" });
+    await bob.ask(login("bob", "another-password"));
+    expect(await bob.next("message")).toEqual({ ...note, seq: 1 });
+    const again = await chat.signedIn("alice");
+    expect(await again.ask({ type: "say", to: "bob", text: "welcome back" })).toMatchObject({ type: "message" });
   });
 
   test("adds before the server has ever run, and what it refuses makes no folder", async () => {
@@ -80,18 +129,21 @@ describe("bun users.ts beside a running server", () => {
     ["add __proto__", "some-password", 1, "Names are 2 to 32 letters"],
     ["add bob", "short", 1, "A password needs 8 to 256 characters. Choose another.\n"],
     ["add bob", "", 1, "A password needs 8 to 256 characters. Choose another.\n"],
+    ["passwd gone", "some-password", 1, "gone was removed before. To bring the name back: bun users.ts add gone\n"],
+    ["remove gone", "", 1, "gone was removed before. To bring the name back: bun users.ts add gone\n"],
     ["add", "", 2, "Usage: bun users.ts"],
     ["list alice", "", 2, "Usage: bun users.ts"],
     ["drop alice", "", 2, "Usage: bun users.ts"],
     ["list --force", "", 2, "Unknown option '--force'"],
   ])("%s is refused with one sentence and changes nothing", async (args, input, code, sentence) => {
     using folder = temporaryFolder();
-    writeAccounts(folder.path, ["alice"]);
-    const before = readFileSync(join(folder.path, "users.json"));
+    const file = join(folder.path, "users.json");
+    writeFileSync(file, '{"alice":{"password":"x"},"gone":{"removed":"2026-11-30T12:00:00.000Z"}}');
+    const before = readFileSync(file);
     const refused = await users(folder.path, args, input);
     expect(refused).toMatchObject({ code, stdout: "" });
     expect(refused.stderr).toStartWith(sentence);
-    expect(readFileSync(join(folder.path, "users.json")).equals(before)).toBe(true);
+    expect(readFileSync(file).equals(before)).toBe(true);
   });
 
   test("a damaged file is named and left alone", async () => {
@@ -143,15 +195,142 @@ describe("users.json edited by hand while the server runs", () => {
     expect(Object.keys(JSON.parse(readFileSync(file, "utf8")))).toEqual(["dave", "carol"]);
   });
 
-  test("a lock left behind by a program that was killed does not keep anybody out", async () => {
-    await using chat = await startTestServer();
-    const lock = join(chat.data, "users.json.lock");
-    writeFileSync(lock, "");
-    utimesSync(lock, new Date(0), new Date(0));
-    const wire = await chat.wire();
-    expect((await wire.ask({ type: "register", user: "alice", password: PASSWORD })).type).toBe("ok");
-    expect(existsSync(lock)).toBe(false);
+  test.each(["1970-01-01", "2100-01-01"])(
+    "a lock left behind by a program that was killed keeps nobody out, though its clock said %s",
+    async (date) => {
+      await using chat = await startTestServer();
+      const lock = join(chat.data, "users.json.lock");
+      writeFileSync(lock, "");
+      utimesSync(lock, new Date(date), new Date(date));
+      const wire = await chat.wire();
+      expect((await wire.ask({ type: "register", user: "alice", password: PASSWORD })).type).toBe("ok");
+      expect(existsSync(lock)).toBe(false);
+    },
+  );
+
+  test("a program that holds the lock is waited for, and when it does not end a sentence says so", async () => {
+    using folder = temporaryFolder();
+    let now = 0;
+    const accounts = new Accounts(join(folder.path, "users.json"), () => now);
+    const giveBack = await takeLock(`${accounts.file}.lock`, () => now);
+    const added = accounts.add("alice", account("x"));
+    now += 10_000;
+    expect(await added.catch((problem: Error) => problem.message)).toMatch(
+      /^Another program has held \S+users\.json\.lock for 10 seconds\. Nothing was changed\./,
+    );
+    expect(existsSync(accounts.file)).toBeFalse();
+    const later = accounts.add("alice", account("x"));
+    giveBack();
+    expect(await later).toBeTrue();
   });
+
+  test("a byte order mark, as Notepad writes it, is read, and is gone with the next change", async () => {
+    await using chat = await startTestServer(["alice"]);
+    const file = join(chat.data, "users.json");
+    const text = "\uFEFF" + readFileSync(file, "utf8").replace("alice", "eve");
+    await chat.restart(() => writeFileSync(file, text));
+    expect((await (await chat.wire()).ask(login("eve", PASSWORD))).type).toBe("ok");
+    writeFileSync(file, text.replace("eve", "dave"));
+    expect((await (await chat.wire()).ask(login("dave", PASSWORD))).type).toBe("ok");
+    const wire = await chat.wire();
+    expect((await wire.ask({ type: "register", user: "carol", password: PASSWORD })).type).toBe("ok");
+    expect(readFileSync(file, "utf8")).toMatch(/^\{\n {2}"dave": .*,\n {2}"carol": .*\n\}\n$/);
+    expect(chat.log()).not.toContain("damaged");
+  });
+});
+
+describe("users.json as a link", () => {
+  test("stays one; what it leads to is replaced, and the lock of that holds for all links to it", async () => {
+    await using chat = await startTestServer(["alice"]);
+    using elsewhere = temporaryFolder();
+    const [file, target] = [join(chat.data, "users.json"), join(elsewhere.path, "accounts.json")];
+    await chat.restart(() => {
+      renameSync(file, target);
+      symlinkSync(target, file);
+    });
+    const names = () => Object.keys(JSON.parse(readFileSync(target, "utf8")));
+    const wire = await chat.wire();
+    expect((await wire.ask({ type: "register", user: "bob", password: PASSWORD })).type).toBe("ok");
+    expect((await users(chat.data, "add carol", PASSWORD)).code).toBe(0);
+    expect([readlinkSync(file), names()]).toEqual([target, ["alice", "bob", "carol"]]);
+    expect((await (await chat.wire()).ask(login("carol", PASSWORD))).type).toBe("ok");
+    expect(readdirSync(elsewhere.path)).toEqual(["accounts.json"]);
+
+    const giveBack = await takeLock(`${target}.lock`, () => performance.now());
+    let isAdded = false;
+    const added = users(chat.data, "add dave", PASSWORD).finally(() => (isAdded = true));
+    const erin = await chat.wire();
+    const registered = erin.ask({ type: "register", user: "erin", password: PASSWORD });
+    expect((await (await chat.wire()).ask(login("alice", PASSWORD))).type).toBe("ok");
+    expect([isAdded, names()]).toEqual([false, ["alice", "bob", "carol"]]);
+    giveBack();
+    expect([(await added).code, (await registered).type]).toEqual([0, "ok"]);
+    expect(names().sort()).toEqual(["alice", "bob", "carol", "dave", "erin"]);
+  });
+
+  test("to a file that is not there makes that file", async () => {
+    using folder = temporaryFolder();
+    const [file, target] = [join(folder.path, "users.json"), join(folder.path, "deep", "accounts.json")];
+    mkdirSync(join(folder.path, "deep"));
+    symlinkSync("deep/accounts.json", file);
+    expect(await users(folder.path, "add alice", PASSWORD)).toMatchObject({ code: 0 });
+    expect([readlinkSync(file), Object.keys(JSON.parse(readFileSync(target, "utf8")))]).toEqual([
+      "deep/accounts.json",
+      ["alice"],
+    ]);
+    expect(readdirSync(folder.path).sort()).toEqual(["deep", "users.json"]);
+  });
+});
+
+describe("what other programs keep in users.json", () => {
+  test("survives every change, in its order; only the password of who gets another one is another", async () => {
+    await using chat = await startTestServer(["alice"]);
+    const file = join(chat.data, "users.json");
+    const kept = {
+      alice: {
+        role: "host",
+        ...JSON.parse(readFileSync(file, "utf8")).alice,
+        groups: ["7b", { since: 2026 }],
+        ["__proto__"]: 1,
+      },
+      bob: { x: null, password: "$argon2id$bob", role: "guest" },
+      carol: { removed: "2026-11-30T12:00:00.000Z", why: "spam" },
+      dave: { password: "$argon2id$dave", note: "goes" },
+    };
+    writeFileSync(file, JSON.stringify(kept));
+    const wire = await chat.wire();
+    expect((await wire.ask({ type: "register", user: "erin", password: PASSWORD })).type).toBe("ok");
+    expect((await users(chat.data, "add frank", PASSWORD)).code).toBe(0);
+    expect((await users(chat.data, "passwd bob", PASSWORD)).code).toBe(0);
+    expect((await users(chat.data, "remove dave")).code).toBe(0);
+    const other = await chat.wire();
+    expect((await other.ask({ type: "register", user: "grace", password: PASSWORD })).type).toBe("ok");
+
+    const [opening, alice, bob, carol, dave] = readFileSync(file, "utf8").split("\n");
+    const written = (name: keyof typeof kept) => `  "${name}": ${JSON.stringify(kept[name])},`;
+    expect([opening, alice, carol]).toEqual(["{", written("alice"), written("carol")]);
+    expect(bob).toMatch(/^ {2}"bob": \{"x":null,"password":"\$argon2id\$v=19[^"]+","role":"guest"\},$/);
+    expect(dave).toMatch(/^ {2}"dave": \{"removed":"[^"]+"\},$/);
+    expect((await users(chat.data, "list")).stdout).toBe("alice\nbob\nerin\nfrank\ngrace\n");
+    expect((await (await chat.wire()).ask(login("alice", PASSWORD))).type).toBe("ok");
+  });
+});
+
+test("how often somebody else's version was read is counted, also when a change of our own has found it", async () => {
+  using folder = temporaryFolder();
+  const accounts = opened(folder.path, ["alice"]);
+  const other = new Accounts(accounts.file);
+  await accounts.add("bob", account("x"));
+  expect([accounts.revision, accounts.refresh(), accounts.revision]).toEqual([0, false, 0]);
+  await other.remove("alice");
+  expect([other.revision, accounts.revision]).toEqual([1, 0]);
+  await accounts.add("carol", account("x"));
+  expect([accounts.has("alice"), accounts.refresh(), accounts.revision]).toEqual([false, false, 1]);
+  await other.replace("bob", account("y"));
+  expect([accounts.refresh(), accounts.revision, accounts.get("bob")]).toEqual([true, 2, account("y")]);
+  writeFileSync(accounts.file, "damaged");
+  expect(() => accounts.refresh()).toThrow("is damaged");
+  expect([accounts.refresh(), accounts.revision]).toEqual([false, 2]);
 });
 
 describe("the file after a change", () => {
@@ -166,18 +345,19 @@ describe("the file after a change", () => {
         accounts.add("alice", account("too late")),
         accounts.replace("bob", account("changed")),
         accounts.replace("nobody", account("x")),
-        accounts.remove("carol"),
+        accounts.remove("carol", new Date("2026-11-30T12:00:00.000Z")),
         accounts.remove("carol"),
       ]);
       expect(applied).toEqual([true, false, true, false, true, false]);
       const kept = crowd(count).map((name) => line(name, `hash of ${name}`) + ",");
-      expect(lines(accounts)).toEqual(["{", ...kept, line("bob", "changed") + ",", line("alice", "new"), "}", ""]);
+      const then = [...kept, line("bob", "changed") + ",", '  "carol": {"removed":"2026-11-30T12:00:00.000Z"},'];
+      expect(lines(accounts)).toEqual(["{", ...then, line("alice", "new"), "}", ""]);
       expect(accounts.names()).toEqual([...crowd(count), "bob", "alice"]);
       expect(new Accounts(accounts.file).names()).toEqual(accounts.names());
 
       await accounts.add("dave", account("later"));
       await accounts.add("erin", account("last"));
-      const now = [...kept, line("bob", "changed") + ",", line("alice", "new") + ",", line("dave", "later") + ","];
+      const now = [...then, line("alice", "new") + ",", line("dave", "later") + ","];
       expect(lines(accounts)).toEqual(["{", ...now, line("erin", "last"), "}", ""]);
 
       const edited = readFileSync(accounts.file, "utf8").replace('"changed"', '"by hand"');
@@ -187,15 +367,25 @@ describe("the file after a change", () => {
     },
   );
 
-  test("who leaves and comes back in one breath is there once, and the last to leave leaves a file without accounts", async () => {
+  test("who leaves and comes back in one breath is there once, and a name is brought back on purpose only", async () => {
     using folder = temporaryFolder();
     const accounts = opened(folder.path, ["alice"]);
-    const again = [accounts.remove("alice"), accounts.add("alice", account("second")), accounts.has("alice")];
-    expect(await Promise.all(again)).toEqual([true, true, true]);
+    const again = [
+      accounts.restore("alice", account("nobody has left")),
+      accounts.remove("alice"),
+      accounts.add("alice", account("too easy")),
+      accounts.replace("alice", account("too late")),
+      accounts.restore("alice", account("second")),
+      accounts.restore("alice", account("too late")),
+    ];
+    expect(await Promise.all(again)).toEqual([false, true, false, false, true, false]);
     expect(lines(accounts)).toEqual(["{", line("alice", "second"), "}", ""]);
     expect(await accounts.remove("alice")).toBeTrue();
-    expect(readFileSync(accounts.file, "utf8")).toBe("{}\n");
-    expect(accounts.has("alice")).toBeFalse();
+    for (const seen of [accounts, new Accounts(accounts.file)])
+      expect([seen.has("alice"), seen.isTaken("alice"), seen.get("alice"), seen.names()]).toEqual([
+        ...[false, true, undefined],
+        [],
+      ]);
   });
 
   test("an account exists for nobody before it is on disk", async () => {

@@ -1,11 +1,12 @@
 import { Database } from "bun:sqlite";
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { InUse } from "../../server/database.ts";
 import type { Draft } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import { startServer } from "../../server.ts";
-import { PATIENCE, spawnServer, temporaryFolder } from "../kit/harness.ts";
+import { PATIENCE, run, spawnServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -47,13 +48,44 @@ const foreign = (sql: string) => {
   return readFileSync(join(folder.path, "other.db"));
 };
 const scribbled = Buffer.from(sound).fill(0xa5, 8_192, 40_960);
+/** A history of ours after this was done to it. */
+const spoiled = (sql: string) => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  writeFileSync(file, sound);
+  const db = new Database(file);
+  db.run("pragma journal_mode = delete");
+  db.run(sql);
+  db.close();
+  return readFileSync(file);
+};
 
 test.each<[string, Uint8Array, RegExp]>([
   ["no database at all", Buffer.from("hello, this is not a database\n".repeat(100)), /damaged/],
+  ["a single byte", Buffer.of(0), /damaged/],
   ["cut off in the middle", sound.subarray(0, sound.length / 2), /damaged/],
   ["scribbled over", scribbled, /damaged/],
+  ["of 1.0.0, scribbled over", spoiled("drop table epoch").fill(0xa5, 16_384, 40_960), /damaged/],
   ["made by a newer version", foreign("create table messages (a); pragma user_version = 99"), /newer Banter/],
   ["of another program", foreign("create table recipes (a)"), /holds no messages of Banter/],
+  [
+    "of another program's first version",
+    foreign("create table recipes (a); pragma user_version = 1"),
+    /no messages of/,
+  ],
+  [
+    "of another program, with a write-ahead log",
+    foreign("pragma journal_mode = wal; create table recipes (a); pragma user_version = 1"),
+    /no messages of/,
+  ],
+  ["with other messages", foreign("create table messages (a, text); pragma user_version = 1"), /no messages of/],
+  ["without an order of its messages", spoiled("drop index place"), /is damaged \(its index "place" is missing\)/],
+  [
+    "with two of a place",
+    spoiled("drop index place; create index place on messages (conversation, seq)"),
+    /is damaged \(its index "place" is missing\)/,
+  ],
+  ["without what knows a retry", spoiled("drop index once"), /is damaged \(its index "once" is missing\)/],
 ])("%s stops the start with one sentence that names it and is left as it is", async (_, content, why) => {
   using folder = temporaryFolder();
   const file = join(folder.path, "chat.db");
@@ -65,8 +97,44 @@ test.each<[string, Uint8Array, RegExp]>([
   expect(problem.message).toMatch(why);
   expect(problem.message).toStartWith(file);
   expect(problem.message).not.toContain("\n");
+  expect([why, /Restore a copy/.test(problem.message)]).toEqual([why, /damaged/.test(problem.message)]);
   expect(readFileSync(file).equals(Buffer.from(content))).toBeTrue();
   expect(readdirSync(folder.path)).toEqual(["chat.db"]);
+});
+
+test("what a newer Banter had not finished when it was killed is left as it is", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  writeFileSync(file, sound);
+  const script = `import { Database } from "bun:sqlite";
+    const db = new Database(${JSON.stringify(file)});
+    db.run("pragma journal_mode = wal; pragma user_version = 2; pragma wal_checkpoint(truncate)");
+    db.run("create table newer (a)");
+    process.kill(process.pid, "SIGKILL");`;
+  expect((await run([process.execPath, "-e", script])).code).not.toBe(0);
+  const contents = () =>
+    readdirSync(folder.path).map((name) => [name, Bun.hash(readFileSync(join(folder.path, name)))]);
+  const before = contents();
+  expect(before.map(([name]) => name)).toContain("chat.db-wal");
+  expect(() => openHistory(file)).toThrow(
+    `${file} was made by a newer Banter (format 2; this one knows 1). Run that one, or choose another --data folder.`,
+  );
+  expect(contents()).toEqual(before);
+});
+
+test("a link stays one, and what it leads to is used", async () => {
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, "disk"));
+  const [file, target] = [join(folder.path, "chat.db"), join(folder.path, "disk", "messages.db")];
+  symlinkSync("disk/messages.db", file);
+  for (const round of [1, 2]) {
+    const history = openHistory(file);
+    await history.append([said(`hello ${round}`)]);
+    expect(await history.head("#lab")).toBe(round);
+    expect(() => openHistory(target)).toThrow(InUse);
+    history.close();
+  }
+  expect([readlinkSync(file), readdirSync(folder.path).sort()]).toEqual(["disk/messages.db", ["chat.db", "disk"]]);
 });
 
 test("a folder in its place, and a folder that cannot be made", async () => {

@@ -1,9 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Level } from "../../server/log.ts";
 import { openLog } from "../../server/log.ts";
-import { PASSWORD, PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -109,6 +109,126 @@ test("an old log is kept and continued", () => {
   log.info("today");
   log.close();
   expect(readFileSync(file, "utf8")).toMatch(/^yesterday\n.* - INFO - today\n$/);
+});
+
+/** A log whose files hold two lines each; what it is made to hold before: `old 4` in app.log.4, and so on. */
+function small(folder: string, old: readonly number[] = [1, 2, 3, 4]) {
+  const file = join(folder, "log", "app.log");
+  mkdirSync(join(folder, "log"));
+  for (const n of old) writeFileSync(`${file}.${n}`, `old ${n}\n`);
+  const log = openLog({ file, now: () => NOON, maxBytes: 50 });
+  const tell = (...events: string[]) => {
+    for (const event of events) log.info(event);
+  };
+  /** The events of each file by its name, without "app.log". */
+  const files = () =>
+    Object.fromEntries(
+      readdirSync(join(folder, "log"))
+        .sort()
+        .map((name) => [name.slice("app.log".length), join(folder, "log", name)] as const)
+        .filter(([, path]) => statSync(path).isFile())
+        .map(([name, path]) => [
+          name,
+          readFileSync(path, "utf8")
+            .replaceAll(/^.* - INFO - /gm, "")
+            .trim(),
+        ]),
+    );
+  return { file, log, tell, files, [Symbol.dispose]: () => log.close() };
+}
+
+test("a full file becomes app.log.1, and the oldest of four is dropped", () => {
+  using folder = temporaryFolder();
+  using log = small(folder.path);
+  log.tell("a", "b", "c", "d", "e");
+  expect(log.files()).toEqual({ "": "e", ".1": "c\nd", ".2": "a\nb", ".3": "old 1", ".4": "old 2" });
+});
+
+test("an app.log that was removed is made again by the next line, and no old file is lost at the next rotation", () => {
+  using folder = temporaryFolder();
+  using log = small(folder.path);
+  log.tell("a", "b");
+  rmSync(log.file);
+  log.tell("c");
+  expect(log.files()).toEqual({ "": "c", ".1": "old 1", ".2": "old 2", ".3": "old 3", ".4": "old 4" });
+  log.tell("d", "e");
+  expect(log.files()).toEqual({ "": "e", ".1": "c\nd", ".2": "old 1", ".3": "old 2", ".4": "old 3" });
+  rmSync(join(folder.path, "log"), { recursive: true });
+  log.tell("f");
+  expect(log.files()).toEqual({ "": "f" });
+});
+
+test("an app.log that was moved away is not waited for: the next line begins another, the moved one stays as it is", () => {
+  using folder = temporaryFolder();
+  using log = small(folder.path);
+  log.tell("a");
+  renameSync(log.file, `${log.file}-20261130`);
+  log.tell("b");
+  expect(log.files()).toMatchObject({ "": "b", "-20261130": "a" });
+});
+
+test("where the next file cannot be made, lines go on in app.log and no old file is lost", () => {
+  using folder = temporaryFolder();
+  using log = small(folder.path, [1, 2, 3]);
+  mkdirSync(join(`${log.file}.4`, "somebody's"), { recursive: true });
+  log.tell("a", "b", "c", "d");
+  expect(log.files()).toEqual({ "": "a\nb\nc\nd", ".1": "old 1", ".2": "old 2", ".3": "old 3" });
+  rmSync(`${log.file}.4`, { recursive: true });
+  log.tell("e");
+  expect(log.files()).toEqual({ "": "e", ".1": "a\nb\nc\nd", ".2": "old 1", ".3": "old 2", ".4": "old 3" });
+});
+
+test("only the files up to the first place that is free move", () => {
+  using folder = temporaryFolder();
+  using log = small(folder.path, [1, 3, 4]); // as a rotation that was killed leaves them
+  log.tell("a", "b", "c");
+  expect(log.files()).toEqual({ "": "c", ".1": "a\nb", ".2": "old 1", ".3": "old 3", ".4": "old 4" });
+});
+
+test("where the new file cannot be opened, as when there are no descriptors, the next line tries again and moves nothing", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "app.log");
+  for (const n of [1, 2, 3]) writeFileSync(`${file}.${n}`, `old ${n}\n`);
+  const script = `import { closeSync, openSync } from "node:fs";
+    import { openLog } from ${JSON.stringify(join(REPOSITORY, "server/log.ts"))};
+    const log = openLog({ file: ${JSON.stringify(file)}, maxBytes: 50 });
+    log.info("a");
+    log.info("b");
+    const held = [];
+    try { for (;;) held.push(openSync("/dev/null")); } catch {}
+    log.info("c");
+    log.info("d");
+    held.forEach(closeSync);
+    log.info("e");
+    log.close();`;
+  const { code, stderr } = await run(["sh", "-c", 'ulimit -n 128; exec "$0" -e "$1"', process.execPath, script]);
+  expect([code, stderr]).toEqual([0, ""]);
+  const events = (name: string) =>
+    readFileSync(file + name, "utf8")
+      .replaceAll(/^.* - INFO - /gm, "")
+      .trim();
+  expect(["", ".1", ".2", ".3", ".4"].map(events)).toEqual(["e", "a\nb\nc\nd", "old 1", "old 2", "old 3"]);
+});
+
+test("its folder and files are private whatever the umask, and a folder that is there stays as it is", async () => {
+  using folder = temporaryFolder();
+  const script = `import { openLog } from ${JSON.stringify(join(REPOSITORY, "server/log.ts"))};
+    process.umask(0);
+    openLog({ file: process.argv[1] });`;
+  const [made, found] = [join(folder.path, "made", "app.log"), join(folder.path, "found", "app.log")];
+  mkdirSync(dirname(found));
+  chmodSync(dirname(found), 0o750);
+  for (const file of [made, found]) expect((await run([process.execPath, "-e", script, file])).code).toBe(0);
+  const modes = [dirname(made), made, dirname(found), found].map((path) => statSync(path).mode & 0o777);
+  expect(modes).toEqual([0o700, 0o600, 0o750, 0o600]);
+});
+
+test("a log that cannot be opened is told in one sentence", () => {
+  using folder = temporaryFolder();
+  mkdirSync(join(folder.path, "app.log"));
+  expect(() => openLog({ file: join(folder.path, "app.log") })).toThrow(
+    `Cannot write ${join(folder.path, "app.log")}: it is a folder. Move that folder away, or choose another --data folder.`,
+  );
 });
 
 test("the log tells the story of a class without a password, a token or a word that was said", async () => {

@@ -1,11 +1,11 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { isRefusal } from "../../protocol.ts";
 import { startServer } from "../../server.ts";
 import type { SignedIn } from "../../server/signin.ts";
 import { authenticateUser, openUsers } from "../../server/signin.ts";
-import { PASSWORD, PATIENCE, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -72,4 +72,31 @@ test("a damaged key stops the start with one sentence that names it and is left 
   const problem = await startServer({ port: 0, data: folder.path }).catch((problem) => problem);
   expect(problem).toMatchObject({ exitCode: 4, message: expect.stringMatching(/secret\.key is damaged\./) });
   expect(readFileSync(file, "utf8")).toBe("abc\n");
+});
+
+test("an empty key, as a power cut leaves it, is made anew, which is told once; tokens of before are worth nothing", async () => {
+  await using chat = await startTestServer(["alice"]);
+  const file = join(chat.data, "secret.key");
+  const { token } = await (await chat.wire()).login("alice");
+  await chat.restart(() => writeFileSync(file, ""));
+  const alice = await chat.wire();
+  expect(await alice.ask({ type: "login", user: "alice", token })).toMatchObject({ code: "bad_login" });
+  const { token: fresh } = await alice.login("alice");
+  expect([statSync(file).mode & 0o777, statSync(file).size]).toEqual([0o600, 65]);
+  const told = `WARNING - ${file} was empty and is made anew. Whoever was signed in needs the password once.\n`;
+  expect(chat.log().split(told)).toHaveLength(2);
+  await chat.restart();
+  expect(await (await chat.wire()).ask({ type: "login", user: "alice", token: fresh })).toMatchObject({ type: "ok" });
+  expect(chat.log().split(told)).toHaveLength(2);
+});
+
+test("a key that is a link is used, and made where the link leads", async () => {
+  using folder = temporaryFolder();
+  const [data, key] = [join(folder.path, "data"), join(folder.path, "key")];
+  writeAccounts(data, ["alice"]);
+  symlinkSync(key, join(data, "secret.key"));
+  const { token } = await signIn(openUsers(data), "alice", { password: PASSWORD }, HERE);
+  expect(readFileSync(key, "utf8")).toMatch(/^[0-9a-f]{64}\n$/);
+  expect(await signIn(openUsers(data), "alice", { token }, HERE)).toMatchObject({ user: "alice" });
+  expect(readlinkSync(join(data, "secret.key"))).toBe(key);
 });

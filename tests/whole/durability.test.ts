@@ -1,51 +1,97 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { connect, receiveMessages } from "../../client.ts";
 import type { Message } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
-import { has, works } from "../kit/needs.ts";
+import { PASSWORD, PATIENCE, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import { canMount, has, works } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
-test.if(works("strace", "-o", "/dev/null", "true"))(
-  "a message is on disk before the first byte of it goes to anybody",
+const canTrace = works("strace", "-o", "/dev/null", "true");
+
+test.if(canTrace)("a message is on disk before the first byte of it goes to anybody", async () => {
+  using folder = temporaryFolder();
+  const [data, trace] = [join(folder.path, "data"), join(folder.path, "trace")];
+  writeAccounts(data, ["alice", "bob"]);
+  const calls = "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
+  const wrapper = ["strace", "-f", "-y", "-s", "9999", "-o", trace, "-e", `trace=${calls}`];
+  const strace = await spawnServer(data, [], wrapper);
+  const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
+  const said = ["two-sugars-please", "psst-three-sugars"];
+  try {
+    const [alice, bob] = [await Wire.open(strace.port), await Wire.open(strace.port)];
+    for (const wire of [alice, bob]) {
+      await wire.login(wire === alice ? "alice" : "bob");
+      await wire.join("#lab");
+    }
+    await alice.ask({ type: "say", to: "#lab", text: said[0] });
+    await bob.next((frame) => frame.type === "message" && frame.text === said[0]);
+    await bob.ask({ type: "say", to: "alice", text: said[1] });
+    await alice.next((frame) => frame.type === "message" && frame.text === said[1]);
+  } finally {
+    process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
+    await strace.process.exited;
+  }
+
+  const lines = finished(readFileSync(trace, "utf8"));
+  for (const text of said) {
+    const isStore = (line: string) => /^pwrite\S*\(\d+<[^>]*\/chat\.db/.test(line);
+    const stored = lines.findIndex((line) => isStore(line) && line.includes(text));
+    const synced = lines.findIndex(
+      (line, index) => index > stored && /^f(data)?sync\(\d+<[^>]*\/chat\.db-wal>\) += 0/.test(line),
+    );
+    const told = lines.findIndex((line) => !isStore(line) && line.includes(text));
+    expect([stored, synced, told]).not.toContain(-1);
+    expect(synced).toBeGreaterThan(stored);
+    expect(told).toBeGreaterThan(synced);
+  }
+});
+
+test.if(canTrace && has("openssl"))(
+  "what is made at a start and by a backup is on disk before it has its name, and its name before anything goes on",
   async () => {
     using folder = temporaryFolder();
-    const [data, trace] = [join(folder.path, "data"), join(folder.path, "trace")];
-    writeAccounts(data, ["alice", "bob"]);
-    const calls = "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
+    const [data, trace] = [join(folder.path, "new", "data"), join(folder.path, "trace")];
+    const calls = "mkdir,rename,renameat,renameat2,openat,fsync,fdatasync";
     const wrapper = ["strace", "-f", "-y", "-s", "9999", "-o", trace, "-e", `trace=${calls}`];
-    const strace = await spawnServer(data, [], wrapper);
+    const strace = await spawnServer(data, ["--tls"], wrapper);
     const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
-    const said = ["two-sugars-please", "psst-three-sugars"];
+    let backup: string;
     try {
-      const [alice, bob] = [await Wire.open(strace.port), await Wire.open(strace.port)];
-      for (const wire of [alice, bob]) {
-        await wire.login(wire === alice ? "alice" : "bob");
-        await wire.join("#lab");
-      }
-      await alice.ask({ type: "say", to: "#lab", text: said[0] });
-      await bob.next((frame) => frame.type === "message" && frame.text === said[0]);
-      await bob.ask({ type: "say", to: "alice", text: said[1] });
-      await alice.next((frame) => frame.type === "message" && frame.text === said[1]);
+      const added = await run([process.execPath, "users.ts", "add", "alice", "--data", data], PASSWORD);
+      const made = await run([process.execPath, "backup.ts", "--data", data]);
+      expect([added.code, made.code, made.stderr]).toEqual([0, 0, ""]);
+      backup = made.stdout.trim();
     } finally {
-      process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
+      process.kill(server, "SIGKILL");
       await strace.process.exited;
     }
 
     const lines = finished(readFileSync(trace, "utf8"));
-    for (const text of said) {
-      const isStore = (line: string) => /^pwrite\S*\(\d+<[^>]*\/chat\.db/.test(line);
-      const stored = lines.findIndex((line) => isStore(line) && line.includes(text));
-      const synced = lines.findIndex(
-        (line, index) => index > stored && /^f(data)?sync\(\d+<[^>]*\/chat\.db-wal>\) += 0/.test(line),
-      );
-      const told = lines.findIndex((line) => !isStore(line) && line.includes(text));
-      expect([stored, synced, told]).not.toContain(-1);
-      expect(synced).toBeGreaterThan(stored);
-      expect(told).toBeGreaterThan(synced);
+    /** Where each of these is found, one after the other. */
+    const places = (...steps: RegExp[]): number[] => {
+      let place = -1;
+      return steps.map((step) => (place = lines.findIndex((line, index) => index > place && step.test(line))));
+    };
+    const synced = (path: string) => new RegExp(`^f(data)?sync\\(\\d+<${RegExp.escape(path)}>\\) += 0`);
+    const renamed = (from: string, to: string) =>
+      new RegExp(`^rename\\w*\\(.*"${RegExp.escape(from)}".*"${RegExp.escape(to)}".*\\) += 0`);
+    const made = (path: string) => new RegExp(`^mkdir\\("${RegExp.escape(path)}", 0700\\) += 0`);
+    for (const name of ["secret.key", "tls-key.pem", "tls-cert.pem"]) {
+      const file = join(data, name);
+      expect([name, places(synced(`${file}.tmp`), renamed(`${file}.tmp`, file), synced(data))]).toEqual([
+        name,
+        expect.not.arrayContaining([-1]),
+      ]);
     }
+    expect(places(made(join(folder.path, "new")), made(data), synced(folder.path))).not.toContain(-1);
+    expect(places(made(data), synced(join(folder.path, "new")))).not.toContain(-1);
+    expect(places(/O_CREAT.*chat\.db/, synced(data))).not.toContain(-1);
+    const unfinished = `${backup}.tmp`;
+    for (const name of ["chat.db", "users.json", "secret.key"])
+      expect(places(synced(join(unfinished, name)), synced(unfinished), renamed(unfinished, backup))).not.toContain(-1);
+    expect(places(renamed(unfinished, backup), synced(dirname(backup)), synced(data))).not.toContain(-1);
   },
 );
 
@@ -61,14 +107,6 @@ function finished(trace: string): string[] {
     else calls.push(call);
   }
   return calls;
-}
-
-/** Whether a small disk can be made: by root on Linux. */
-function canMount(): boolean {
-  using folder = temporaryFolder();
-  const mounted = has("umount") && works("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder.path);
-  if (mounted) Bun.spawnSync(["umount", folder.path]);
-  return mounted;
 }
 
 describe.if(canMount())("on a full disk", () => {
