@@ -34,6 +34,7 @@ interface Text {
   tail: readonly string[]; // fewer than SLICE
 }
 
+const GONE = "ENOENT"; // the version of a file that is not there
 const SLICE = 1_000; // accounts serialised before the event loop goes on, about half a millisecond
 
 export class Accounts {
@@ -99,7 +100,9 @@ export class Accounts {
     return true;
   }
 
+  /** A file that is gone says nothing of who has an account: an editor may be about to write it. */
   #read(version: string): void {
+    if (version === GONE) throw new Error(`${this.file} is gone; the next change writes it anew.`);
     this.#entries = read(this.file);
     this.#text = undefined;
     this.#version = version;
@@ -135,7 +138,7 @@ export class Accounts {
     const unlock = await takeLock(`${target}.lock`, this.#elapsed);
     try {
       const version = versionOf(this.file);
-      if (version !== this.#version) this.#read(version);
+      if (version !== this.#version && version !== GONE) this.#read(version);
       const changes = new Map<string, Entry>();
       const applied = wanted.map(({ name, from, to }) => {
         const old = changes.get(name) ?? this.#entries.get(name);

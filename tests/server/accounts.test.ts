@@ -10,6 +10,7 @@ import {
   symlinkSync,
   utimesSync,
   writeFileSync,
+  rmSync,
 } from "node:fs";
 import { join } from "node:path";
 import { Accounts } from "../../server/accounts.ts";
@@ -193,6 +194,20 @@ describe("users.json edited by hand while the server runs", () => {
     chat.server.sweep();
     expect((await carol.ask({ type: "register", user: "carol", password: PASSWORD })).type).toBe("ok");
     expect(Object.keys(JSON.parse(readFileSync(file, "utf8")))).toEqual(["dave", "carol"]);
+  });
+
+  test("a file that is gone while the server runs ends nobody's account, and the next change writes it anew", async () => {
+    await using chat = await startTestServer(["alice"]);
+    const alice = await chat.signedIn("alice");
+    const file = join(chat.data, "users.json");
+    rmSync(file);
+    for (let times = 0; times < 3; times++) chat.server.sweep();
+    expect(chat.log().match(/WARNING - .*users.json is gone; .*Going on with the accounts/g)).toHaveLength(1);
+    expect((await alice.ask({ type: "ping" })).type).toBe("ok");
+    await (await chat.wire()).login("alice");
+    const carol = await chat.wire();
+    expect((await carol.ask({ type: "register", user: "carol", password: PASSWORD })).type).toBe("ok");
+    expect(Object.keys(JSON.parse(readFileSync(file, "utf8")))).toEqual(["alice", "carol"]);
   });
 
   test.each(["1970-01-01", "2100-01-01"])(
