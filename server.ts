@@ -14,7 +14,7 @@ import { HELP, readOptions, requireBun } from "./server/options.ts";
 import { Pipeline } from "./server/pipeline.ts";
 import { Rooms } from "./server/rooms.ts";
 import type { Services } from "./server/services.ts";
-import { refreshUsers } from "./server/signin.ts";
+import { refreshUsers, whySignedOut } from "./server/signin.ts";
 import type { Data } from "./server/startup.ts";
 import { checkPorts, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
@@ -29,7 +29,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const folder = resolve(options.data ?? ".");
 
   checkPorts(host, port, webPort);
-  const data = openData({ folder, tls, logLevel, now, console });
+  const data = openData({ folder, tls, logLevel, now, elapsed, console });
   const { history, users, log, certificate } = data;
   const pipeline: Pipeline = new Pipeline(
     history,
@@ -73,6 +73,7 @@ export class Server {
   readonly #backups: Backups;
   readonly #sweeper: Timer;
   #certificate: Data["certificate"];
+  #revision = 0; // of the accounts, when sessions were last compared with them
   #stopped: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -99,6 +100,7 @@ export class Server {
    *  second. */
   sweep(): void {
     refreshUsers(this.#parts.data.users);
+    this.#signOut();
     this.#backups.tick();
     for (const connection of this.#parts.admission.connections) connection.tick();
   }
@@ -141,6 +143,21 @@ export class Server {
     history.close();
     this.log.info("Server stopped");
     this.log.close();
+  }
+
+  /** Ends the sessions of accounts that were removed, or whose password was changed, since the last look. */
+  #signOut(): void {
+    const { services, admission } = this.#parts;
+    const { users, rooms, log } = services;
+    if (users.accounts.revision === this.#revision) return;
+    this.#revision = users.accounts.revision;
+    for (const { session } of admission.connections) {
+      const why = whySignedOut(users, session);
+      if (why === undefined || session.gone) continue;
+      log.info(`${session.user} signed out at ${session.address}: ${why}`);
+      session.dismiss(why);
+      rooms.leaveAll(session); // now, not when the other side has closed
+    }
   }
 
   #warnOfAge(): void {

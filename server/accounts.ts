@@ -32,6 +32,8 @@ const SLICES_AT_ONCE = 500; // of one system call, which takes 1,024 at most
 
 export class Accounts {
   readonly file: string;
+  /** How often accounts may have been replaced or removed: here, or in a version of the file that somebody else wrote. */
+  revision = 0;
   #accounts: Map<string, Account>;
   #text: Text | undefined; // of `#accounts`, once it was made: a new account then costs its own line only
   #version: string; // of the file as we know it
@@ -83,6 +85,7 @@ export class Accounts {
     this.#accounts = read(this.file);
     this.#text = undefined;
     this.#version = version;
+    this.revision++;
   }
 
   #change(change: Change): Promise<boolean> {
@@ -138,6 +141,7 @@ export class Accounts {
     await replaceFile(this.file, text);
     this.#text = text;
     this.#version = versionOf(this.file);
+    if (!isOnlyNew) this.revision++;
     for (const [name, account] of changes)
       if (account === undefined) this.#accounts.delete(name);
       else this.#accounts.set(name, account);

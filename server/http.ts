@@ -7,7 +7,7 @@ import { failure, isRefusal, LIMITS } from "../protocol.ts";
 import type { Admission } from "./admission.ts";
 import type { Certificate } from "./certificate.ts";
 import { Metrics } from "./metrics.ts";
-import type { Origin } from "./network.ts";
+import type { Asker, Origin } from "./network.ts";
 import { networkOf, pageAddresses } from "./network.ts";
 import { pageFiles, projectorPage } from "./page.ts";
 import { login, register } from "./requests.ts";
@@ -91,7 +91,7 @@ export class HttpListener {
     get("/ws", (request, server) => this.#upgrade(request, server));
     for (const verb of ["register", "login"] as const) {
       const answer: Route["answer"] = (request, server) =>
-        signIn(request, verb, this.#options.services, originOf(request, server));
+        signIn(request, verb, this.#options.services, askerOf(request, server));
       routes.set(`/${verb}`, { method: "POST", answer });
     }
     return routes;
@@ -142,12 +142,21 @@ function originOf(request: Request, server: HttpServer): Origin {
   return { address: `${address}:${port}`, network: networkOf(address) };
 }
 
+function askerOf(request: Request, server: HttpServer): Asker {
+  return {
+    ...originOf(request, server),
+    get gone() {
+      return request.signal.aborted;
+    },
+  };
+}
+
 /** `POST /register` and `POST /login`: `{"user","password"}` to `{"user","token"}`; a refusal is an `error` frame. */
 async function signIn(
   request: Request,
   verb: "register" | "login",
   services: Services,
-  origin: Origin,
+  asker: Asker,
 ): Promise<Response> {
   const refuse = (refusal: Refusal) =>
     reply(STATUS[refusal.code] ?? 400, "application/json", JSON.stringify(failure(refusal)) + "\n", {
@@ -159,10 +168,14 @@ async function signIn(
     return refuse({ code: "bad_request", text: 'Send {"user": "…", "password": "…"} as JSON. Nothing was done.' });
   const result =
     verb === "register"
-      ? await register(services, user, password, origin)
-      : await login(services, user, { password }, origin);
+      ? await register(services, user, password, asker)
+      : await login(services, user, { password }, asker);
   if (isRefusal(result)) return refuse(result);
-  return reply(verb === "register" ? 201 : 200, "application/json", JSON.stringify(result) + "\n");
+  return reply(
+    verb === "register" ? 201 : 200,
+    "application/json",
+    JSON.stringify({ user: result.user, token: result.token }) + "\n",
+  );
 }
 
 /** Whether a browser was sent here by a page of another site: its Origin is not ours, or the name it knows us by could be

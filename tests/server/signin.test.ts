@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSyn
 import { join } from "node:path";
 import { startServer } from "../../server.ts";
 import { ERRORS, isRefusal } from "../../protocol.ts";
+import type { Asker } from "../../server/network.ts";
 import { authenticateUser, openUsers, registerUser } from "../../server/signin.ts";
 import {
   PASSWORD,
@@ -16,7 +17,8 @@ import {
 
 setDefaultTimeout(PATIENCE);
 
-const HERE = "127.0.0.1";
+const from = (network: string): Asker => ({ address: `${network}:50312`, network, gone: false });
+const HERE = from("127.0.0.1");
 const accountsIn = (folder: string) => JSON.parse(readFileSync(join(folder, "users.json"), "utf8"));
 
 describe("registering", () => {
@@ -94,7 +96,7 @@ describe("registering", () => {
   test("the file and the key are private, and hold an argon2id hash at its full cost and no password", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
-    await registerUser(users, "Alice", "my-secret-word");
+    await registerUser(users, "Alice", "my-secret-word", HERE);
 
     for (const name of ["users.json", "secret.key"]) expect(statSync(join(folder.path, name)).mode & 0o777).toBe(0o600);
     expect(accountsIn(folder.path)).toEqual({
@@ -108,7 +110,7 @@ describe("registering", () => {
     const warnings: string[] = [];
     const users = openUsers(folder.path, { warn: (event) => warnings.push(event) });
     mkdirSync(join(folder.path, "users.json.tmp")); // the temporary file cannot be made
-    expect(await registerUser(users, "alice", PASSWORD)).toMatchObject({ code: "unavailable" });
+    expect(await registerUser(users, "alice", PASSWORD, HERE)).toMatchObject({ code: "unavailable" });
     expect(warnings).toEqual([expect.stringContaining("Cannot store the account alice")]);
     expect(users.accounts.has("alice")).toBeFalse();
   });
@@ -116,30 +118,30 @@ describe("registering", () => {
   test("one password typed on two keyboards is one password: NFC, and its length is counted in characters", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
-    expect(await registerUser(users, "alice", "cafe\u0301s-cre\u0300me")).toMatchObject({ user: "alice" });
+    expect(await registerUser(users, "alice", "cafe\u0301s-cre\u0300me", HERE)).toMatchObject({ user: "alice" });
     expect(await authenticateUser(users, "alice", { password: "caf\u00e9s-cr\u00e8me" }, HERE)).toMatchObject({
       user: "alice",
     });
 
     const refused = ["7 chars", "e\u0301".repeat(7), "x".repeat(257), "\ud800-lone-surrogate"];
     for (const password of refused)
-      expect([password, await registerUser(users, "bob", password)]).toMatchObject([
+      expect([password, await registerUser(users, "bob", password, HERE)]).toMatchObject([
         password,
         { code: "bad_password" },
       ]);
-    expect(await registerUser(users, "bob", "\u{1f44b}".repeat(8))).toMatchObject({ user: "bob" });
+    expect(await registerUser(users, "bob", "\u{1f44b}".repeat(8), HERE)).toMatchObject({ user: "bob" });
   });
 
   test("__proto__ is no name, and constructor is one like any other", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
     for (const name of ["__proto__", "a", "b\u00f6b"])
-      expect(await registerUser(users, name, PASSWORD)).toMatchObject({ code: "bad_name" });
+      expect(await registerUser(users, name, PASSWORD, HERE)).toMatchObject({ code: "bad_name" });
     expect(await authenticateUser(users, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
       code: "bad_login",
     });
     expect(await authenticateUser(users, "constructor", { token: "x" }, HERE)).toMatchObject({ code: "bad_login" });
-    expect(await registerUser(users, "constructor", PASSWORD)).toMatchObject({ user: "constructor" });
+    expect(await registerUser(users, "constructor", PASSWORD, HERE)).toMatchObject({ user: "constructor" });
 
     const again = openUsers(folder.path);
     expect(await authenticateUser(again, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
@@ -200,7 +202,7 @@ describe("signing in", () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
     let now = 1_000_000;
-    const users = openUsers(folder.path, { now: () => now });
+    const users = openUsers(folder.path, { elapsed: () => now });
     const attempt = (password: string, address = HERE) => authenticateUser(users, "alice", { password }, address);
 
     for (let n = 0; n < 30; n++) expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
@@ -210,7 +212,7 @@ describe("signing in", () => {
     expect(await attempt(PASSWORD)).toEqual({ code: "throttled", after: 60 });
     now += 59_001;
     expect(await attempt(PASSWORD)).toEqual({ code: "throttled", after: 1 });
-    expect(await attempt(PASSWORD, "192.0.2.7")).toMatchObject({ user: "alice" });
+    expect(await attempt(PASSWORD, from("192.0.2.7"))).toMatchObject({ user: "alice" });
     now += 999;
     expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
   });
