@@ -16,7 +16,11 @@ function takenGate({ width = 1, max = 256 } = {}) {
       ran.push(name);
       return name;
     });
-  return { gate, ran, queue, open: () => (opened.resolve(), first) };
+  const open = (): Promise<unknown> => {
+    opened.resolve();
+    return first;
+  };
+  return { gate, ran, queue, open };
 }
 function at(network: string): { gone: boolean } & Asker {
   return { address: `${network}:50312`, network, gone: false };
