@@ -16,7 +16,7 @@ import { Rooms } from "./server/rooms.ts";
 import type { Services } from "./server/services.ts";
 import { refreshUsers, whySignedOut } from "./server/signin.ts";
 import type { Data } from "./server/startup.ts";
-import { checkPorts, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
+import { checkPagePort, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
 const SWEEP = 1_000; // ms
 const DRAIN = 10_000; // ms a stopping server waits for its readers
@@ -28,8 +28,15 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const { logLevel = "info", console, now = Date.now, elapsed = () => performance.now() } = options;
   const folder = resolve(options.data ?? ".");
 
-  checkPorts(host, port, webPort);
-  const data = openData({ folder, tls, logLevel, now, elapsed, console });
+  checkPagePort(webPort);
+  const listeners = new Listeners({ host, port, webPort });
+  let data: Data;
+  try {
+    data = openData({ folder, tls, logLevel, now, elapsed, console });
+  } catch (problem) {
+    listeners.stop();
+    throw problem;
+  }
   const { history, users, log, certificate } = data;
   const pipeline: Pipeline = new Pipeline(
     history,
@@ -39,14 +46,8 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const rooms = new Rooms(history, pipeline);
   const services: Services = { users, history, pipeline, rooms, log, elapsed, rate };
   const admission = new Admission(maxConnections());
-  try {
-    const listeners = new Listeners({ host, port, webPort, services, admission, certificate });
-    return new Server({ host, folder, tls, now, data, services, admission, listeners });
-  } catch (problem) {
-    history.close();
-    log.close();
-    throw problem;
-  }
+  listeners.serve({ services, admission, certificate });
+  return new Server({ host, folder, tls, now, data, services, admission, listeners });
 }
 
 export type { ServerOptions };
@@ -102,7 +103,7 @@ export class Server {
     refreshUsers(this.#parts.data.users);
     this.#signOut();
     this.#backups.tick();
-    for (const connection of this.#parts.admission.connections) connection.tick();
+    this.#parts.admission.tick();
   }
 
   /** Opens the log anew, and goes on with the certificate as it is on disk now; open connections keep theirs. */
@@ -134,10 +135,10 @@ export class Server {
     listeners.stop();
     clearInterval(this.#sweeper);
     await pipeline.settled();
-    for (const { session } of admission.connections) session.dismiss("The server is stopping. Come back in a moment.");
+    for (const connection of admission.connections)
+      connection.dismiss("The server is stopping. Come back in a moment.");
     await admission.empty(DRAIN);
     for (const connection of admission.connections) connection.terminate();
-    await listeners.close();
     await pipeline.settled();
     await this.#backups.stop();
     history.close();
@@ -152,8 +153,9 @@ export class Server {
     if (users.accounts.revision === this.#revision) return;
     this.#revision = users.accounts.revision;
     for (const { session } of admission.connections) {
+      if (session === undefined || session.gone) continue;
       const why = whySignedOut(users, session);
-      if (why === undefined || session.gone) continue;
+      if (why === undefined) continue;
       log.info(`${session.user} signed out at ${session.address}: ${why}`);
       session.dismiss(why);
       rooms.leaveAll(session); // now, not when the other side has closed

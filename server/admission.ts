@@ -1,18 +1,42 @@
 // admission.ts: the admission limits: how many connections there may be in all, from one network and without an account, and
 // how much may wait for all readers together. Keeps the list of connections. Knows no bytes.
 
+import type { ErrorCode } from "../protocol.ts";
 import { isLoopback } from "./network.ts";
 import type { Session } from "./session.ts";
-import type { Transport } from "./transport.ts";
 
-const MAX_PER_NETWORK = 64; // connections; loopback is exempt
-const MAX_ANONYMOUS = 256; // connections that are not signed in
-const MIN_STAY = 2_000; // ms a connection that is not signed in keeps its place although it asks for nothing and others want in
+const MAX_PER_NETWORK = 64; // sessions; loopback is exempt
+const MAX_ANONYMOUS = 256; // connections without an account that may ask for nothing
+const MIN_STAY = 2_000; // ms one of them keeps its place although it asks for nothing: a class comes back all at once
+const MAX_NEWCOMERS = 4_096; // connections without an account, however new they are
+/** Connections that are told that there is no place, and linger to read it, beyond those there may be. */
+const MAX_REFUSED = 64;
 const MAX_QUEUED = 256 * 1024 * 1024; // bytes that wait for all readers together
 
-/** One connection, over TCP or as a WebSocket. */
-export interface Connection extends Transport {
-  readonly session: Session;
+/** One connection: over TCP, as a WebSocket, or one that speaks HTTP and so has no session. */
+export interface Connection {
+  readonly network: string;
+  readonly session: Session | undefined;
+  /** Bytes that wait for the reader. */
+  readonly queued: number;
+  /** Whether nothing it asked for is being done, and nothing was for this long (ms). */
+  isIdleFor(ms: number): boolean;
+  /** Says why there is no place for this connection, and closes. */
+  refuse(code: ErrorCode): void;
+  /** Tells it that the server stops, answers what it asked for, and closes. */
+  dismiss(text: string): void;
+  /** Closes at once because the reader does not keep up. */
+  cut(): void;
+  /** Closes at once, whatever waits. */
+  terminate(): void;
+  /** Called every second: ends what has taken too long. */
+  tick(): void;
+}
+
+/** What comes from one network. */
+interface Network {
+  sessions: number;
+  anonymous: Set<Connection>; // oldest first
 }
 
 export class Admission {
@@ -23,8 +47,8 @@ export class Admission {
   queued = 0;
   readonly #max: number; // connections
   readonly #maxQueued: number; // bytes
-  readonly #anonymous = new Set<Connection>(); // not signed in when last looked at, oldest first
-  readonly #networks = new Map<string, number>(); // connections, by network
+  readonly #networks = new Map<string, Network>();
+  #anonymous = 0; // connections
   #emptied: (() => void) | undefined;
 
   /** `max`: connections in all. `maxQueued`: bytes. */
@@ -33,25 +57,39 @@ export class Admission {
     this.#maxQueued = maxQueued;
   }
 
-  /** Counts a connection in, also one that is refused, until it leaves. Returns why it is refused, if it is: `server_full`
-   *  or `too_many`. */
-  enter(connection: Connection): "server_full" | "too_many" | undefined {
-    const { network } = connection;
-    const sharing = (this.#networks.get(network) ?? 0) + 1;
+  /** Counts a connection in, until it leaves, and refuses it when there is no place: `server_full`, or `too_many` from its
+   *  network. A place is made by the oldest of those without an account that ask for nothing, of the network that has most of
+   *  them: whoever takes many places gives up their own. */
+  enter(connection: Connection): void {
+    const network = this.#networkOf(connection);
     this.connections.add(connection);
-    this.#networks.set(network, sharing);
-    this.#anonymous.add(connection);
-    if (this.connections.size > this.#max || !this.#hasPlaceForAnonymous()) return "server_full";
-    return sharing > MAX_PER_NETWORK && !isLoopback(network) ? "too_many" : undefined;
+    network.anonymous.add(connection);
+    this.#anonymous++;
+    if (connection.session !== undefined) network.sessions++;
+    if (network.sessions > MAX_PER_NETWORK && !isLoopback(connection.network)) this.#refuse(connection, "too_many");
+    else if (this.connections.size > this.#max || this.#anonymous > MAX_NEWCOMERS)
+      this.#refuse(this.#placeTaker(0, connection) ?? connection, "server_full");
+    else if (this.#anonymous > MAX_ANONYMOUS) this.#makePlace();
+  }
+
+  /** Somebody has signed in on a connection. */
+  signedIn(connection: Connection): void {
+    this.#keepPlace(connection);
   }
 
   leave(connection: Connection): void {
     if (!this.connections.delete(connection)) return;
     if (this.connections.size === 0) this.#emptied?.();
-    this.#anonymous.delete(connection);
-    const sharing = this.#networks.get(connection.network)! - 1;
-    if (sharing > 0) this.#networks.set(connection.network, sharing);
-    else this.#networks.delete(connection.network);
+    this.#keepPlace(connection);
+    const network = this.#networkOf(connection);
+    if (connection.session !== undefined) network.sessions--;
+    if (network.sessions === 0 && network.anonymous.size === 0) this.#networks.delete(connection.network);
+  }
+
+  /** Called every second. */
+  tick(): void {
+    for (const connection of this.connections) connection.tick();
+    for (let more = this.#anonymous - MAX_ANONYMOUS; more > 0; more--) this.#makePlace();
   }
 
   /** Resolves when every connection has left, and after `patience` (ms) at the latest. */
@@ -83,18 +121,43 @@ export class Admission {
     }
   }
 
-  /** Whether there is a place for one more connection without an account. When there are too many, the oldest that asks for
-   *  nothing loses its place; those that are signing in just now, like a class after a restart, keep theirs. */
-  #hasPlaceForAnonymous(): boolean {
-    if (this.#anonymous.size <= MAX_ANONYMOUS) return true;
-    for (const connection of this.#anonymous) if (connection.session.user !== "") this.#anonymous.delete(connection);
-    if (this.#anonymous.size <= MAX_ANONYMOUS) return true;
-    for (const connection of this.#anonymous) {
-      if (!connection.session.isIdleFor(MIN_STAY)) continue;
-      this.#anonymous.delete(connection);
-      connection.refuse("server_full");
-      return true;
+  #networkOf({ network }: Connection): Network {
+    const known = this.#networks.get(network);
+    if (known !== undefined) return known;
+    const fresh: Network = { sessions: 0, anonymous: new Set() };
+    this.#networks.set(network, fresh);
+    return fresh;
+  }
+
+  /** A connection gives up its place for nobody: somebody has signed in on it, or it ends. */
+  #keepPlace(connection: Connection): void {
+    if (this.#networks.get(connection.network)?.anonymous.delete(connection)) this.#anonymous--;
+  }
+
+  #makePlace(): void {
+    const taker = this.#placeTaker(MIN_STAY);
+    if (taker !== undefined) this.#refuse(taker, "server_full");
+  }
+
+  /** Ends a connection. It keeps its descriptor until the other side has read why, unless too many do. */
+  #refuse(connection: Connection, code: ErrorCode): void {
+    this.#keepPlace(connection);
+    connection.refuse(code);
+    if (this.connections.size > this.#max + MAX_REFUSED) connection.terminate();
+  }
+
+  /** Who gives up its place: the oldest connection without an account that is idle for so long (ms), from the network with
+   *  most of them. */
+  #placeTaker(ms: number, newcomer?: Connection): Connection | undefined {
+    let found: Connection | undefined;
+    let most = 0;
+    for (const { anonymous } of this.#networks.values()) {
+      if (anonymous.size <= most) continue;
+      const idle = anonymous.values().find((one) => one !== newcomer && one.isIdleFor(ms));
+      if (idle === undefined) continue;
+      found = idle;
+      most = anonymous.size;
     }
-    return false;
+    return found;
   }
 }

@@ -4,18 +4,24 @@
 import type { Event } from "../protocol.ts";
 import { encode } from "../protocol.ts";
 import { render } from "../shared/render.ts";
+import { textFrame } from "./frames.ts";
 import type { Says } from "./says.ts";
 
-/** What is sent to many: the text once, and its bytes made at most once, however many sockets they go to. */
+/** What is sent to many: the text once, and its bytes, as they are and as a WebSocket's frame, made at most once, however many
+ *  sockets they go to. */
 export class Payload {
   readonly text: string;
   #bytes: Uint8Array | undefined;
+  #frame: Uint8Array | undefined;
 
   constructor(text: string) {
     this.text = text;
   }
   get bytes(): Uint8Array {
     return (this.#bytes ??= Buffer.from(this.text));
+  }
+  get frame(): Uint8Array {
+    return (this.#frame ??= textFrame(this.bytes));
   }
 }
 

@@ -28,8 +28,8 @@ export class Metrics {
   /** The numbers as they are now; the delays are those since the last call. */
   read(): string {
     const { users, pipeline, rooms } = this.#services;
-    const connections = [...this.#admission.connections];
-    const signedIn = connections.filter(({ session }) => session.user !== "").length;
+    const connections = [...this.#admission.connections].filter(({ session }) => session !== undefined);
+    const signedIn = connections.filter(({ session }) => session!.user !== "").length;
     const delay = this.#delay;
     const rows: Row[] = [
       ["connections", "gauge", "Open connections, TCP and WebSocket", connections.length],

@@ -1,7 +1,9 @@
 // page.ts: what a browser gets to see: the repository's own files, TypeScript without its types, comments and indentation, and
 // the page for the projector. Who may ask for them is http.ts's business.
 
+import type { IncomingHttpHeaders } from "node:http";
 import { readAssets } from "./assets.ts" with { type: "macro" };
+import type { Answer } from "./responses.ts";
 import { SECURITY_HEADERS } from "./responses.ts";
 
 const TYPES: Record<string, string> = { html: "text/html", css: "text/css", ts: "text/javascript" };
@@ -9,7 +11,7 @@ const ASSETS = readAssets();
 const stripper = new Bun.Transpiler({ loader: "ts", target: "browser", minifyWhitespace: true });
 
 /** The page's files by their URLs, each made ready once. A file's URL is its path in the repository; the page itself is `/`. */
-export function pageFiles(): Map<string, (request: Request) => Response> {
+export function pageFiles(): Map<string, (asked: IncomingHttpHeaders) => Answer> {
   const entries = Object.entries(ASSETS);
   return new Map(
     entries.map(([path, source]) => [path === "web/index.html" ? "/" : `/${path}`, prepare(path, source)]),
@@ -17,17 +19,17 @@ export function pageFiles(): Map<string, (request: Request) => Response> {
 }
 
 /** Makes a file ready to be sent; the browser keeps its copy and asks only whether it is still right. */
-function prepare(path: string, source: string): (request: Request) => Response {
+function prepare(path: string, source: string): (asked: IncomingHttpHeaders) => Answer {
   const extension = path.slice(path.lastIndexOf(".") + 1);
   const plain = Buffer.from(extension === "ts" ? stripper.transformSync(source) : source);
   const packed = Bun.gzipSync(plain);
   const tag = `"${Bun.hash(plain).toString(36)}"`;
   const headers = { ...SECURITY_HEADERS, ETag: tag, "Cache-Control": "no-cache", Vary: "Accept-Encoding" };
   const typed = { ...headers, "Content-Type": `${TYPES[extension]}; charset=utf-8` };
-  return ({ headers: asked }) => {
-    if (asked.get("if-none-match") === tag) return new Response(null, { status: 304, headers });
-    if (!asked.get("accept-encoding")?.includes("gzip")) return new Response(plain, { headers: typed });
-    return new Response(packed, { headers: { ...typed, "Content-Encoding": "gzip" } });
+  return (asked) => {
+    if (asked["if-none-match"] === tag) return { status: 304, headers, body: "" };
+    if (!String(asked["accept-encoding"]).includes("gzip")) return { status: 200, headers: typed, body: plain };
+    return { status: 200, headers: { ...typed, "Content-Encoding": "gzip" }, body: packed };
   };
 }
 

@@ -1,5 +1,12 @@
 // responses.ts: what every answer over HTTP has in common: its type and the headers that keep a browser safe.
 
+/** An answer over HTTP. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly body: string | Uint8Array;
+}
+
 /** Nothing but our own files, no page around ours, no word about where a link was clicked. */
 export const SECURITY_HEADERS = {
   "Content-Security-Policy":
@@ -12,13 +19,14 @@ export const SECURITY_HEADERS = {
 };
 
 /** An answer that nobody keeps a copy of. */
-export function reply(status: number, type: string, body: string, headers: Record<string, string> = {}): Response {
-  return new Response(body, {
+export function reply(status: number, type: string, body: string, headers: Record<string, string> = {}): Answer {
+  return {
     status,
     headers: { "Content-Type": `${type}; charset=utf-8`, "Cache-Control": "no-store", ...SECURITY_HEADERS, ...headers },
-  });
+    body,
+  };
 }
 
-export function replyText(status: number, body: string, headers?: Record<string, string>): Response {
+export function replyText(status: number, body: string, headers?: Record<string, string>): Answer {
   return reply(status, "text/plain", body, headers);
 }

@@ -155,6 +155,7 @@ export class Session implements Caller, Taker {
   }
   signIn(user: string, hash: string): void {
     [this.#user, this.hash] = [user, hash];
+    this.#transport.signedIn();
   }
   moveTo(room: string): void {
     this.#room = room;

@@ -31,25 +31,13 @@ const BLOCKED_BY_BROWSERS = new Set([
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
 
-/** Throws a StartError when nobody can listen on these ports now, or no browser would open the page's. Makes nothing. */
-export function checkPorts(host: string, port: number, webPort: number | false): void {
+/** Throws a StartError when no browser would open this port. */
+export function checkPagePort(webPort: number | false): void {
   if (webPort && BLOCKED_BY_BROWSERS.has(webPort))
     throw new StartError(
       `Browsers refuse to open port ${webPort}. Use another --web-port, for example 12346.`,
       EXIT.usage,
     );
-  // Both are held at once, so that one port for the two is found out.
-  using _chat = hold(host, port, "--port");
-  using _page = webPort === false ? undefined : hold(host, webPort, "--web-port");
-}
-
-function hold(hostname: string, port: number, option: PortOption): Disposable {
-  try {
-    const held = Bun.listen({ hostname, port, socket: { data() {} } });
-    return { [Symbol.dispose]: () => held.stop(true) };
-  } catch (problem) {
-    throw cannotListen(problem, hostname, port, option);
-  }
 }
 
 export type PortOption = "--port" | "--web-port";

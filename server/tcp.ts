@@ -1,128 +1,64 @@
-// tcp.ts: connections over TCP. Bytes of a socket become lines for a session, and what a session says goes out through an
-// outbox; also the greeting, and a sentence for who speaks another protocol. What a line means is session.ts's business.
+// tcp.ts: the chat's port. Bytes of a socket become lines for a session, and what a session says goes out as it is; also the
+// greeting, and a sentence for who speaks another protocol. What a line means is session.ts's business.
 
 import type { ErrorCode } from "../protocol.ts";
 import { ERRORS } from "../protocol.ts";
 import { Lines } from "../shared/lines.ts";
-import { Outbox } from "../shared/outbox.ts";
-import type { Admission, Connection } from "./admission.ts";
-import type { Certificate } from "./certificate.ts";
 import type { Payload } from "./delivery.ts";
-import { boundUnacknowledged, probeWhenIdle } from "./keepalive.ts";
-import { networkOf } from "./network.ts";
-import type { Services } from "./services.ts";
 import { Session } from "./session.ts";
-import { LINGER, MAX_STALL, REPLAY_MARK } from "./transport.ts";
+import type { Accepted } from "./socket.ts";
+import { SocketConnection } from "./socket.ts";
 
 const GREETING =
   "* Welcome to Banter. Type: register NAME PASSWORD, or login NAME PASSWORD (help lists more, exit leaves).\n";
 const GREETING_BYTES = Buffer.from(GREETING);
 const GREET_AFTER = 100; // ms a new connection may take to say something, so that a browser gets a page and not a greeting
-const HANDSHAKE = 10_000; // ms a TLS handshake may take
 const BLANK = new Set(Buffer.from(" \t\r\n\ufeff"));
 const TLS_HANDSHAKE = 0x16; // the first byte of what a TLS client says (RFC 8446, 5.1)
 
-export interface TcpOptions {
-  hostname: string;
+/** Where browsers are sent that come to the chat's port. */
+export interface PageAddress {
   port: number;
-  services: Services;
-  admission: Admission;
-  certificate: Certificate | undefined; // absent: not encrypted
-  page: { port: number; isEncrypted: boolean } | undefined; // where browsers are sent that come here
+  isEncrypted: boolean;
 }
 
-/** Listens. Throws what Bun throws when it cannot. */
-export function listenTcp(options: TcpOptions): Bun.TCPSocketListener<TcpConnection> {
-  const { hostname, port, services, certificate } = options;
-  const listener = Bun.listen<TcpConnection>({
-    hostname,
-    port,
-    ...(certificate && { tls: { cert: certificate.cert, key: certificate.key } }),
-    allowHalfOpen: true, // `printf … | nc` ends its side at once and still wants its answers
-    socket: {
-      open(socket) {
-        socket.data = accept(socket, options);
-      },
-      handshake(socket, done) {
-        if (done) socket.data.secured(); // it is false when the handshake failed, and a close follows
-      },
-      data: (socket, chunk) => socket.data.receive(chunk),
-      drain: (socket) => socket.data.outbox.drain(),
-      end: (socket) => socket.data.finish(),
-      close: (socket, problem) => socket.data.closed(problem),
-      error(socket, problem) {
-        services.log.error("A connection met a bug", problem);
-        socket.terminate();
-      },
-    },
-  });
-  boundUnacknowledged(listener);
-  return listener;
-}
-
-function accept(socket: Bun.Socket<TcpConnection>, options: TcpOptions): TcpConnection {
-  probeWhenIdle(socket);
-  const connection = new TcpConnection(socket, options);
-  const refused = options.admission.enter(connection);
-  if (refused !== undefined) connection.refuse(refused);
-  else if (options.certificate === undefined) connection.greetSoon();
-  return connection;
-}
-
-/** One TCP connection: the bytes between a socket and a session. */
-class TcpConnection implements Connection {
-  readonly address: string;
-  readonly network: string;
-  readonly outbox: Outbox;
+/** One connection to the chat's port: the bytes between a socket and a session. */
+export class TcpConnection extends SocketConnection {
   readonly session: Session;
   opening = "";
-  readonly #socket: Bun.Socket<TcpConnection>;
-  readonly #options: TcpOptions;
+  readonly #page: PageAddress | undefined;
   readonly #lines = new Lines();
-  #handshaking: number | undefined; // ms, since when; nothing can be said before it is done
   #greeting: Timer | undefined;
-  #state: "new" | "open" | "ending" = "new"; // ending: nothing more is read
-  #isPeerEnded = false;
+  #isGreeted = false;
 
-  constructor(socket: Bun.Socket<TcpConnection>, options: TcpOptions) {
-    const { services, certificate } = options;
-    this.#socket = socket;
-    this.#options = options;
-    if (certificate !== undefined) this.#handshaking = services.elapsed();
-    const { remoteAddress = "unknown", remotePort = 0 } = socket as Partial<typeof socket>; // it may be gone already
-    this.network = networkOf(remoteAddress);
-    this.address = `${remoteAddress}:${remotePort}`;
-    this.outbox = new Outbox(
-      {
-        write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
-        shutdown: () => this.#shutdown(),
-        terminate: () => socket.terminate(),
-        waits: (change) => options.admission.countQueued(change),
-      },
-      services.elapsed,
-    );
-    this.session = new Session(services, this);
-    services.log.info(`${this.address} connected`);
+  /** `page`: `undefined` without a page. */
+  constructor(accepted: Accepted, page: PageAddress | undefined) {
+    super(accepted);
+    this.#page = page;
+    this.session = new Session(accepted.services, this);
+    accepted.services.log.info(`${this.address} connected`);
   }
 
-  // ---- what happens to the socket ----
+  send(payload: Payload): void {
+    this.outbox.send(payload.bytes);
+  }
 
-  /** The TLS handshake is done. */
-  secured(): void {
-    this.#handshaking = undefined;
-    if (this.#state === "new") this.greetSoon();
+  isIdleFor(ms: number): boolean {
+    return this.session.isIdleFor(ms);
+  }
+  dismiss(text: string): void {
+    this.session.dismiss(text);
   }
 
   /** Who says nothing at first is a person and is greeted; a browser or a TLS client speaks first. */
-  greetSoon(): void {
+  protected opened(): void {
     this.#greeting = setTimeout(() => this.#greet(), GREET_AFTER);
   }
 
-  receive(chunk: Uint8Array): void {
-    if (this.#state === "ending") return;
+  protected received(chunk: Uint8Array): void {
     this.opening ||= firstCharacter(chunk);
     if (this.#greeting !== undefined) {
-      const answer = answerToOtherProtocol(chunk, this.#options.page);
+      const answer = answerToOtherProtocol(chunk, this.#page);
       if (answer !== undefined) return this.#endWith(answer);
       this.#greet();
     }
@@ -131,70 +67,25 @@ class TcpConnection implements Connection {
       this.session.refuse({ code: "line_too_long" });
   }
 
-  /** The other side has ended its half: a last line without LF counts, everything is answered, then we close. */
-  finish(): void {
-    this.#isPeerEnded = true;
-    if (this.#state === "ending") {
-      this.#socket.end();
-      return;
-    }
+  /** A last line without LF counts; everything is answered, then we close. */
+  protected finished(): void {
     this.#greet();
     const last = this.#lines.end();
     if (last !== undefined) this.session.receive([last]);
     this.session.finish();
   }
 
-  closed(problem: Error | undefined): void {
-    const { admission } = this.#options;
+  protected gone(reason: string): void {
     clearTimeout(this.#greeting);
-    admission.leave(this);
-    if (this.outbox.overrun) admission.countSlowReader();
-    const reason = this.#whyClosed(problem);
-    this.outbox.close();
-    this.#state = "ending";
     this.session.closed(reason);
   }
 
-  #whyClosed(problem: Error | undefined): string {
-    if (this.outbox.overrun) return "did not keep up";
-    if (this.#handshaking !== undefined) return "no TLS handshake";
-    return problem !== undefined && this.#state !== "ending" ? "connection lost" : "left"; // after our last words a reset is no loss
+  protected ticked(): void {
+    this.session.tick();
   }
 
-  // ---- what a session and the admission limits do with it ----
-
-  get queued(): number {
-    return this.outbox.queued;
-  }
-  send(payload: Payload): void {
-    this.outbox.send(payload.bytes);
-  }
-  drained(): Promise<void> {
-    return this.outbox.below(REPLAY_MARK);
-  }
-  pause(on: boolean): void {
-    if (on) this.#socket.pause();
-    else this.#socket.resume();
-  }
-  end(): void {
-    this.#state = "ending";
-    this.#socket.resume(); // what still comes is read and dropped, or the last words would be lost to a reset
-    this.outbox.end();
-  }
-  refuse(code: ErrorCode): void {
+  protected refused(code: ErrorCode): void {
     this.#endWith(`* ${ERRORS[code]}\n`);
-  }
-  cut(): void {
-    this.outbox.cut();
-  }
-  terminate(): void {
-    this.#socket.terminate();
-  }
-  tick(): void {
-    const { elapsed } = this.#options.services;
-    if (this.#handshaking !== undefined && elapsed() - this.#handshaking >= HANDSHAKE) this.terminate();
-    else if (this.outbox.stuck(MAX_STALL)) this.outbox.cut();
-    else this.session.tick();
   }
 
   #endWith(sentence: string): void {
@@ -204,21 +95,11 @@ class TcpConnection implements Connection {
   }
 
   #greet(): void {
-    if (this.#state !== "new") return;
-    this.#state = "open";
+    if (this.#isGreeted || this.isEnding) return;
+    this.#isGreeted = true;
     clearTimeout(this.#greeting);
     this.#greeting = undefined;
     this.outbox.send(GREETING_BYTES);
-  }
-
-  /** Everything is sent: ends our side. A peer that does not end its own is given up after a while. */
-  #shutdown(): void {
-    if (this.#isPeerEnded) {
-      this.#socket.end();
-      return;
-    }
-    this.#socket.shutdown();
-    setTimeout(() => this.#socket.terminate(), LINGER).unref();
   }
 }
 
@@ -229,7 +110,7 @@ function firstCharacter(chunk: Uint8Array): string {
 }
 
 /** What to tell a client whose first bytes show that it speaks TLS or HTTP; `undefined` for any other. */
-function answerToOtherProtocol(chunk: Uint8Array, page: TcpOptions["page"]): string | undefined {
+function answerToOtherProtocol(chunk: Uint8Array, page: PageAddress | undefined): string | undefined {
   if (chunk[0] === TLS_HANDSHAKE)
     return "* This is Banter's chat port, which does not speak TLS. Connect without TLS.\n";
   const start = Buffer.from(chunk.subarray(0, 2048)).toString("latin1");

@@ -1,7 +1,5 @@
-// transport.ts: what a session and the admission limits need of a connection, whether it came over TCP or as a WebSocket, and
-// the bounds that both keep.
+// transport.ts: what a session needs of a connection, whether it came over TCP or as a WebSocket, and the bounds that both keep.
 
-import type { ErrorCode } from "../protocol.ts";
 import type { Payload } from "./delivery.ts";
 import type { Origin } from "./network.ts";
 
@@ -21,16 +19,10 @@ export interface Transport extends Origin {
   send(payload: Payload): void;
   /** Resolves when less than REPLAY_MARK waits, or the connection is closed. */
   drained(): Promise<void>;
-  /** Stops or goes on reading, where that is possible. */
+  /** Stops or goes on reading. */
   pause(on: boolean): void;
+  /** Somebody has signed in on it. */
+  signedIn(): void;
   /** Sends what waits, then closes. */
   end(): void;
-  /** Says why there is no place for this connection, and closes. */
-  refuse(code: ErrorCode): void;
-  /** Closes at once because the reader does not keep up. */
-  cut(): void;
-  /** Closes at once, whatever waits. */
-  terminate(): void;
-  /** Called every second: ends what has taken too long. */
-  tick(): void;
 }

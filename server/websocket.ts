@@ -1,151 +1,108 @@
-// websocket.ts: connections as WebSockets. A message's lines go to a session, and what a session says goes out as messages; Bun
-// queues what the reader does not take. What a line means is session.ts's business.
+// websocket.ts: connections as WebSockets. A message's lines go to a session, and what a session says goes out as messages. How
+// bytes become messages is frames.ts's business, what a line means is session.ts's.
 
 import type { ErrorCode } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
-import { OUTBOX_LIMIT } from "../shared/outbox.ts";
-import type { Admission, Connection } from "./admission.ts";
 import type { Payload } from "./delivery.ts";
-import type { Origin } from "./network.ts";
-import type { Services } from "./services.ts";
+import { acceptKey, CLOSED, closeFrame, FrameReader, pingFrame, pongFrame } from "./frames.ts";
 import { Session } from "./session.ts";
-import { LINGER, MAX_STALL, REPLAY_MARK } from "./transport.ts";
+import type { Accepted } from "./socket.ts";
+import { SocketConnection } from "./socket.ts";
 
-const SILENCE = 60; // seconds without any sign of life; Bun looks every few seconds
-
-/** What a WebSocket carries: where it comes from, and its connection once it is open. */
-export type SocketData = Origin & { connection: WebSocketConnection | undefined };
-
-/** What Bun calls for every WebSocket. */
-export function webSocketHandlers(services: Services, admission: Admission): Bun.WebSocketHandler<SocketData> {
-  return {
-    maxPayloadLength: LIMITS.line + 2, // a whole line with CR and LF
-    backpressureLimit: OUTBOX_LIMIT,
-    idleTimeout: SILENCE, // Bun pings before, and a browser answers by itself
-    open(socket) {
-      const connection = new WebSocketConnection(socket, services, admission);
-      socket.data.connection = connection;
-      const refused = admission.enter(connection);
-      if (refused !== undefined) connection.refuse(refused);
-    },
-    message: (socket, message) => socket.data.connection!.receive(message),
-    drain: (socket) => socket.data.connection!.drain(),
-    close: (socket, code) => socket.data.connection?.closed(code),
-    error(problem, socket) {
-      services.log.error("A connection met a bug", problem);
-      socket.terminate();
-    },
-  };
-}
+const QUIET = 30_000; // ms without a byte after which the other side is pinged; a browser answers by itself
+const SILENCE = 60_000; // ms without a byte after which it is gone
 
 /** One WebSocket: the messages between a browser and a session. */
-class WebSocketConnection implements Connection {
-  readonly address: string;
-  readonly network: string;
+export class WebSocketConnection extends SocketConnection {
   readonly session: Session;
   opening = "";
-  readonly #socket: Bun.ServerWebSocket<SocketData>;
-  readonly #admission: Admission;
-  readonly #now: () => number;
-  #isOverrun = false; // the reader was cut off because it did not keep up
-  #ended: number | undefined; // ms, when our side was closed
-  #progress: number; // ms, when the reader last took something
-  #drained: (() => void) | undefined; // somebody waits until little is queued
-  #counted = 0; // bytes that wait, as the admission limits know it
+  readonly #key: string;
+  readonly #frames = new FrameReader(LIMITS.line + 2); // a whole line with CR and LF
+  #heard: number; // ms
+  #isPinged = false;
+  #isPaused = false;
 
-  constructor(socket: Bun.ServerWebSocket<SocketData>, services: Services, admission: Admission) {
-    this.#socket = socket;
-    this.#admission = admission;
-    this.#now = services.elapsed;
-    this.#progress = this.#now();
-    this.address = socket.data.address;
-    this.network = socket.data.network;
-    this.session = new Session(services, this);
-    services.log.info(`${this.address} connected (page)`);
+  /** `key`: the client's Sec-WebSocket-Key. */
+  constructor(accepted: Accepted, key: string) {
+    super(accepted);
+    this.#key = key;
+    this.#heard = accepted.services.elapsed();
+    this.session = new Session(accepted.services, this);
+    accepted.services.log.info(`${this.address} connected (page)`);
   }
 
-  // ---- what happens to the socket ----
+  send(payload: Payload): void {
+    this.outbox.send(payload.frame);
+  }
+
+  isIdleFor(ms: number): boolean {
+    return this.session.isIdleFor(ms);
+  }
+  dismiss(text: string): void {
+    this.session.dismiss(text);
+  }
+
+  override pause(on: boolean): void {
+    this.#isPaused = on;
+    super.pause(on);
+  }
+
+  /** Says goodbye, sends what waits, then closes. */
+  override end(code: number = CLOSED.normally): void {
+    if (this.isEnding) return;
+    this.outbox.send(closeFrame(code));
+    super.end();
+  }
+
+  protected opened(): void {
+    const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${acceptKey(this.#key)}\r\n\r\n`;
+    this.outbox.send(Buffer.from(head));
+  }
+
+  protected received(chunk: Uint8Array): void {
+    this.#heard = this.accepted.services.elapsed();
+    this.#isPinged = false;
+    for (const one of this.#frames.push(chunk)) {
+      if (this.isEnding) return;
+      if ("text" in one) this.#receiveLines(one.text);
+      else if ("close" in one) this.end(one.close);
+      // The newest ping is the one to answer (RFC 6455, 5.5.3), so no answers pile up for who does not read them.
+      else if (this.queued === 0) this.outbox.send(pongFrame(one.ping));
+    }
+  }
 
   /** One message holds one or more lines; the last LF may be missing. */
-  receive(message: string | Buffer): void {
-    if (this.#ended !== undefined) return;
-    if (typeof message !== "string") {
-      this.#socket.close(1003, "Send text messages.");
-      return;
-    }
+  #receiveLines(message: string): void {
     this.opening ||= message.trimStart().charAt(0);
     const lines = message.split("\n").map((line) => (line.endsWith("\r") ? line.slice(0, -1) : line));
     if (lines.at(-1) === "") lines.pop();
     this.session.receive(lines);
   }
 
-  drain(): void {
-    this.#progress = this.#now();
-    this.#countQueued(this.queued);
-    if (this.queued <= REPLAY_MARK) this.#release();
+  protected finished(): void {
+    this.end();
   }
 
-  closed(code: number): void {
-    const isLost = code === 1006 && this.#ended === undefined; // no close frame (RFC 6455, 7.1.5) before our last words
-    this.#ended ??= this.#now();
-    this.#release();
-    this.#countQueued(0);
-    this.#admission.leave(this);
-    this.session.closed(this.#isOverrun ? "did not keep up" : isLost ? "connection lost" : "left");
+  protected gone(reason: string): void {
+    this.session.closed(reason);
   }
 
-  // ---- what a session and the admission limits do with it ----
+  /** No close frame came, and none was sent (RFC 6455, 7.1.5). */
+  protected override isLost(): boolean {
+    return !this.isEnding;
+  }
 
-  get queued(): number {
-    return this.#socket.getBufferedAmount();
+  protected ticked(): void {
+    const silent = this.#isPaused ? 0 : this.accepted.services.elapsed() - this.#heard;
+    if (silent >= SILENCE) this.terminate();
+    else if (silent >= QUIET && !this.#isPinged) {
+      this.#isPinged = true;
+      this.outbox.send(pingFrame());
+    }
+    this.session.tick();
   }
-  /** A message that Bun drops (0) would be a gap, so the reader is cut off and resumes. */
-  send(payload: Payload): void {
-    if (this.#ended !== undefined) return;
-    if (this.queued === 0) this.#progress = this.#now();
-    if (this.#socket.sendText(payload.text) === 0) this.cut();
-    else this.#countQueued(this.queued);
-  }
-  drained(): Promise<void> {
-    if (this.#ended !== undefined || this.queued <= REPLAY_MARK) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#drained = resolve;
-    return promise;
-  }
-  /** A WebSocket cannot be paused; the session bounds what waits for its turn. */
-  pause(): void {}
-  end(): void {
-    if (this.#ended !== undefined) return;
-    this.#ended = this.#now();
-    this.#socket.close(1000);
-  }
-  refuse(code: ErrorCode): void {
+
+  protected refused(code: ErrorCode): void {
     this.session.refuse({ code });
-  }
-  cut(): void {
-    if (this.#isOverrun) return;
-    this.#isOverrun = true;
-    this.#admission.countSlowReader();
-    this.terminate();
-  }
-  terminate(): void {
-    this.#socket.terminate();
-  }
-  tick(): void {
-    const now = this.#now();
-    if (this.queued > 0 && now - this.#progress >= MAX_STALL) this.cut();
-    else if (this.#ended !== undefined && this.queued === 0 && now - this.#ended >= LINGER) this.terminate();
-    else this.session.tick();
-  }
-
-  #release(): void {
-    this.#drained?.();
-    this.#drained = undefined;
-  }
-
-  #countQueued(queued: number): void {
-    const change = queued - this.#counted;
-    this.#counted = queued;
-    if (change !== 0) this.#admission.countQueued(change);
   }
 }

@@ -1,12 +1,13 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Connection } from "../../server/admission.ts";
 import { Admission } from "../../server/admission.ts";
 import { openHistory } from "../../server/history.ts";
+import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
-import { listenTcp } from "../../server/tcp.ts";
 import { openUsers } from "../../server/signin.ts";
 import { PATIENCE, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
@@ -15,27 +16,64 @@ setDefaultTimeout(PATIENCE);
 const MEGABYTE = 1024 * 1024;
 
 describe("connections without a name", () => {
-  test("are 256 at most; the one that has been silent longest makes room, and who is signed in notices nothing", async () => {
+  test("that ask for nothing are 256 at most; the one that has been silent longest makes room, and who is signed in notices nothing", async () => {
     let now = Date.now();
     await using chat = await startTestServer(["alice", "bob"], { elapsed: () => now });
     const alice = await chat.signedIn("alice", "#lab");
     const strangers: Wire[] = [];
-    for (let n = 0; n < 256; n++) strangers.push(await Wire.open(chat.port));
-    await strangers[255]!.ask({ type: "ping" }); // all of them are in
-
-    const late = await Wire.open(chat.port);
-    expect(await late.line()).toBe("* The server has no room for another connection. Try again later.");
-    await late.ended;
+    for (let n = 0; n < 257; n++) strangers.push(await Wire.open(chat.port));
+    await strangers[256]!.ask({ type: "ping" }); // all of them are in: a class that comes back all at once does
 
     now += 2_000;
     await strangers[0]!.ask({ type: "ping" }); // the oldest has just said something, so the next one goes
-    const bob = await chat.signedIn("bob", "#lab");
+    chat.server.sweep();
     expect(await strangers[1]!.line((line) => line.includes("no room"))).toBeString();
     await strangers[1]!.ended;
-    expect((await strangers[0]!.ask({ type: "ping" })).type).toBe("ok");
+    const bob = await chat.signedIn("bob", "#lab");
+    expect(await strangers[2]!.line((line) => line.includes("no room"))).toBeString();
+    for (const n of [0, 3, 256]) expect((await strangers[n]!.ask({ type: "ping" })).type).toBe("ok");
     expect((await bob.ask({ type: "say", to: "#lab", text: "I am in" })).seq).toBe(1);
     expect(await alice.next("message")).toMatchObject({ from: "bob" });
     for (const wire of strangers) wire.reset();
+  });
+
+  test("600 who come back at once by their tokens are all let in", async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob");
+    const { token } = await (await chat.wire()).login("alice");
+    const login = JSON.stringify({ type: "login", user: "alice", token, id: "in" });
+    const answers = await Promise.all(
+      Array.from({ length: 600 }, async () => {
+        const wire = await Wire.open(chat.port);
+        wire.type(login);
+        const answer = await wire.line((line) => line.startsWith("{") || line.includes("room"));
+        wire.reset();
+        return answer.slice(0, 12);
+      }),
+    );
+    expect(new Set(answers)).toEqual(new Set(['{"type":"ok"']));
+    expect((await bob.ask({ type: "ping" })).type).toBe("ok");
+  });
+
+  test("give up their places to newcomers when all places are taken, from the network that has most of them", () => {
+    const admission = new Admission(8);
+    const refused: string[] = [];
+    const connection = (name: string, network: string, busy = false): Connection => ({
+      network,
+      session: undefined,
+      queued: 0,
+      isIdleFor: () => !busy,
+      refuse: (code) => refused.push(`${name} ${code}`),
+      dismiss() {},
+      cut() {},
+      terminate() {},
+      tick() {},
+    });
+    admission.enter(connection("alice", "a"));
+    for (let n = 1; n <= 7; n++) admission.enter(connection(`flood-${n}`, "b", n === 1));
+    admission.enter(connection("bob", "c"));
+    admission.enter(connection("flood-8", "b"));
+    expect(refused).toEqual(["flood-2 server_full", "flood-3 server_full"]);
   });
 });
 
@@ -103,10 +141,10 @@ describe("bytes that wait for slow readers", () => {
     const rooms = new Rooms(history, pipeline);
     const services = { users, history, pipeline, rooms, log, elapsed: Date.now, rate: 0 };
     const admission = new Admission(1_000, 3 * MEGABYTE);
-    const where = { hostname: "127.0.0.1", port: 0, certificate: undefined, page: undefined };
-    const listener = listenTcp({ ...where, services, admission });
+    const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
+    listeners.serve({ services, admission, certificate: undefined });
     const wire = async (user: string, room: string) => {
-      const opened = await Wire.open(listener.port);
+      const opened = await Wire.open(listeners.port);
       await opened.login(user);
       await opened.join(room);
       return opened;
@@ -125,7 +163,7 @@ describe("bytes that wait for slow readers", () => {
     const queuedFor = (user: string) =>
       Math.max(
         0,
-        ...[...admission.connections].filter(({ session }) => session.user === user).map(({ queued }) => queued),
+        ...[...admission.connections].filter(({ session }) => session!.user === user).map(({ queued }) => queued),
       );
 
     let said = 0;
@@ -144,7 +182,7 @@ describe("bytes that wait for slow readers", () => {
     expect(admission.queued).toBe(0);
     for (const one of [alice, dave]) one.close();
     await Promise.all([alice.ended, dave.ended]);
-    listener.stop(true);
+    listeners.stop();
     history.close();
     log.close();
   });

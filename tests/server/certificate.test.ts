@@ -92,6 +92,16 @@ describe.if(has("openssl"))("an encrypted server", () => {
     await alice.close();
   });
 
+  test("loses no newcomer while its certificate is renewed, at both ports", async () => {
+    await using chat = await startTestServer([], { tls: "own" });
+    const newcomers: Promise<string>[] = [];
+    for (let n = 0; n < 50; n++) {
+      newcomers.push(shownAt(chat.port), shownAt(chat.webPort)); // they wait in the kernel's queue
+      chat.server.reload();
+    }
+    expect(new Set(await Promise.all(newcomers))).toEqual(new Set([chat.server.fingerprint!]));
+  });
+
   test("goes on with a renewed certificate after SIGHUP, keeps its connections, and ignores a damaged one", async () => {
     using folder = temporaryFolder();
     using first = temporaryFolder();

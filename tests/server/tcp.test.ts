@@ -5,7 +5,15 @@ import { help } from "../../shared/commands.ts";
 import type { Message } from "../../protocol.ts";
 import { ERRORS } from "../../protocol.ts";
 import { networkOf } from "../../server/network.ts";
-import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -208,12 +216,13 @@ describe("many and slow", () => {
 
   test("server_full: below the limit of descriptors one more is told so, and when one leaves there is room", async () => {
     using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
     const few = ["sh", "-c", 'ulimit -n 140; exec "$@"', "sh"]; // 128 are kept, so 12 may come
     await using server = await spawnServer(folder.path, [], few);
     const wires = [];
     for (let n = 0; n < 12; n++) {
       const wire = await Wire.open(server.port);
-      expect(await wire.ask({ type: "ping" })).toMatchObject({ type: "ok" });
+      await wire.login("alice");
       wires.push(wire);
     }
     const late = await Wire.open(server.port);

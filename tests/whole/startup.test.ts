@@ -6,6 +6,7 @@ import { readOptions } from "../../server/options.ts";
 import { StartError } from "../../server/startup.ts";
 import { startServer } from "../../server.ts";
 import { PASSWORD, PATIENCE, run, spawnServer, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
+import { works } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -158,3 +159,17 @@ describe("stopping", () => {
     ]);
   });
 });
+
+test.if(works("strace", "-o", "/dev/null", "true"))(
+  "each port is opened once, and nobody who connects while the server gets ready is turned away",
+  async () => {
+    using folder = temporaryFolder();
+    const trace = join(folder.path, "trace");
+    const wrapper = ["strace", "-f", "-o", trace, "-e", "trace=listen"];
+    const strace = await spawnServer(join(folder.path, "data"), [], wrapper);
+    const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
+    process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
+    await strace.process.exited;
+    expect(readFileSync(trace, "utf8").match(/ listen\(/g)).toHaveLength(2);
+  },
+);

@@ -1,0 +1,161 @@
+// socket.ts: one accepted connection as a socket: its TLS handshake, its send buffer, the ways to end it, and what ends it when the
+// other side is too slow. What its bytes mean is the business of its three kinds: tcp.ts, http.ts and websocket.ts.
+
+import type { ErrorCode } from "../protocol.ts";
+import { Outbox } from "../shared/outbox.ts";
+import type { Admission, Connection } from "./admission.ts";
+import { networkOf } from "./network.ts";
+import type { Services } from "./services.ts";
+import type { Session } from "./session.ts";
+import { LINGER, MAX_STALL, REPLAY_MARK } from "./transport.ts";
+
+const HANDSHAKE = 10_000; // ms a TLS handshake may take
+
+/** A socket of Bun's that carries its connection. */
+export type Socket = Bun.Socket<SocketConnection>;
+
+/** What a connection is made of. */
+export interface Accepted {
+  readonly socket: Socket;
+  readonly services: Services;
+  readonly admission: Admission;
+  readonly isEncrypting: boolean; // a TLS handshake comes first; nothing can be read or written before it is done
+}
+
+export abstract class SocketConnection implements Connection {
+  abstract readonly session: Session | undefined;
+  readonly address: string;
+  readonly network: string;
+  protected readonly accepted: Accepted;
+  protected readonly outbox: Outbox;
+  /** Nothing more is read. */
+  protected isEnding = false;
+  #handshaking: number | undefined; // ms, since when
+  #isPeerEnded = false;
+
+  constructor(accepted: Accepted) {
+    const { socket, services, admission, isEncrypting } = accepted;
+    this.accepted = accepted;
+    if (isEncrypting) this.#handshaking = services.elapsed();
+    const { remoteAddress = "unknown", remotePort = 0 } = socket as Partial<Socket>; // it may be gone already
+    this.network = networkOf(remoteAddress);
+    this.address = `${remoteAddress}:${remotePort}`;
+    this.outbox = new Outbox(
+      {
+        write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),
+        shutdown: () => this.#shutdown(),
+        terminate: () => socket.terminate(),
+        waits: (change) => admission.countQueued(change),
+      },
+      services.elapsed,
+    );
+  }
+
+  // ---- what each kind makes of what happens to the socket ----
+
+  /** It can be read and written from now on. */
+  protected abstract opened(): void;
+  /** Bytes came. */
+  protected abstract received(chunk: Uint8Array): void;
+  /** The other side has ended its half: what it asked for is still answered. */
+  protected abstract finished(): void;
+  /** It is closed. */
+  protected abstract gone(reason: string): void;
+  /** A second has passed. */
+  protected abstract ticked(): void;
+  /** Says why there is no place for it. */
+  protected abstract refused(code: ErrorCode): void;
+  abstract isIdleFor(ms: number): boolean;
+  abstract dismiss(text: string): void;
+
+  // ---- what happens to the socket ----
+
+  open(): void {
+    this.#handshaking = undefined;
+    if (!this.isEnding) this.opened();
+  }
+
+  receive(chunk: Uint8Array): void {
+    if (!this.isEnding) this.received(chunk);
+  }
+
+  drain(): void {
+    this.outbox.drain();
+  }
+
+  finish(): void {
+    this.#isPeerEnded = true;
+    if (this.isEnding) this.accepted.socket.end();
+    else this.finished();
+  }
+
+  closed(problem: Error | undefined): void {
+    const { admission } = this.accepted;
+    admission.leave(this);
+    if (this.outbox.overrun) admission.countSlowReader();
+    const reason = this.#whyClosed(problem);
+    this.outbox.close();
+    this.isEnding = true;
+    this.gone(reason);
+  }
+
+  #whyClosed(problem: Error | undefined): string {
+    if (this.outbox.overrun) return "did not keep up";
+    if (this.#handshaking !== undefined) return "no TLS handshake";
+    return this.isLost(problem) ? "connection lost" : "left";
+  }
+
+  /** Whether it has ended without a goodbye. After our last words a reset is no loss. */
+  protected isLost(problem: Error | undefined): boolean {
+    return problem !== undefined && !this.isEnding;
+  }
+
+  // ---- what a session and the admission limits do with it ----
+
+  get queued(): number {
+    return this.outbox.queued;
+  }
+  drained(): Promise<void> {
+    return this.outbox.below(REPLAY_MARK);
+  }
+  signedIn(): void {
+    this.accepted.admission.signedIn(this);
+  }
+  pause(on: boolean): void {
+    if (on) this.accepted.socket.pause();
+    else this.accepted.socket.resume();
+  }
+  end(): void {
+    this.isEnding = true;
+    this.accepted.socket.resume(); // what still comes is read and dropped, or the last words would be lost to a reset
+    this.outbox.end();
+  }
+  refuse(code: ErrorCode): void {
+    this.refused(code);
+    this.end();
+  }
+  cut(): void {
+    this.outbox.cut();
+  }
+  terminate(): void {
+    this.accepted.socket.terminate();
+  }
+  tick(): void {
+    const { elapsed } = this.accepted.services;
+    if (this.#handshaking !== undefined && elapsed() - this.#handshaking >= HANDSHAKE) this.terminate();
+    else if (this.outbox.stuck(MAX_STALL)) this.outbox.cut();
+    else this.ticked();
+  }
+
+  /** Everything is sent: ends our side. A peer that does not end its own is given up after a while; the kernel still hands it
+   *  what it has of ours. */
+  #shutdown(): void {
+    const { socket } = this.accepted;
+    if (this.#isPeerEnded) {
+      socket.end();
+      return;
+    }
+    socket.shutdown();
+    setTimeout(() => socket.end(), LINGER).unref();
+  }
+}

@@ -1,0 +1,100 @@
+import { expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { connect } from "node:net";
+import { upgrade } from "../kit/browser.ts";
+import { PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const HALF_A_REQUEST = "POST /login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{";
+
+/** A connection that says this and no more; what it was told, once it is closed. */
+function stranger(port: number, said: string): { closed: Promise<string>; end: () => void } {
+  const socket = connect(port, "127.0.0.1", () => socket.write(said));
+  let told = "";
+  const closed = new Promise<string>((resolve) => {
+    socket.on("data", (chunk) => (told += chunk));
+    socket.on("error", () => {}).on("close", () => resolve(told));
+  });
+  return { closed, end: () => socket.destroy() };
+}
+
+const hasProc = process.platform === "linux";
+test.skipIf(!hasProc)(
+  "more connections and half requests than there are descriptors leave members, newcomers and the page their places",
+  async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    const few = ["sh", "-c", 'ulimit -n 256; exec "$@"', "sh"]; // 128 are kept, so 128 connections may come
+    await using server = await spawnServer(folder.path, ["--host", "::"], few);
+    const alice = await Wire.open(server.port, "::1");
+    await alice.login("alice");
+    await alice.join("#lab");
+
+    const flood = Array.from({ length: 300 }, (_, n) =>
+      n % 2 === 0 ? stranger(server.port, "") : stranger(server.webPort, HALF_A_REQUEST),
+    );
+    const refused = flood.map(({ closed }) => closed);
+    await Promise.race(refused); // the places are all taken
+    expect((await alice.ask({ type: "ping" })).type).toBe("ok");
+    const bob = await Wire.open(server.port, "::1");
+    await bob.login("bob");
+    await bob.join("#lab");
+    expect((await fetch(`http://[::1]:${server.webPort}/healthz`)).status).toBe(200);
+    expect(await bob.ask({ type: "say", to: "#lab", text: "I am in" })).toMatchObject({ seq: 1 });
+    expect(await alice.next("message")).toMatchObject({ text: "I am in" });
+    expect(readdirSync(`/proc/${server.pid}/fd`).length).toBeLessThan(256);
+    for (const { end } of flood) end();
+    for (const wire of [alice, bob]) wire.close();
+  },
+);
+
+test("half a request is answered after five seconds, and nobody stays half a minute by asking again and again", async () => {
+  let now = 0;
+  await using chat = await startTestServer([], { elapsed: () => now });
+  const get = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  const idle = stranger(chat.webPort, get);
+  const halves = ["GET / HTT", HALF_A_REQUEST].map((said) => stranger(chat.webPort, said));
+  const busy = connect(chat.webPort, "127.0.0.1");
+  let told = "";
+  let isClosed = false;
+  const closed = new Promise<void>((resolve) => busy.on("close", resolve)).then(() => void (isClosed = true));
+  busy.on("data", (chunk) => (told += chunk));
+  const ask = async () => {
+    const before = told.split("\nok\n").length;
+    busy.write(get);
+    while (told.split("\nok\n").length === before) await new Promise((resolve) => busy.once("data", resolve));
+  };
+  await ask(); // and so what the others said has come, too
+  now += 4_999;
+  chat.server.sweep();
+  await ask();
+  now += 1;
+  chat.server.sweep();
+  for (const half of halves) expect(await half.closed).toStartWith("HTTP/1.1 408 Request Timeout\r\n");
+  expect(await idle.closed).toEndWith("\nok\n");
+  for (let asked = 0; now < 20_000; asked++) {
+    await ask();
+    now += 4_000;
+    chat.server.sweep();
+    expect([asked, isClosed]).toEqual([asked, false]);
+  }
+  await ask();
+  await closed;
+  expect(told.match(/Connection: close/g)).toHaveLength(1);
+});
+
+test("a stranger's half a WebSocket message, and pings without end, cost neither memory nor others' time", async () => {
+  await using chat = await startTestServer(["alice"]);
+  const alice = await chat.signedIn("alice");
+  const socket = connect(chat.webPort, "127.0.0.1", () => socket.write(upgrade(`localhost:${chat.webPort}`)));
+  await new Promise((resolve) => socket.once("data", resolve));
+  const ping = Buffer.from([0x89, 0x80, 1, 2, 3, 4]);
+  const packet = Buffer.concat(Array.from({ length: 10_000 }, () => ping));
+  socket.pause();
+  for (let n = 0; n < 100; n++) socket.write(packet); // a million
+  for (let n = 0; n < 20; n++) expect((await alice.ask({ type: "ping" })).type).toBe("ok");
+  const metrics = await (await fetch(`http://localhost:${chat.webPort}/metrics`)).text();
+  expect(Number(/banter_queued_bytes (\d+)/.exec(metrics)![1])).toBeLessThan(1024 * 1024);
+  socket.destroy();
+});
