@@ -364,7 +364,7 @@ describe("a flood of registrations", () => {
         const wire = await Wire.open(chat.webPort);
         const body = JSON.stringify({ user, password: PASSWORD });
         wire.raw(`POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
-        return () => wire.reset();
+        return () => wire.close();
       },
     ],
   ])("over %s that does not wait for its turn gets no account and costs no hash", async (_, ask) => {
