@@ -1,5 +1,6 @@
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { startServer } from "../../server.ts";
 import { ERRORS, isRefusal } from "../../protocol.ts";
@@ -20,6 +21,7 @@ import {
 
 setDefaultTimeout(PATIENCE);
 
+const HAS_TWO_NETWORKS = networkInterfaces().lo?.some(({ address }) => address === "::1") ?? false; // the other is 127.0.0.1
 const from = (network: string): Asker => ({ address: `${network}:50312`, network, gone: false });
 const HERE = from("127.0.0.1");
 const HASH_OF_CAROL = await Bun.password.hash("carols-word-1", { algorithm: "argon2id", memoryCost: 8, timeCost: 1 });
@@ -319,24 +321,23 @@ async function block(chat: TestServer): Promise<{ done: Promise<unknown>; isDone
   const wires = await Promise.all(Array.from({ length: Math.max(1, navigator.hardwareConcurrency - 1) }, chat.wire));
   let done = false;
   const answers = wires.map((wire) => wire.ask({ type: "login", user: "slow", password: PASSWORD }));
-  for (const wire of wires) wire.send({ type: "ping" });
   return { done: Promise.all(answers).then(() => (done = true)), isDone: () => done };
 }
 
 describe("a flood of registrations", () => {
-  test("from one network lets a member of another in after a hash or two", async () => {
+  test.if(HAS_TWO_NETWORKS)("from one network lets a member of another in after a hash or two", async () => {
     await using chat = await startTestServer(["alice"], { host: "::" });
+    await block(chat);
     const alice = await chat.wire();
-    const flood = await Promise.all(Array.from({ length: 60 }, () => Wire.open(chat.port, "::1")));
+    const flood = await Promise.all(Array.from({ length: 40 }, () => Wire.open(chat.port, "::1")));
     let registered = 0;
     const answers = flood.map(async (wire, n) => {
       await wire.ask({ type: "register", user: `flood-${n}`, password: PASSWORD });
       registered++;
     });
-    while ((await waiting(chat)) < 20); // the others were taken in meanwhile, or are before long
-    const before = registered;
+    while ((await waiting(chat)) < 40) expect(registered).toBe(0);
     expect(await alice.ask({ type: "login", user: "alice", password: PASSWORD })).toMatchObject({ type: "ok" });
-    expect(registered - before).toBeLessThan(20);
+    expect(registered).toBeLessThan(10);
     await Promise.all(answers);
     for (const wire of flood) wire.close();
   });
