@@ -17,7 +17,7 @@ import { WebSocketConnection } from "./websocket.ts";
 
 const MAX_HEAD = 16 * 1024; // bytes of a request's head
 const MAX_BODY = LIMITS.lineBeforeSignIn; // bytes
-const PIECE = 4 * 1024; // bytes handed to node:http at once, so that one packet holds few requests
+const PIECE = 4 * 1024; // bytes handed to node:http at once, so that they hold few requests
 const IDLE = 5_000; // ms in which a request, or the rest of one, must come
 const LAST_REQUEST = 20_000; // ms after which a connection is closed with the next answer
 const MAX_STAY = 30_000; // ms a connection may be here without becoming a WebSocket, like one that does not sign in
@@ -102,7 +102,6 @@ export class HttpConnection extends SocketConnection {
   readonly #stream = new RequestStream(this);
   readonly #start: number; // ms
   #idleSince: number; // ms
-  #unread: Uint8Array[] = []; // what comes after that which node:http was given
   #hasPart = false; // node:http has a part of a head
   #request: IncomingMessage | undefined; // the last one whose head has come
   #open = 0; // requests that are not answered
@@ -120,11 +119,20 @@ export class HttpConnection extends SocketConnection {
     this.#http.serve(this.#stream);
   }
 
-  protected received(chunk: Uint8Array): void {
-    this.#unread.push(chunk);
-    if (this.#unread.length > 1) return;
-    this.#handOn();
-    if (this.#unread.length > 0) this.pause(true);
+  protected override get piece(): number {
+    return PIECE;
+  }
+
+  /** A piece a turn, and none while a request is answered. */
+  protected received(piece: Uint8Array): void {
+    this.#hasPart = true;
+    this.pause(true);
+    this.#stream.push(piece);
+    setImmediate(() => this.#goOn());
+  }
+
+  #goOn(): void {
+    if (!this.#isAnswering) this.pause(false);
   }
 
   protected finished(): void {
@@ -157,18 +165,6 @@ export class HttpConnection extends SocketConnection {
   /** A request has come whole and is not answered. */
   get #isAnswering(): boolean {
     return this.#open > 0 && this.#request!.complete;
-  }
-
-  /** Hands node:http some of what has come, a piece a turn, and nothing while it answers. */
-  #handOn(): void {
-    const chunk = this.#unread[0];
-    if (chunk === undefined || this.#isAnswering || this.isEnding) return;
-    if (chunk.length > PIECE) this.#unread[0] = chunk.subarray(PIECE);
-    else this.#unread.shift();
-    this.#hasPart = true;
-    this.#stream.push(chunk.subarray(0, PIECE));
-    if (this.#unread.length > 0) setImmediate(() => this.#handOn());
-    else this.pause(false);
   }
 
   // ---- what node:http does with it ----
@@ -211,7 +207,7 @@ export class HttpConnection extends SocketConnection {
     response.on("close", () => {
       this.#open--;
       this.#idleSince = this.accepted.services.elapsed();
-      this.#handOn();
+      this.#goOn();
     });
   }
 
@@ -254,13 +250,13 @@ export class HttpConnection extends SocketConnection {
   #becomeWebSocket(key: string, head: Buffer): void {
     const { socket, admission } = this.accepted;
     const connection = new WebSocketConnection({ ...this.accepted, isEncrypting: false }, key);
+    const unread = [head, ...this.takeUnread()].filter(({ length }) => length > 0);
     this.isEnding = true; // for this one nothing more happens
     socket.data = connection;
     admission.leave(this);
     connection.open();
     admission.enter(connection);
-    connection.pause(false);
-    for (const chunk of [head, ...this.#unread]) if (chunk.length > 0) connection.receive(chunk);
+    for (const chunk of unread) connection.receive(chunk);
   }
 }
 

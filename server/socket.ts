@@ -10,6 +10,7 @@ import type { Session } from "./session.ts";
 import { LINGER, MAX_STALL, REPLAY_MARK } from "./transport.ts";
 
 const HANDSHAKE = 10_000; // ms a TLS handshake may take
+const PIECE = 16 * 1024; // bytes; what a packet asks for is made in pieces of it, so that it takes little memory at once
 
 /** A socket of Bun's that carries its connection. */
 export type Socket = Bun.Socket<SocketConnection>;
@@ -31,7 +32,13 @@ export abstract class SocketConnection implements Connection {
   /** Nothing more is read. */
   protected isEnding = false;
   #handshaking: number | undefined; // ms, since when
+  #unread: Uint8Array[] | undefined; // what has come and waits for its turn; absent while nothing does, as nearly always
+  #isHandingOn = false;
+  /** Nothing is handed on for now. */
+  protected isPaused = false;
+  #isSocketPaused = false; // only once more comes than is handed on, so that the end of a connection is noticed until then
   #isPeerEnded = false;
+  #isFinished = false;
 
   constructor(accepted: Accepted) {
     const { socket, services, admission, isEncrypting } = accepted;
@@ -53,9 +60,13 @@ export abstract class SocketConnection implements Connection {
 
   // ---- what each kind makes of what happens to the socket ----
 
+  /** How many bytes it takes at once. */
+  protected get piece(): number {
+    return PIECE;
+  }
   /** It can be read and written from now on. */
   protected abstract opened(): void;
-  /** Bytes came. */
+  /** Bytes came. Whoever pauses the connection gets no more of them until it goes on. */
   protected abstract received(chunk: Uint8Array): void;
   /** The other side has ended its half: what it asked for is still answered. */
   protected abstract finished(): void;
@@ -76,7 +87,11 @@ export abstract class SocketConnection implements Connection {
   }
 
   receive(chunk: Uint8Array): void {
-    if (!this.isEnding) this.received(chunk);
+    if (this.isEnding) return;
+    if (this.#unread === undefined) this.#unread = [chunk];
+    else this.#unread.push(chunk);
+    this.#handOn();
+    this.#pauseSocket(this.#unread !== undefined);
   }
 
   drain(): void {
@@ -86,7 +101,39 @@ export abstract class SocketConnection implements Connection {
   finish(): void {
     this.#isPeerEnded = true;
     if (this.isEnding) this.accepted.socket.end();
-    else this.finished();
+    else this.#handOn();
+  }
+
+  /** What came, a piece after the other until one of them pauses the connection; after the last one, that it was the last. */
+  #handOn(): void {
+    if (this.#isHandingOn) return;
+    this.#isHandingOn = true;
+    while (this.#unread !== undefined && !this.isPaused && !this.isEnding) {
+      const chunk = this.#unread[0]!;
+      if (chunk.length > this.piece) this.#unread[0] = chunk.subarray(this.piece);
+      else if (this.#unread.length > 1) this.#unread.shift();
+      else this.#unread = undefined;
+      this.received(chunk.subarray(0, this.piece));
+    }
+    this.#isHandingOn = false;
+    if (!this.#isPeerEnded || this.#isFinished || this.#unread !== undefined || this.isEnding) return;
+    this.#isFinished = true;
+    this.finished();
+  }
+
+  #pauseSocket(on: boolean): void {
+    if (on === this.#isSocketPaused) return;
+    this.#isSocketPaused = on;
+    if (on) this.accepted.socket.pause();
+    else this.accepted.socket.resume();
+  }
+
+  /** What has come and was not handed on, for whoever goes on in its place. */
+  protected takeUnread(): Uint8Array[] {
+    const unread = this.#unread ?? [];
+    this.#unread = undefined;
+    this.#pauseSocket(false);
+    return unread;
   }
 
   closed(problem: Error | undefined): void {
@@ -96,6 +143,7 @@ export abstract class SocketConnection implements Connection {
     const reason = this.#whyClosed(problem);
     this.outbox.close();
     this.isEnding = true;
+    this.#unread = undefined;
     this.gone(reason);
   }
 
@@ -122,12 +170,15 @@ export abstract class SocketConnection implements Connection {
     this.accepted.admission.signedIn(this);
   }
   pause(on: boolean): void {
-    if (on) this.accepted.socket.pause();
-    else this.accepted.socket.resume();
+    if (on === this.isPaused || this.isEnding) return;
+    this.isPaused = on;
+    if (!on) this.#handOn();
+    if (this.#unread === undefined) this.#pauseSocket(false);
   }
   end(): void {
     this.isEnding = true;
-    this.accepted.socket.resume(); // what still comes is read and dropped, or the last words would be lost to a reset
+    this.#unread = undefined;
+    this.#pauseSocket(false); // what still comes is read and dropped, or the last words would be lost to a reset
     this.outbox.end();
   }
   refuse(code: ErrorCode): void {

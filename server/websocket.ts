@@ -20,7 +20,6 @@ export class WebSocketConnection extends SocketConnection {
   readonly #frames = new FrameReader(LIMITS.line + 2); // a whole line with CR and LF
   #heard: number; // ms
   #isPinged = false;
-  #isPaused = false;
 
   /** `key`: the client's Sec-WebSocket-Key. */
   constructor(accepted: Accepted, key: string) {
@@ -40,11 +39,6 @@ export class WebSocketConnection extends SocketConnection {
   }
   dismiss(text: string): void {
     this.session.dismiss(text);
-  }
-
-  override pause(on: boolean): void {
-    this.#isPaused = on;
-    super.pause(on);
   }
 
   /** Says goodbye, sends what waits, then closes. */
@@ -93,7 +87,7 @@ export class WebSocketConnection extends SocketConnection {
   }
 
   protected ticked(): void {
-    const silent = this.#isPaused ? 0 : this.accepted.services.elapsed() - this.#heard;
+    const silent = this.isPaused ? 0 : this.accepted.services.elapsed() - this.#heard;
     if (silent >= SILENCE) this.terminate();
     else if (silent >= QUIET && !this.#isPinged) {
       this.#isPinged = true;

@@ -75,6 +75,21 @@ test("sign-in over HTTP answers each wrong request with its status and one sente
   expect((await fetch(url(chat, "/nowhere"))).status).toBe(404);
 });
 
+test("requests that come in one packet are answered one after the other, and a head that is too long is told so", async () => {
+  await using chat = await startTestServer();
+  const asked = (path: string, more = "") => `GET ${path} HTTP/1.1\r\nHost: localhost\r\n${more}\r\n`;
+  const paths = Array.from({ length: 500 }, (_, n) => (n % 3 === 0 ? "/healthz" : `/nothing-${n}`));
+  const last = asked("/healthz", "Connection: close\r\n");
+  const answers = await raw(chat.webPort, paths.map((path) => asked(path)).join("") + last);
+  const statuses = Array.from(answers.matchAll(/^HTTP\/1\.1 (\d+)/gm), ([, status]) => Number(status));
+  expect(statuses).toEqual([...paths.map((path) => (path === "/healthz" ? 200 : 404)), 200]);
+
+  expect(await raw(chat.webPort, asked("/", `X: ${"x".repeat(17_000)}\r\n`))).toStartWith("HTTP/1.1 431 ");
+  expect(await raw(chat.webPort, "hello\r\n\r\n")).toStartWith("HTTP/1.1 400 Bad Request\r\n");
+  const upgrade = "Connection: close, Upgrade\r\nUpgrade: h2c\r\n";
+  expect(await raw(chat.webPort, asked("/healthz", upgrade))).toEndWith("\r\n\r\nok\n");
+});
+
 test("the page is the repository's own files with their types stripped, small, and nothing else may run in it", async () => {
   await using chat = await startTestServer();
   const html = await (await fetch(url(chat, "/"))).text();

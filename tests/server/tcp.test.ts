@@ -121,6 +121,17 @@ test("who has said exit has left, however the connection ends", async () => {
 });
 
 describe("many and slow", () => {
+  test("40,000 lines in one packet are all taken, in order, while others are served", async () => {
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    const carol = await chat.signedIn("carol");
+    const alice = await chat.typist("alice");
+    alice.raw("x\n".repeat(40_000) + "the end\n");
+    expect((await carol.ask({ type: "ping" })).type).toBe("ok");
+    for (let seq = 1; seq <= 40_000; seq++) expect((await bob.next<Message>("message")).seq).toBe(seq);
+    expect(await bob.next("message")).toMatchObject({ seq: 40_001, text: "the end" });
+  });
+
   test("5,000 connects and disconnects leave no descriptor and no presence behind", async () => {
     using folder = temporaryFolder();
     await using server = await spawnServer(folder.path);
