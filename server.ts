@@ -14,7 +14,7 @@ import { HELP, readOptions, requireBun } from "./server/options.ts";
 import { Pipeline } from "./server/pipeline.ts";
 import { Rooms } from "./server/rooms.ts";
 import type { Services } from "./server/services.ts";
-import { refreshUsers } from "./server/signin.ts";
+import { refreshUsers, whySignedOut } from "./server/signin.ts";
 import type { Data } from "./server/startup.ts";
 import { checkPagePort, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
@@ -32,7 +32,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const listeners = new Listeners({ host, port, webPort });
   let data: Data;
   try {
-    data = openData({ folder, tls, logLevel, now, console });
+    data = openData({ folder, tls, logLevel, now, elapsed, console });
   } catch (problem) {
     listeners.stop();
     throw problem;
@@ -74,6 +74,7 @@ export class Server {
   readonly #backups: Backups;
   readonly #sweeper: Timer;
   #certificate: Data["certificate"];
+  #revision = 0; // of the accounts, when sessions were last compared with them
   #stopped: Promise<void> | undefined;
 
   constructor(parts: Parts) {
@@ -100,6 +101,7 @@ export class Server {
    *  second. */
   sweep(): void {
     refreshUsers(this.#parts.data.users);
+    this.#signOut();
     this.#backups.tick();
     this.#parts.admission.tick();
   }
@@ -142,6 +144,22 @@ export class Server {
     history.close();
     this.log.info("Server stopped");
     this.log.close();
+  }
+
+  /** Ends the sessions of accounts that were removed, or whose password was changed, since the last look. */
+  #signOut(): void {
+    const { services, admission } = this.#parts;
+    const { users, rooms, log } = services;
+    if (users.accounts.revision === this.#revision) return;
+    this.#revision = users.accounts.revision;
+    for (const { session } of admission.connections) {
+      if (session === undefined || session.gone) continue;
+      const why = whySignedOut(users, session);
+      if (why === undefined) continue;
+      log.info(`${session.user} signed out at ${session.address}: ${why}`);
+      session.dismiss(why);
+      rooms.leaveAll(session); // now, not when the other side has closed
+    }
   }
 
   #warnOfAge(): void {

@@ -196,9 +196,10 @@ export async function writeLoadAccounts(folder: string): Promise<void> {
     JSON.stringify(Object.fromEntries(names.map((name) => [name, { password }]))),
   );
   const users = openUsers(folder);
+  const asker = { address: "bench", network: "bench", gone: false };
   const tokens: string[] = [];
   for (const name of names) {
-    const result = await authenticateUser(users, name, { password: PASSWORD }, "bench");
+    const result = await authenticateUser(users, name, { password: PASSWORD }, asker);
     if (isRefusal(result)) throw new Error(`${name} was refused: ${result.code}`);
     tokens.push(result.token + "\n");
   }

@@ -72,7 +72,9 @@ export class Chat implements Reader {
     this.#console.listen(this);
     await Promise.race([hearing, this.#over.promise]);
     this.#status.stop();
-    return this.#left === undefined ? "signed out" : "left";
+    if (this.#left !== undefined) return "left";
+    this.#giveUp(this.#waiting);
+    return "signed out";
   }
 
   async #enterFirst(): Promise<void> {
@@ -247,8 +249,12 @@ export class Chat implements Reader {
     const unsent = this.#waiting;
     const closed = this.#connection.close();
     await (this.#console.patience === undefined ? closed : Promise.race([closed, Bun.sleep(GOODBYE)]));
-    for (const text of unsent) this.#timeline.info(`Not sent: ${text}`);
+    this.#giveUp(unsent);
     this.#over.resolve();
+  }
+
+  #giveUp(unsent: readonly string[]): void {
+    for (const text of unsent) this.#timeline.info(`Not sent: ${text}`);
   }
 
   /** Typed lines that are not stored yet, in order. */

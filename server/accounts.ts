@@ -39,7 +39,7 @@ const SLICE = 1_000; // accounts serialised before the event loop goes on, about
 
 export class Accounts {
   readonly file: string;
-  /** How often another version of the file was read, one that somebody else wrote. */
+  /** How often accounts may have been replaced or removed: here, or in a version of the file that somebody else wrote. */
   revision = 0;
   readonly #elapsed: () => number;
   #entries: Map<string, Entry>;
@@ -163,6 +163,7 @@ export class Accounts {
     const parts = [...text.slices, Buffer.from(`${text.tail.join("")}\n}\n`)];
     this.#version = stamp(await replaceFile(target, parts));
     this.#text = text;
+    if (!isOnlyNew) this.revision++;
     for (const [name, entry] of changes) this.#entries.set(name, entry);
   }
 }

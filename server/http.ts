@@ -7,6 +7,7 @@ import { createServer, ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { LIMITS } from "../protocol.ts";
+import type { Asker } from "./network.ts";
 import type { Answer } from "./responses.ts";
 import { replyText } from "./responses.ts";
 import type { Asked, Routes } from "./routes.ts";
@@ -95,7 +96,7 @@ class RequestStream extends Duplex {
 }
 
 /** One connection to the page's port, until it becomes a WebSocket. */
-export class HttpConnection extends SocketConnection {
+export class HttpConnection extends SocketConnection implements Asker {
   readonly session = undefined;
   readonly #http: Http;
   readonly #stream = new RequestStream(this);
@@ -138,8 +139,12 @@ export class HttpConnection extends SocketConnection {
     this.#stream.push(null);
   }
 
-  protected gone(): void {
+  protected ended(): void {
     this.#stream.destroy();
+  }
+
+  get gone(): boolean {
+    return this.isEnding;
   }
 
   protected ticked(): void {
@@ -211,7 +216,7 @@ export class HttpConnection extends SocketConnection {
   }
 
   #read({ method = "", url = "", headers }: IncomingMessage, body: string): Asked {
-    return { method, path: URL.parse(url, "http://localhost")?.pathname ?? "", headers, body, origin: this };
+    return { method, path: URL.parse(url, "http://localhost")?.pathname ?? "", headers, body, asker: this };
   }
 
   /** `body` is `undefined` when it is too large. */

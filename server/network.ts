@@ -8,6 +8,11 @@ export interface Origin {
   readonly network: string; // see `networkOf`
 }
 
+/** Who asks for something that takes a while. */
+export interface Asker extends Origin {
+  readonly gone: boolean; // its connection has ended: nobody waits for the answer
+}
+
 /** Whose connections and failed sign-ins count together: one IPv4 address (also when it comes mapped), or one IPv6 /64. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);

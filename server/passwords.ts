@@ -1,9 +1,10 @@
 // passwords.ts: a password to a hash, and whether a hash is of that password. Hashing is slow on purpose, so it waits in one
-// bounded queue. Never keeps a password and never says one.
+// bounded queue that networks share fairly. Never keeps a password and never says one.
 
 import { randomBytes } from "node:crypto";
 import { cpus } from "node:os";
 import { LIMITS } from "../protocol.ts";
+import type { Asker } from "./network.ts";
 
 /** OWASP's floor for argon2id: 19 MiB, two passes; about 30 to 50 ms. */
 const COST = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const;
@@ -36,12 +37,19 @@ export async function verifyPassword(secret: string, hash: string): Promise<bool
   return Bun.password.verify(secret, hash).catch(() => "damaged" as const);
 }
 
-/** A bounded queue, first in first out, of which at most `width` run at once. Bun's own pool starts the newest hash first,
- *  which would let the first in a class wait longest. */
+/** Somebody in the queue; told whether it is their turn, or will never be. */
+interface Waiting {
+  asker: Asker;
+  start: (isTurn: boolean) => void;
+}
+
+/** A bounded queue of which at most `width` run at once, shared fairly: one of each network in rotation, and within a network
+ *  first in, first out. So whatever comes from one network, somebody of another waits for a hash or two. (Bun's own pool starts
+ *  the newest hash first, which would let the first in a class wait longest.) */
 export class Gate {
   readonly #width: number;
   readonly #max: number;
-  readonly #queue: (() => void)[] = [];
+  readonly #queues = new Map<string, Waiting[]>(); // by network; the first is next
   #running = 0;
 
   /** One core stays free for everybody who is signed in already. */
@@ -51,21 +59,58 @@ export class Gate {
   }
 
   get waiting(): number {
-    return this.#queue.length;
+    let sum = 0;
+    for (const { length } of this.#queues.values()) sum += length;
+    return sum;
   }
 
-  /** Runs `work` in its turn; `undefined` if too many wait already. */
-  async run<T>(work: () => Promise<T>): Promise<T | undefined> {
-    if (this.#running >= this.#width) {
-      if (this.#queue.length >= this.#max) return undefined;
-      await new Promise<void>((turn) => this.#queue.push(turn)); // one that is finished hands its place on
-    } else this.#running++;
+  /** Runs `work` in its turn; `undefined` if too many wait, or if its asker has gone when its turn comes. */
+  async run<T>(asker: Asker, work: () => Promise<T>): Promise<T | undefined> {
+    if (this.#running < this.#width) this.#running++;
+    else if (!(await this.#turn(asker))) return undefined; // or else one that is finished hands its place on
     try {
       return await work();
     } finally {
-      const turn = this.#queue.shift();
-      if (turn === undefined) this.#running--;
-      else turn();
+      this.#handOn();
     }
+  }
+
+  #turn(asker: Asker): Promise<boolean> {
+    const queue = this.#queues.get(asker.network) ?? [];
+    if (this.waiting >= this.#max && !this.#makeRoom(queue.length + 1)) return Promise.resolve(false);
+    this.#queues.set(asker.network, queue);
+    return new Promise((start) => queue.push({ asker, start }));
+  }
+
+  /** Ends one wait, so that another can begin: of somebody who has gone, or of the last in the longest queue if that one is longer
+   *  than `length`. */
+  #makeRoom(length: number): boolean {
+    let longest: Waiting[] = [];
+    for (const queue of this.#queues.values()) {
+      const gone = queue.findIndex(({ asker }) => asker.gone);
+      if (gone >= 0) {
+        queue.splice(gone, 1)[0]!.start(false);
+        return true;
+      }
+      if (queue.length > longest.length) longest = queue;
+    }
+    if (longest.length <= length) return false;
+    longest.pop()!.start(false);
+    return true;
+  }
+
+  /** Gives a place that is free to the next who still waits for it. */
+  #handOn(): void {
+    for (const [network, queue] of this.#queues) {
+      this.#queues.delete(network);
+      for (let next; (next = queue.shift()) !== undefined;) {
+        const isTurn = !next.asker.gone;
+        next.start(isTurn);
+        if (!isTurn) continue;
+        if (queue.length > 0) this.#queues.set(network, queue); // behind all others
+        return;
+      }
+    }
+    this.#running--;
   }
 }

@@ -1,5 +1,5 @@
 // rates.ts: the rate limiters. How fast one connection may ask, which is kept by delay and never by loss; and how often
-// somebody may fail to sign in. Reads no line and refuses nothing itself.
+// somebody may fail to sign in or create accounts. Reads no line and refuses nothing itself.
 
 import type { Request } from "../protocol.ts";
 
@@ -14,6 +14,11 @@ const MINUTE = 60_000; // ms
  *  that a guesser cannot lock the others out. */
 const MAX_FAILURES = 10;
 const MANY_FAILED = 1_000; // keys; above that those whose minute is over are removed
+const HOUR = 3_600_000; // ms
+/** Accounts from one network, at once and in an hour. Three classes of 64 that come in the same lesson pass, also behind one
+ *  reverse proxy; without an end it would be a million a day, each of them a line in users.json. */
+const MAX_REGISTRATIONS = 200;
+const MAX_REMEMBERED = 10_000; // networks that created accounts; the one that did so longest ago is forgotten first
 
 /** How fast one connection may ask. */
 export class RequestLimiter {
@@ -49,6 +54,31 @@ function costOf(request: Request): number {
       return 1;
     default:
       return 0;
+  }
+}
+
+/** How many accounts a network may create: a token bucket each, which is full again within an hour. */
+export class RegistrationLimiter {
+  readonly #now: () => number;
+  readonly #full = new Map<string, number>(); // when (ms) the bucket of a network will be full again
+
+  /** `now` in ms. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Seconds until this network may create one more, 0 if it may now. */
+  secondsToWait(network: string): number {
+    const missing = (this.#full.get(network) ?? 0) - this.#now(); // ms
+    return Math.max(0, Math.ceil((missing + HOUR / MAX_REGISTRATIONS - HOUR) / 1000));
+  }
+
+  count(network: string): void {
+    const now = this.#now();
+    const full = Math.max(now, this.#full.get(network) ?? 0) + HOUR / MAX_REGISTRATIONS;
+    this.#full.delete(network); // to stand behind all others
+    this.#full.set(network, full);
+    if (this.#full.size > MAX_REMEMBERED) this.#full.delete(this.#full.keys().next().value!);
   }
 }
 

@@ -7,18 +7,19 @@ import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage } from "../shared/text.ts";
 import { answeredIn, inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
-import type { Origin } from "./network.ts";
+import type { Asker } from "./network.ts";
 import type { Services } from "./services.ts";
 import type { Proof, SignedIn } from "./signin.ts";
 import { authenticateUser, registerUser } from "./signin.ts";
 
 /** Whose request it is: the session, as far as handlers use it. */
-export interface Caller extends Member, Origin {
+export interface Caller extends Member, Asker {
   readonly services: Services;
   /** Where a typed line goes (text sessions). */
   readonly room: string;
   moveTo(room: string): void;
-  signIn(user: string): void;
+  /** `hash` is of the password it has signed in with: when the account has another one, the session ends. */
+  signIn(user: string, hash: string): void;
   /** Answers at once where more is to follow the answer. */
   ok(fields: Omit<Ok, "type" | "id">, asked: Request): void;
 }
@@ -59,15 +60,17 @@ async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Ans
 }
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
-export async function register(services: Services, user: string, password: string, from: Origin) {
-  const result = await registerUser(services.users, user, password);
-  if (!isRefusal(result)) services.log.info(`${result.user} registered from ${from.address}`);
+export async function register(services: Services, user: string, password: string, from: Asker) {
+  const result = await registerUser(services.users, user, password, from);
+  if (isRefusal(result)) {
+    if (result.code === "throttled") services.log.warning(`Registration from ${from.address} refused (throttled)`);
+  } else services.log.info(`${result.user} registered from ${from.address}`);
   return result;
 }
 
 /** Checks who somebody is and logs it; refuses as `authenticateUser` does. */
-export async function login(services: Services, user: string, proof: Proof, from: Origin) {
-  const result = await authenticateUser(services.users, user, proof, from.network);
+export async function login(services: Services, user: string, proof: Proof, from: Asker) {
+  const result = await authenticateUser(services.users, user, proof, from);
   if (isRefusal(result)) services.log.warning(`Sign-in from ${from.address} refused (${result.code})`);
   else services.log.info(`${result.user} signed in from ${from.address}`);
   return result;
@@ -77,13 +80,13 @@ export async function login(services: Services, user: string, proof: Proof, from
 async function enterChat(
   caller: Caller,
   asked: Request,
-  { user, token }: SignedIn,
+  { user, token, hash }: SignedIn,
   since?: number,
   epoch?: string,
 ): Promise<Answer> {
   const { history, rooms } = caller.services;
+  caller.signIn(user, hash); // first: from here on a changed password ends it
   const confirmed = await history.confirmed(user);
-  caller.signIn(user);
   rooms.arrive(caller);
   await rooms.enter(caller, inboxOf(user), {
     since,

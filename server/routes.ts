@@ -7,7 +7,7 @@ import type { ErrorCode, Refusal } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
 import type { Admission } from "./admission.ts";
 import { Metrics } from "./metrics.ts";
-import type { Origin } from "./network.ts";
+import type { Asker } from "./network.ts";
 import { pageFiles, projectorPage } from "./page.ts";
 import { login, register } from "./requests.ts";
 import type { Answer } from "./responses.ts";
@@ -28,7 +28,7 @@ export interface Asked {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
-  readonly origin: Origin;
+  readonly asker: Asker;
 }
 
 interface Route {
@@ -94,7 +94,7 @@ export class Routes {
 }
 
 /** `POST /register` and `POST /login`: `{"user","password"}` to `{"user","token"}`; a refusal is an `error` frame. */
-async function signIn({ body, origin }: Asked, verb: "register" | "login", services: Services): Promise<Answer> {
+async function signIn({ body, asker }: Asked, verb: "register" | "login", services: Services): Promise<Answer> {
   const refuse = (refusal: Refusal) =>
     reply(STATUS[refusal.code] ?? 400, "application/json", JSON.stringify(failure(refusal)) + "\n", {
       ...(refusal.after !== undefined && { "Retry-After": String(refusal.after) }),
@@ -104,10 +104,11 @@ async function signIn({ body, origin }: Asked, verb: "register" | "login", servi
     return refuse({ code: "bad_request", text: 'Send {"user": "…", "password": "…"} as JSON. Nothing was done.' });
   const result =
     verb === "register"
-      ? await register(services, user, password, origin)
-      : await login(services, user, { password }, origin);
+      ? await register(services, user, password, asker)
+      : await login(services, user, { password }, asker);
   if (isRefusal(result)) return refuse(result);
-  return reply(verb === "register" ? 201 : 200, "application/json", JSON.stringify(result) + "\n");
+  const answer = JSON.stringify({ user: result.user, token: result.token });
+  return reply(verb === "register" ? 201 : 200, "application/json", answer + "\n");
 }
 
 function parse(body: string): unknown {

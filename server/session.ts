@@ -34,6 +34,7 @@ export class Session implements Caller, Taker {
   readonly #limiter: RequestLimiter;
   readonly #start: number; // ms
   #user = ""; // "" before sign-in
+  hash = ""; // of the password it signed in with
   #room: string = LOBBY;
   #partner: string | undefined; // who sent the last direct message (text sessions)
   #dialect: "unknown" | "frames" | "lines" = "unknown";
@@ -152,8 +153,8 @@ export class Session implements Caller, Taker {
   wasWrittenBy(from: string): void {
     this.#partner = from;
   }
-  signIn(user: string): void {
-    this.#user = user;
+  signIn(user: string, hash: string): void {
+    [this.#user, this.hash] = [user, hash];
     this.#transport.signedIn();
   }
   moveTo(room: string): void {
@@ -194,8 +195,7 @@ export class Session implements Caller, Taker {
     }
     const wait = this.#limiter.take(isRequest(read) ? read : undefined);
     if (read === undefined) return undefined;
-    if (wait > 0) return Bun.sleep(wait).then(() => (this.#isClosed ? undefined : this.#keepOrder(read)));
-    return this.#keepOrder(read);
+    return wait > 0 ? Bun.sleep(wait).then(() => this.#keepOrder(read)) : this.#keepOrder(read);
   }
 
   /** What a line asks for; the first that is not blank decides the dialect. */
@@ -223,6 +223,7 @@ export class Session implements Caller, Taker {
 
   /** Checks a request against its rule and runs its handler. */
   #dispatch(read: Read): Promise<void> | undefined {
+    if (this.#isClosed) return undefined; // while it waited
     if (isRefusal(read)) return this.#reply(read, read.id);
     if (read.type === "help") {
       for (const line of help(this.#user !== "")) this.#answer({ type: "notice", text: line });

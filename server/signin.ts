@@ -5,17 +5,20 @@ import { join } from "node:path";
 import type { Refusal } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { Accounts } from "./accounts.ts";
+import type { Asker } from "./network.ts";
 import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
-import { FailureLimiter } from "./rates.ts";
+import { FailureLimiter, RegistrationLimiter } from "./rates.ts";
 import { readKey, Tokens } from "./tokens.ts";
 import { foldName } from "../shared/names.ts";
 
 const MAX_KNOWN = 10_000; // accounts remembered to have signed in, with their network
-const BUSY_AFTER = 5; // s to wait when too many passwords are being checked
+const BUSY: Refusal = { code: "busy", after: 5 }; // s; also what nobody hears who has gone
 
+/** Who is signed in. `hash` is of the password at that time; it stays in the server. */
 export interface SignedIn {
   user: string;
   token: string;
+  hash: string;
 }
 /** What proves an account: its password, or a token given at an earlier sign-in. */
 export type Proof = { password: string } | { token: string };
@@ -26,6 +29,7 @@ export interface Users {
   tokens: Tokens;
   decoy: string; // a hash for names that are unknown, so that they take the same work as known ones
   failures: FailureLimiter; // by network, and by network and account
+  registrations: RegistrationLimiter; // by network
   known: Set<string>; // network and account of those who have signed in
   info: (event: string) => void;
   warn: (event: string) => void;
@@ -41,18 +45,24 @@ export function checkUsers(folder: string): void {
 }
 
 /** Opens the accounts in `folder`: `users.json` (absent: no accounts yet) and `secret.key` (made if absent). `now` in ms
- *  since 1970. Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
+ *  since 1970, `elapsed` in ms on a clock that never jumps. Throws an Error whose message is one sentence for people when one of them is damaged; changes nothing then. */
 export function openUsers(
   folder: string,
-  options: { now?: () => number; info?: (event: string) => void; warn?: (event: string) => void } = {},
+  options: {
+    now?: () => number;
+    elapsed?: () => number;
+    info?: (event: string) => void;
+    warn?: (event: string) => void;
+  } = {},
 ): Users {
-  const { now = Date.now, info = () => {}, warn = () => {} } = options;
+  const { now = Date.now, elapsed = () => performance.now(), info = () => {}, warn = () => {} } = options;
   return {
     accounts: new Accounts(accountsFile(folder)),
     gate: new Gate(),
     tokens: new Tokens(keyFile(folder), now, warn),
     decoy: decoyHash(),
-    failures: new FailureLimiter(now),
+    failures: new FailureLimiter(elapsed),
+    registrations: new RegistrationLimiter(elapsed),
     known: new Set(),
     info,
     warn,
@@ -69,20 +79,37 @@ export function refreshUsers({ accounts, info, warn }: Users): void {
   }
 }
 
+/** Why an account is signed in no more with this password hash; `undefined` while it is, and before any sign-in. */
+export function whySignedOut({ accounts }: Users, { user, hash }: Omit<SignedIn, "token">): string | undefined {
+  if (user === "" || accounts.get(user)?.password === hash) return undefined;
+  return accounts.has(user)
+    ? `The password of ${user} was changed, so this connection closes. Sign in again with the new one.`
+    : `The account ${user} was removed, so this connection closes. Whoever runs the server can tell you why.`;
+}
+
 /** Creates an account and signs it in; resolves when it is safe on disk.
- *  Refuses with `bad_name`, `bad_password`, `name_taken`, `busy`, or `unavailable` when it cannot be written. */
-export async function registerUser(users: Users, name: string, password: string): Promise<SignedIn | Refusal> {
+ *  Refuses with `bad_name`, `bad_password`, `name_taken`, `throttled`, `busy`, or `unavailable` when it cannot be written. */
+export async function registerUser(
+  users: Users,
+  name: string,
+  password: string,
+  asker: Asker,
+): Promise<SignedIn | Refusal> {
   const user = foldName(name);
   if (user === undefined) return { code: "bad_name" };
   const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
   refreshUsers(users);
-  if (users.accounts.isTaken(user)) return nameTaken(users, user);
+  const refused = whyNotCreate(users, user, asker);
+  if (refused !== undefined) return refused;
   // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
-  const hash = await users.gate.run(async () =>
-    users.accounts.isTaken(user) ? nameTaken(users, user) : hashPassword(secret),
-  );
-  if (hash === undefined) return { code: "busy", after: BUSY_AFTER };
+  const hash = await users.gate.run(asker, async () => {
+    const refused = whyNotCreate(users, user, asker);
+    if (refused !== undefined) return refused;
+    users.registrations.count(asker.network);
+    return hashPassword(secret);
+  });
+  if (hash === undefined || asker.gone) return BUSY;
   if (typeof hash !== "string") return hash;
   try {
     if (!(await users.accounts.add(user, { password: hash }))) return nameTaken(users, user);
@@ -90,7 +117,20 @@ export async function registerUser(users: Users, name: string, password: string)
     users.warn(`Cannot store the account ${user}: ${(problem as Error).message}`);
     return { code: "unavailable", text: "The server cannot store accounts right now. Try again in a moment." };
   }
-  return { user, token: users.tokens.issue(user, hash) };
+  return signedIn(users, user, hash);
+}
+
+function signedIn({ tokens }: Users, user: string, hash: string): SignedIn {
+  return { user, token: tokens.issue(user, hash), hash };
+}
+
+function whyNotCreate(users: Users, user: string, { network }: Asker): Refusal | undefined {
+  if (users.accounts.isTaken(user)) return nameTaken(users, user);
+  const after = users.registrations.secondsToWait(network);
+  if (after === 0) return undefined;
+  const text =
+    "Too many accounts were created from this address within an hour. Wait, or let whoever runs the server add yours: bun users.ts add NAME.";
+  return { code: "throttled", after, text };
 }
 
 /** That a name is taken, and names near it that are not. */
@@ -104,37 +144,41 @@ function nameTaken({ accounts }: Users, user: string): Refusal {
   };
 }
 
-/** Signs an account in. `network` is whose failures are counted together.
+/** Signs an account in. The failures of the asker's network are counted together.
  *  Refuses with `bad_login` (unknown name or wrong proof: same answer, same work), `throttled` or `busy`. */
 export async function authenticateUser(
   users: Users,
   name: string,
   proof: Proof,
-  network: string,
+  asker: Asker,
 ): Promise<SignedIn | Refusal> {
   refreshUsers(users); // for every name alike, so that the time tells nothing
   const user = foldName(name);
-  const hash = user === undefined ? undefined : users.accounts.get(user)?.password;
+  const hashNow = () => (user === undefined ? undefined : users.accounts.get(user)?.password);
   if ("token" in proof) {
+    const hash = hashNow();
     if (user === undefined || hash === undefined || !users.tokens.isValid(proof.token, user, hash))
       return { code: "bad_login" };
-    return { user, token: users.tokens.issue(user, hash) };
+    return signedIn(users, user, hash);
   }
-  const verdict = await users.gate.run(async (): Promise<SignedIn | Refusal> => {
+  const verdict = await users.gate.run(asker, async (): Promise<SignedIn | Refusal> => {
+    const { network } = asker;
     const pair = `${network} ${user}`;
     const { failures, known } = users;
     const wait = Math.max(failures.secondsToWait(pair), known.has(pair) ? 0 : failures.secondsToWait(network));
     if (wait > 0) return { code: "throttled", after: wait };
+    const hash = hashNow();
     const secret = normalizePassword(proof.password);
     const good = secret === undefined ? false : await verifyPassword(secret, hash ?? users.decoy);
     if (typeof good === "string") users.warn(`Cannot check the password of ${user}: its hash in users.json is ${good}`);
-    if (good === true && user !== undefined && hash !== undefined) {
+    refreshUsers(users); // a password that was changed meanwhile is not good any more
+    if (good === true && user !== undefined && hash !== undefined && hash === hashNow()) {
       if (known.size < MAX_KNOWN) known.add(pair);
-      return { user, token: users.tokens.issue(user, hash) };
+      return signedIn(users, user, hash);
     }
     failures.count(pair);
     failures.count(network);
     return { code: "bad_login" };
   });
-  return verdict ?? { code: "busy", after: BUSY_AFTER };
+  return verdict ?? BUSY;
 }

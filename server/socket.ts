@@ -71,7 +71,7 @@ export abstract class SocketConnection implements Connection {
   /** The other side has ended its half: what it asked for is still answered. */
   protected abstract finished(): void;
   /** It is closed. */
-  protected abstract gone(reason: string): void;
+  protected abstract ended(reason: string): void;
   /** A second has passed. */
   protected abstract ticked(): void;
   /** Says why there is no place for it. */
@@ -144,7 +144,7 @@ export abstract class SocketConnection implements Connection {
     this.outbox.close();
     this.isEnding = true;
     this.#unread = undefined;
-    this.gone(reason);
+    this.ended(reason);
   }
 
   #whyClosed(problem: Error | undefined): string {

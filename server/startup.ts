@@ -70,6 +70,7 @@ export interface DataOptions {
   tls: CertificateSource | undefined;
   logLevel: Level;
   now: () => number; // ms since 1970
+  elapsed: () => number; // ms on a clock that never jumps
   console?: ((line: string) => void) | undefined; // where log lines go as well
 }
 /** All that is kept in a data folder, open. */
@@ -82,7 +83,7 @@ export interface Data {
 
 /** Opens a data folder, which nobody else can use from then on. Throws a StartError when something in it is damaged or cannot be
  *  made; what is there is looked at first, so that then nothing was changed. */
-export function openData({ folder, tls, logLevel, now, console }: DataOptions): Data {
+export function openData({ folder, tls, logLevel, now, elapsed, console }: DataOptions): Data {
   let history: History | undefined;
   let log: Log | undefined;
   try {
@@ -95,6 +96,7 @@ export function openData({ folder, tls, logLevel, now, console }: DataOptions): 
     log = opened;
     const users = openUsers(folder, {
       now,
+      elapsed,
       info: (event) => opened.info(event),
       warn: (event) => opened.warning(event),
     });

@@ -75,7 +75,7 @@ export class TcpConnection extends SocketConnection {
     this.session.finish();
   }
 
-  protected gone(reason: string): void {
+  protected ended(reason: string): void {
     clearTimeout(this.#greeting);
     this.session.closed(reason);
   }

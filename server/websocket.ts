@@ -77,7 +77,7 @@ export class WebSocketConnection extends SocketConnection {
     this.end();
   }
 
-  protected gone(reason: string): void {
+  protected ended(reason: string): void {
     this.session.closed(reason);
   }
 

@@ -216,7 +216,7 @@ export class Connection {
   }
 
   #signedOut(): void {
-    const text = "Your password was changed, so you are signed out.";
+    const text = "Your password was changed or your account was removed, so you are signed out.";
     this.#feed.tell({ type: "error", code: "bad_login", text });
     void this.close();
   }

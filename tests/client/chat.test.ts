@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { join } from "node:path";
 import { openHistory } from "../../server/history.ts";
-import { PATIENCE, spawnServer, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
+import { PATIENCE, run, spawnServer, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
 import { HAS_TERMINAL, sitIn } from "../kit/pty.ts";
 import { listen, welcome } from "../kit/scripted.ts";
 
@@ -182,3 +182,19 @@ inTerminal("classic mode: bare words in the lobby, and nothing but leave in a ro
   alice.type("exit\r");
   expect(await alice.exited).toBe(0);
 });
+
+inTerminal(
+  "whose password is changed is told so, then that nobody is signed in and what was not sent; code 4",
+  async () => {
+    await using chat = await startTestServer(["alice"]);
+    await using alice = await sitIn(chat.port, "alice");
+    await run([process.execPath, "users.ts", "passwd", "alice", "--data", chat.data], "second-password");
+    await alice.until(/The password of alice was changed[\s\S]*connection lost/);
+    alice.type("does anybody hear me?\r"); // Enter tries at once
+    expect(await alice.exited).toBe(4);
+    expect(alice.screen.text).toMatch(
+      /Your password was changed or your account was\s+removed, so you are signed out\.\n\* Not sent: does anybody hear me\?/,
+    );
+    expect(chat.log().match(/Sign-in from \S+ refused/g)).toHaveLength(2); // by token, by the old password, and no more
+  },
+);

@@ -331,14 +331,14 @@ describe("what other programs keep in users.json", () => {
   });
 });
 
-test("how often somebody else's version was read is counted, also when a change of our own has found it", async () => {
+test("how often accounts may have changed is counted: by others, also when a change of our own has found it, and by ourselves", async () => {
   using folder = temporaryFolder();
   const accounts = opened(folder.path, ["alice"]);
   const other = new Accounts(accounts.file);
   await accounts.add("bob", account("x"));
   expect([accounts.revision, accounts.refresh(), accounts.revision]).toEqual([0, false, 0]);
   await other.remove("alice");
-  expect([other.revision, accounts.revision]).toEqual([1, 0]);
+  expect([other.revision, accounts.revision]).toEqual([2, 0]); // it has read bob, and removed alice
   await accounts.add("carol", account("x"));
   expect([accounts.has("alice"), accounts.refresh(), accounts.revision]).toEqual([false, false, 1]);
   await other.replace("bob", account("y"));

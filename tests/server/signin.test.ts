@@ -1,12 +1,17 @@
 import { describe, expect, setDefaultTimeout, spyOn, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { startServer } from "../../server.ts";
 import { ERRORS, isRefusal } from "../../protocol.ts";
+import type { Asker } from "../../server/network.ts";
 import { authenticateUser, openUsers, registerUser } from "../../server/signin.ts";
+import { Browser } from "../kit/browser.ts";
+import type { TestServer } from "../kit/harness.ts";
 import {
   PASSWORD,
   PATIENCE,
+  run,
   spawnServer,
   startTestServer,
   temporaryFolder,
@@ -16,7 +21,12 @@ import {
 
 setDefaultTimeout(PATIENCE);
 
-const HERE = "127.0.0.1";
+const HAS_TWO_NETWORKS = Object.values(networkInterfaces()).some((own) =>
+  own!.some(({ address }) => address === "::1"),
+); // the other is 127.0.0.1
+const from = (network: string): Asker => ({ address: `${network}:50312`, network, gone: false });
+const HERE = from("127.0.0.1");
+const HASH_OF_CAROL = await Bun.password.hash("carols-word-1", { algorithm: "argon2id", memoryCost: 8, timeCost: 1 });
 const accountsIn = (folder: string) => JSON.parse(readFileSync(join(folder, "users.json"), "utf8"));
 
 describe("registering", () => {
@@ -94,7 +104,7 @@ describe("registering", () => {
   test("the file and the key are private, and hold an argon2id hash at its full cost and no password", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
-    await registerUser(users, "Alice", "my-secret-word");
+    await registerUser(users, "Alice", "my-secret-word", HERE);
 
     for (const name of ["users.json", "secret.key"]) expect(statSync(join(folder.path, name)).mode & 0o777).toBe(0o600);
     expect(accountsIn(folder.path)).toEqual({
@@ -108,7 +118,7 @@ describe("registering", () => {
     const warnings: string[] = [];
     const users = openUsers(folder.path, { warn: (event) => warnings.push(event) });
     mkdirSync(join(folder.path, "users.json.tmp")); // the temporary file cannot be made
-    expect(await registerUser(users, "alice", PASSWORD)).toMatchObject({ code: "unavailable" });
+    expect(await registerUser(users, "alice", PASSWORD, HERE)).toMatchObject({ code: "unavailable" });
     expect(warnings).toEqual([expect.stringContaining("Cannot store the account alice")]);
     expect(users.accounts.has("alice")).toBeFalse();
   });
@@ -116,30 +126,30 @@ describe("registering", () => {
   test("one password typed on two keyboards is one password: NFC, and its length is counted in characters", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
-    expect(await registerUser(users, "alice", "cafe\u0301s-cre\u0300me")).toMatchObject({ user: "alice" });
+    expect(await registerUser(users, "alice", "cafe\u0301s-cre\u0300me", HERE)).toMatchObject({ user: "alice" });
     expect(await authenticateUser(users, "alice", { password: "caf\u00e9s-cr\u00e8me" }, HERE)).toMatchObject({
       user: "alice",
     });
 
     const refused = ["7 chars", "e\u0301".repeat(7), "x".repeat(257), "\ud800-lone-surrogate"];
     for (const password of refused)
-      expect([password, await registerUser(users, "bob", password)]).toMatchObject([
+      expect([password, await registerUser(users, "bob", password, HERE)]).toMatchObject([
         password,
         { code: "bad_password" },
       ]);
-    expect(await registerUser(users, "bob", "\u{1f44b}".repeat(8))).toMatchObject({ user: "bob" });
+    expect(await registerUser(users, "bob", "\u{1f44b}".repeat(8), HERE)).toMatchObject({ user: "bob" });
   });
 
   test("__proto__ is no name, and constructor is one like any other", async () => {
     using folder = temporaryFolder();
     const users = openUsers(folder.path);
     for (const name of ["__proto__", "a", "b\u00f6b"])
-      expect(await registerUser(users, name, PASSWORD)).toMatchObject({ code: "bad_name" });
+      expect(await registerUser(users, name, PASSWORD, HERE)).toMatchObject({ code: "bad_name" });
     expect(await authenticateUser(users, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
       code: "bad_login",
     });
     expect(await authenticateUser(users, "constructor", { token: "x" }, HERE)).toMatchObject({ code: "bad_login" });
-    expect(await registerUser(users, "constructor", PASSWORD)).toMatchObject({ user: "constructor" });
+    expect(await registerUser(users, "constructor", PASSWORD, HERE)).toMatchObject({ user: "constructor" });
 
     const again = openUsers(folder.path);
     expect(await authenticateUser(again, "constructor", { password: PASSWORD }, HERE)).toMatchObject({
@@ -200,7 +210,7 @@ describe("signing in", () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);
     let now = 1_000_000;
-    const users = openUsers(folder.path, { now: () => now });
+    const users = openUsers(folder.path, { elapsed: () => now });
     const attempt = (password: string, address = HERE) => authenticateUser(users, "alice", { password }, address);
 
     for (let n = 0; n < 30; n++) expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
@@ -210,7 +220,7 @@ describe("signing in", () => {
     expect(await attempt(PASSWORD)).toEqual({ code: "throttled", after: 60 });
     now += 59_001;
     expect(await attempt(PASSWORD)).toEqual({ code: "throttled", after: 1 });
-    expect(await attempt(PASSWORD, "192.0.2.7")).toMatchObject({ user: "alice" });
+    expect(await attempt(PASSWORD, from("192.0.2.7"))).toMatchObject({ user: "alice" });
     now += 999;
     expect(await attempt(PASSWORD)).toMatchObject({ user: "alice" });
   });
@@ -297,5 +307,221 @@ describe("signing in", () => {
     const bob = await chat.wire();
     expect(await bob.ask({ type: "login", user: "bob", password: PASSWORD })).toMatchObject({ code: "bad_login" });
     expect(chat.log()).toContain(" - WARNING - Cannot check the password of bob");
+  });
+});
+
+/** How many wait for their password check. */
+async function waiting(chat: TestServer): Promise<number> {
+  const metrics = await (await fetch(`http://localhost:${chat.webPort}/metrics`)).text();
+  return Number(/^banter_hashes_waiting (\d+)$/m.exec(metrics)![1]);
+}
+/** Signs in by passwords whose check takes a second or so, so that nobody else has a turn until it is done. */
+async function block(chat: TestServer): Promise<{ done: Promise<unknown>; isDone: () => boolean }> {
+  const slow = "$argon2id$v=19$m=65536,t=10,p=1$c2FsdHNhbHRzYWx0$aGFzaGhhc2hoYXNoaGFzaGhhc2hoYXNoaGFzaGhhc2g";
+  writeFileSync(join(chat.data, "users.json"), JSON.stringify({ ...accountsIn(chat.data), slow: { password: slow } }));
+  chat.server.sweep();
+  const wires = await Promise.all(Array.from({ length: Math.max(1, navigator.hardwareConcurrency - 1) }, chat.wire));
+  let done = false;
+  const answers = wires.map((wire) => wire.ask({ type: "login", user: "slow", password: PASSWORD }));
+  return { done: Promise.all(answers).then(() => (done = true)), isDone: () => done };
+}
+
+describe("a flood of registrations", () => {
+  test.if(HAS_TWO_NETWORKS)("from one network lets a member of another in after a hash or two", async () => {
+    await using chat = await startTestServer(["alice"], { host: "::" });
+    await block(chat);
+    const alice = await chat.wire();
+    const flood = await Promise.all(Array.from({ length: 40 }, () => Wire.open(chat.port, "::1")));
+    let registered = 0;
+    const answers = flood.map(async (wire, n) => {
+      await wire.ask({ type: "register", user: `flood-${n}`, password: PASSWORD });
+      registered++;
+    });
+    while ((await waiting(chat)) < 40) expect(registered).toBe(0);
+    expect(await alice.ask({ type: "login", user: "alice", password: PASSWORD })).toMatchObject({ type: "ok" });
+    expect(registered).toBeLessThan(10);
+    await Promise.all(answers);
+    for (const wire of flood) wire.close();
+  });
+
+  test.serial.each<[string, (chat: TestServer, user: string) => Promise<() => void>]>([
+    [
+      "TCP",
+      async (chat, user) => {
+        const wire = await chat.wire();
+        wire.send({ type: "register", user, password: PASSWORD });
+        return () => wire.reset();
+      },
+    ],
+    [
+      "WebSocket",
+      async (chat, user) => {
+        const browser = await Browser.open(chat);
+        browser.send({ type: "register", user, password: PASSWORD });
+        return () => browser.socket.close();
+      },
+    ],
+    [
+      "HTTP",
+      async (chat, user) => {
+        const wire = await Wire.open(chat.webPort);
+        const body = JSON.stringify({ user, password: PASSWORD });
+        wire.raw(`POST /register HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+        return () => wire.close();
+      },
+    ],
+  ])("over %s that does not wait for its turn gets no account and costs no hash", async (_, ask) => {
+    await using chat = await startTestServer();
+    const slow = await block(chat);
+    const hashing = spyOn(Bun.password, "hash"); // counts, and hashes all the same
+    try {
+      const hangUps = await Promise.all(Array.from({ length: 20 }, (_, n) => ask(chat, `flood-${n}`)));
+      while ((await waiting(chat)) < 20) expect(slow.isDone()).toBeFalse();
+      for (const hangUp of hangUps) hangUp();
+      const carol = await chat.wire();
+      await carol.ask({ type: "ping" });
+      expect(await carol.ask({ type: "register", user: "carol", password: PASSWORD })).toMatchObject({ type: "ok" });
+      await slow.done;
+      expect(hashing).toHaveBeenCalledTimes(1);
+      expect(Object.keys(accountsIn(chat.data))).toEqual(["slow", "carol"]);
+    } finally {
+      hashing.mockRestore();
+    }
+  });
+
+  test("who leaves while the hash is made gets no account", async () => {
+    using folder = temporaryFolder();
+    const users = openUsers(folder.path);
+    const asker = { ...HERE, gone: false };
+    const answer = registerUser(users, "alice", PASSWORD, asker);
+    asker.gone = true;
+    expect(await answer).toMatchObject({ code: "busy" });
+    expect(users.accounts.has("alice")).toBeFalse();
+  });
+
+  test.serial(
+    "is refused after two hundred accounts of one network, with the seconds and what to do, and costs no hash",
+    async () => {
+      using folder = temporaryFolder();
+      let elapsed = 0;
+      const users = openUsers(folder.path, { elapsed: () => elapsed });
+      for (let n = 0; n < 198; n++) users.registrations.count(HERE.network);
+      const hashing = spyOn(Bun.password, "hash");
+      try {
+        const answers = await Promise.all(
+          ["alice", "bob", "carol", "dave"].map((name) => registerUser(users, name, PASSWORD, HERE)),
+        );
+        expect(answers.slice(0, 2)).toMatchObject([{ user: "alice" }, { user: "bob" }]);
+        for (const refused of answers.slice(2)) {
+          expect(refused).toMatchObject({ code: "throttled", after: 18 });
+          expect(refused).toMatchObject({
+            text: expect.stringMatching(/from this address.*bun users\.ts add NAME\.$/),
+          });
+        }
+        expect(hashing).toHaveBeenCalledTimes(2);
+        expect(await registerUser(users, "alice", PASSWORD, HERE)).toMatchObject({ code: "name_taken" });
+        expect(await registerUser(users, "erin", PASSWORD, from("192.0.2.7"))).toMatchObject({ user: "erin" });
+        elapsed += 18_000;
+        expect(await registerUser(users, "carol", PASSWORD, HERE)).toMatchObject({ user: "carol" });
+      } finally {
+        hashing.mockRestore();
+      }
+    },
+  );
+});
+
+describe("a changed password or a removed account", () => {
+  const accounts = (chat: TestServer, args: string, input = "") =>
+    run([process.execPath, "users.ts", ...args.split(" "), "--data", chat.data], input);
+  const edit = (chat: TestServer, change: (accounts: Record<string, unknown>) => void) => {
+    const all = accountsIn(chat.data);
+    change(all);
+    writeFileSync(join(chat.data, "users.json"), JSON.stringify(all, undefined, 1));
+  };
+  const CHANGED = "The password of alice was changed, so this connection closes. Sign in again with the new one.";
+  const REMOVED = "The account alice was removed, so this connection closes. Whoever runs the server can tell you why.";
+
+  test.each<[string, string, (chat: TestServer) => unknown]>([
+    ["bun users.ts passwd", CHANGED, (chat) => accounts(chat, "passwd alice", "second-password")],
+    ["bun users.ts remove", REMOVED, (chat) => accounts(chat, "remove alice")],
+    ["an editor that changes", CHANGED, (chat) => edit(chat, (all) => (all.alice = all.carol))],
+    ["an editor that removes", REMOVED, (chat) => edit(chat, (all) => delete all.alice)],
+  ])("by %s ends what is open, over every way in, and nobody else's", async (_, sentence, change) => {
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
+    edit(chat, (all) => (all.carol = { password: HASH_OF_CAROL }));
+    const bob = await chat.signedIn("bob", "#lab");
+    const byPassword = await chat.signedIn("alice", "#lab");
+    const byToken = await chat.wire();
+    const { token } = await (await chat.wire()).login("alice");
+    await byToken.ask({ type: "login", user: "alice", token });
+    const typist = await chat.typist("alice");
+    const page = await Browser.signedIn(chat, "alice", "#lab");
+    await bob.quiet();
+
+    await change(chat);
+    chat.server.sweep();
+    byPassword.send({ type: "say", to: "#lab", text: "I am still here" });
+    byPassword.send({ type: "say", to: "bob", text: "and here" });
+
+    for (const wire of [byPassword, byToken]) {
+      expect(await wire.next("notice")).toEqual({ type: "notice", text: sentence });
+      await wire.ended;
+      expect(wire.unread).toEqual([]);
+    }
+    await typist.line((line) => line === `* ${sentence}`);
+    await typist.ended;
+    expect(await page.next(({ type }) => type === "notice")).toEqual({ type: "notice", text: sentence });
+    expect(await page.closed).toBe(1000);
+    const told = await bob.quiet();
+    expect(told.filter(({ type }) => type === "message")).toEqual([]);
+    expect((await bob.ask({ type: "who" })).users).toEqual(["bob"]);
+    expect(chat.log().match(/ - INFO - alice signed out at 127\.0\.0\.1:\d+: The /g)).toHaveLength(5);
+  });
+
+  test("ends it also when somebody else has the name by then", async () => {
+    await using chat = await startTestServer(["alice"]);
+    const before = await chat.signedIn("alice");
+    await accounts(chat, "remove alice");
+    await accounts(chat, "add alice", "second-password");
+    chat.server.sweep();
+    expect(await before.next("notice")).toMatchObject({ text: CHANGED });
+    await before.ended;
+    const after = await chat.wire();
+    await after.login("alice", { password: "second-password" });
+    chat.server.sweep();
+    expect(await after.quiet()).toEqual([]);
+  });
+
+  test("that the server meets while it writes the file itself is not missed", async () => {
+    await using chat = await startTestServer(["alice"]);
+    const alice = await chat.signedIn("alice");
+    const bob = await chat.wire();
+    const registering = bob.ask({ type: "register", user: "bob", password: PASSWORD });
+    edit(chat, (all) => (all.alice = { password: HASH_OF_CAROL }));
+    expect(await registering).toMatchObject({ type: "ok" });
+    chat.server.sweep();
+    expect(await alice.next("notice")).toMatchObject({ text: CHANGED });
+    await alice.ended;
+  });
+
+  test("by the server itself is a reason to look, a new account is none", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice", "bob"]);
+    const { accounts } = openUsers(folder.path);
+    await accounts.add("carol", { password: HASH_OF_CAROL });
+    expect(accounts.revision).toBe(0);
+    await accounts.replace("alice", { password: HASH_OF_CAROL });
+    expect(accounts.revision).toBe(1);
+    await accounts.remove("bob");
+    expect(accounts.revision).toBe(2);
+  });
+
+  test("keeps out who was having the old password checked just then", async () => {
+    using folder = temporaryFolder();
+    writeAccounts(folder.path, ["alice"]);
+    const users = openUsers(folder.path);
+    const signingIn = authenticateUser(users, "alice", { password: PASSWORD }, HERE); // its hash is being checked
+    writeFileSync(join(folder.path, "users.json"), JSON.stringify({ alice: { password: HASH_OF_CAROL } }));
+    expect(await signingIn).toEqual({ code: "bad_login" });
   });
 });

@@ -9,7 +9,7 @@ import { PASSWORD, PATIENCE, startTestServer, temporaryFolder, writeAccounts } f
 
 setDefaultTimeout(PATIENCE);
 
-const HERE = "127.0.0.1";
+const HERE = { address: "127.0.0.1:50312", network: "127.0.0.1", gone: false };
 
 async function signIn(...args: Parameters<typeof authenticateUser>): Promise<SignedIn> {
   const result = await authenticateUser(...args);

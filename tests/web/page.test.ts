@@ -4,6 +4,7 @@ import type { TestServer } from "../kit/harness.ts";
 import {
   PASSWORD,
   PATIENCE,
+  run,
   spawnServer,
   startTestServer,
   temporaryFolder,
@@ -298,6 +299,18 @@ describe.if(has(BROWSER))("the page", () => {
     await alice.reload();
     await alice.see("Your sign-in has ended.", "#sign-in-said");
     expect(alice.complaints.filter((complaint) => !/status of 40[19]/.test(complaint))).toEqual([]);
+  });
+
+  test("a password that is changed ends the page: it says so, and then asks for the new one", async () => {
+    await using chat = await startTestServer(["alice"]);
+    using alice = await enter(chat, "alice");
+    const told = alice.see("The password of alice was changed");
+    await run([process.execPath, "users.ts", "passwd", "alice", "--data", chat.data], "second-password");
+    await told;
+    await alice.see("Your sign-in has ended. Sign in again", "#sign-in-said");
+    await alice.signIn("alice", "second-password");
+    await alice.until("document.title.includes('#lobby')");
+    expect(alice.complaints).toEqual([]);
   });
 
   test("over plain http under a name of the network all works; a name a stranger points here gets nobody in", async () => {
