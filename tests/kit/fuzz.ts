@@ -3,11 +3,11 @@
 // everything and say nothing that could drive a terminal. fast-check makes them, and makes what fails as small as it can.
 // A program too: bun tests/kit/fuzz.ts --seed N --seconds 60, with the --path of a failure to begin there.
 
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Arbitrary } from "fast-check";
 import { upgrade } from "./browser.ts";
+import { descriptorsOf, memoryOf } from "./gauge.ts";
 import type { Process } from "./harness.ts";
 import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 import { load } from "./needs.ts";
@@ -129,7 +129,7 @@ export async function fuzz(seed: number, { rounds = 1e9, seconds = 45, path = ""
   writeAccounts(folder.path, [...NAMES, "witness"]);
   let target = await start(folder.path);
   let failed = false;
-  const before = { memory: 0, descriptors: descriptorsOf(target) };
+  const before = { memory: 0, descriptors: descriptorsOf(target.pid) };
   const began = performance.now();
   const log = Bun.file(join(folder.path, "log", "app.log"));
   let [conversations, round, read] = [0, 0, 0];
@@ -152,7 +152,7 @@ export async function fuzz(seed: number, { rounds = 1e9, seconds = 45, path = ""
     failed = false;
     conversations += several.length;
     const share = Math.max(++round / rounds, (performance.now() - began) / 1000 / seconds);
-    if (before.memory === 0 && share >= WARM_UP) before.memory = memoryOf(target);
+    if (before.memory === 0 && share >= WARM_UP) before.memory = memoryOf(target.pid);
   };
   let last = Promise.resolve();
   const several = fc.array(anyConversation(), { minLength: 1, maxLength: AT_ONCE, size: "max" });
@@ -165,10 +165,10 @@ export async function fuzz(seed: number, { rounds = 1e9, seconds = 45, path = ""
   await using server = target;
   if (problem !== undefined) return { conversations, problem, grown: 0, left: 0 };
   const end = performance.now() + 15_000; // an HTTP connection without a request may stay for ten seconds
-  while (descriptorsOf(server) > before.descriptors && performance.now() < end)
+  while (descriptorsOf(server.pid) > before.descriptors && performance.now() < end)
     await server.witness.ask({ type: "ping" });
-  const left = descriptorsOf(server) - before.descriptors;
-  const grown = memoryOf(server) - before.memory;
+  const left = descriptorsOf(server.pid) - before.descriptors;
+  const grown = memoryOf(server.pid) - before.memory;
   return { conversations, problem, grown, left };
 }
 
@@ -221,14 +221,6 @@ function isFrame(line: string): boolean {
   } catch {
     return false;
   }
-}
-
-function descriptorsOf({ pid }: Process): number {
-  return readdirSync(`/proc/${pid}/fd`).length;
-}
-/** What the server keeps in memory, in bytes. */
-function memoryOf({ pid }: Process): number {
-  return Number(/^VmRSS:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))![1]) * 1024;
 }
 
 if (import.meta.main) {

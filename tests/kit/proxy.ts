@@ -1,6 +1,6 @@
-// proxy.ts: a bad network in front of a server. Splits what passes at random bytes, delays it, and resets connections in
-// the middle of anything; after some resets the bytes that were on their way still reach the server late, as they do.
-// Keeps the order of a connection's bytes. Never reads what passes.
+// proxy.ts: a bad network in front of a server. Splits what passes at random bytes, delays it, stalls, and ends connections in
+// the middle of anything, by a reset or as if both sides had finished; after some resets the bytes that were on their way
+// still reach the server late, as they do. Keeps the order of a connection's bytes. Never reads what passes.
 
 import { setTimeout as pass } from "node:timers/promises";
 import { Outbox } from "../../shared/outbox.ts";
@@ -8,8 +8,10 @@ import type { Random } from "./random.ts";
 
 /** How bad the network is. */
 const WEATHER = {
-  life: { low: 500, high: 60_000 }, // bytes until a connection is reset, both ways together
-  late: 0.7, // share of resets that leave bytes on their way to the server
+  life: { low: 500, high: 60_000 }, // bytes until a connection is cut, both ways together; short lives are the more likely ones
+  fin: 0.2, // share of cuts that end both sides in order, in the middle of a frame
+  late: 0.5, // share of cuts that are resets which leave bytes on their way to the server; the others are plain resets
+  stall: { probability: 0.002, low: 100, high: 1_500 }, // of a piece, in ms: nothing passes in that direction meanwhile
   slow: { up: 0.7, down: 0.1 }, // probability that a piece is delayed, to the server and to the client
   delay: 20, // ms at most; three times that for what is late
   split: 0.3, // probability that a piece is cut in two
@@ -21,15 +23,21 @@ export class Proxy implements AsyncDisposable {
   resets = 0;
   /** Resets after which bytes reached the server that the client had sent before. */
   late = 0;
+  /** Connections that were ended as if both sides had finished. */
+  fins = 0;
+  stalls = 0;
   /** Called whenever bytes of a server have been passed on. */
   onPassed: (() => void) | undefined;
   /** Everything passes at once and nothing is reset. */
   calm = false;
   readonly pipes = new Set<Pipe>();
+  /** Bytes until a connection is cut, at most. */
+  readonly life: number;
   readonly #listener: Bun.TCPSocketListener<Pipe>;
 
-  constructor(target: number, random: Random) {
+  constructor(target: number, random: Random, life = WEATHER.life.high) {
     this.target = target;
+    this.life = life;
     this.#listener = Bun.listen<Pipe>({
       hostname: "127.0.0.1",
       port: 0,
@@ -59,17 +67,20 @@ class Pipe {
   readonly #proxy: Proxy;
   readonly #random: Random;
   readonly #client: Bun.Socket<Pipe>;
-  readonly #late: boolean; // its reset will leave bytes on their way
+  readonly #ending: "reset" | "late" | "fin";
   #server: Bun.Socket | undefined;
-  #life: number; // bytes left until the reset
+  #life: number; // bytes left until it is cut
   #cut = false; // the client is gone, and what it had sent is still on its way
+  #isOver = false; // both sides were ended, and nothing more passes
 
   constructor(proxy: Proxy, client: Bun.Socket<Pipe>, random: Random) {
     this.#proxy = proxy;
     this.#client = client;
     this.#random = random;
-    this.#life = random.between(WEATHER.life.low, WEATHER.life.high);
-    this.#late = random.chance(WEATHER.late);
+    const { low } = WEATHER.life;
+    this.#life = low + (proxy.life - low) * random.next() ** 2;
+    const choice = random.next();
+    this.#ending = choice < WEATHER.late ? "late" : choice < WEATHER.late + WEATHER.fin ? "fin" : "reset";
     this.up = new Flow((piece) => this.#carry(piece, this.up));
     this.down = new Flow((piece) => this.#carry(piece, this.down));
     this.down.connect(client);
@@ -102,10 +113,16 @@ class Pipe {
   async #carry(piece: Uint8Array, flow: Flow): Promise<void> {
     const slow = flow === this.up ? WEATHER.slow.up : WEATHER.slow.down;
     if (!this.#proxy.calm && this.#random.chance(slow)) await pass(this.#random.between(1, WEATHER.delay));
-    if (this.#cut && flow === this.down) return;
+    const { probability, low, high } = WEATHER.stall;
+    if (!this.#proxy.calm && this.#random.chance(probability)) {
+      this.#proxy.stalls++;
+      await pass(this.#random.between(low, high));
+    }
+    if (this.#isOver || (this.#cut && flow === this.down)) return;
     if (!this.#cut && !this.#proxy.calm && (this.#life -= piece.length) < 0) {
-      if (!this.#late) {
+      if (this.#ending !== "late") {
         flow.outbox!.send(piece.subarray(0, Math.max(0, piece.length + this.#life)));
+        if (this.#ending === "fin") return this.#finish();
         this.#proxy.resets++;
         return this.end();
       }
@@ -128,7 +145,17 @@ class Pipe {
     this.#proxy.pipes.delete(this);
   }
 
+  /** Ends both sides as if they had finished. */
+  #finish(): void {
+    this.#proxy.fins++;
+    this.#isOver = true;
+    this.#proxy.pipes.delete(this);
+    this.up.outbox?.end();
+    this.down.outbox?.end();
+  }
+
   end(): void {
+    this.#isOver = true;
     this.#proxy.pipes.delete(this);
     this.#client.terminate();
     this.#server?.terminate();

@@ -1,25 +1,33 @@
-// soak.ts: a long run of the delivery test, as a program. Exit code 1 when a promise was broken; the history is kept then.
+// soak.ts: a long run of the delivery test, as a program. Exit code 1 when a promise was broken; the server's data is kept then.
 
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { check, summary } from "./checker.ts";
+import type { Violation } from "./checker.ts";
+import { summary } from "./checker.ts";
+import type { Readings } from "./gauge.ts";
+import { canGauge, fifths, judge, mebibytes } from "./gauge.ts";
+import type { Figures, Plan, Report } from "./workload.ts";
 import { runWorkload } from "./workload.ts";
 
 const HELP = `Usage: bun tests/kit/soak.ts [options]
-Eight people talk in three rooms and to each other through a network that resets connections, while the server is killed
-and restarted. Afterwards everything that was said, answered and shown is checked against the promises.
+Eleven people on twelve devices and four text sessions talk in four rooms and to each other through a network that cuts and
+stalls connections. In the first half the server is killed and restarted; the second half one server lives through, and
+its memory and descriptors must stay flat. Everything that was said, answered and shown is checked against the promises.
 
   --seed N       the choices of the run, the same for the same seed    1
   --seconds N    how long they talk                                    60
-  --rate N       messages a second, all together                       200
-  --kills N      times the server is killed                            one every two seconds
+  --rate N       messages a second, all together, at most              1000
+  --kills N      times the server is killed                            one every four seconds of the first half
   --help         this text
 
 Exit codes: 0 every promise was kept, 1 one was not, 2 usage
 `;
 const SHOWN = 20; // violations
+const EVERY = 10; // seconds between two lines
+const LIFE = 4_000_000; // bytes of a connection at most
+const NAP = 45_000; // ms; one reader is cut off in such a time, at the usual rate
 
 interface Options {
   seed: number;
@@ -39,12 +47,44 @@ function readOptions(args: string[]): Options | string {
   }
   for (const [name, value] of Object.entries(values))
     if (!/^\d{1,9}$/.test(value)) return `--${name} must be a whole number, not "${value}"`;
-  const { seed = 1, seconds = 60, rate = 200, kills } = values;
+  const { seed = 1, seconds = 60, rate = 1_000, kills } = values;
   if (Number(seconds) < 1 || Number(rate) < 1) return "--seconds and --rate must be 1 or more";
   return {
     ...{ seed: Number(seed), seconds: Number(seconds), rate: Number(rate) },
     kills: kills === undefined ? undefined : Number(kills),
   };
+}
+
+const print = (line: string): void => void process.stdout.write(line + "\n");
+const count = (value: number): string => value.toLocaleString("en");
+
+/** Prints a line every so many seconds; what the run calls every second. */
+function progress(): (now: Figures, readings: Readings) => void {
+  let seconds = 0;
+  return ({ said, shown, kills, cuts, slowReaders }, { memory, descriptors }) => {
+    if (++seconds % EVERY > 0) return;
+    const held = memory.length === 0 ? "" : `, RSS ${mebibytes(memory.at(-1)!)} MiB, fds ${descriptors.at(-1)}`;
+    const own = mebibytes(process.memoryUsage.rss());
+    print(
+      `${String(seconds).padStart(4)} s: said ${count(said)}, shown ${count(shown)}, kills ${kills}, cuts ${cuts}, slow readers ${slowReaders}${held} (soak ${own})`,
+    );
+  };
+}
+
+/** Prints what came of it; whether every promise was kept. */
+function conclude({ violations, counts, readings }: Report): boolean {
+  for (const [name, value] of Object.entries(counts)) print(`  ${name.padEnd(12)} ${count(value)}`);
+  const problems = judge(readings);
+  if (canGauge) {
+    const { before, after } = readings.rest;
+    print(
+      `second half: RSS by fifths ${fifths(readings).join(", ")} MiB; fds at rest ${before} before, ${after} after`,
+    );
+  } else print("memory and descriptors: cannot be read here, only on Linux");
+  print(`flat: ${problems.join("; ") || "yes"}`);
+  print(`violations: ${summary(violations)}`);
+  for (const { rule, what } of violations.slice(0, SHOWN) satisfies Violation[]) print(`  ${rule}: ${what}`);
+  return violations.length === 0 && problems.length === 0;
 }
 
 async function main(): Promise<number> {
@@ -58,17 +98,17 @@ async function main(): Promise<number> {
     process.stderr.write(`${options}. See bun tests/kit/soak.ts --help\n`);
     return 2;
   }
-  const { seed, seconds, rate, kills = Math.ceil(seconds / 2) } = options;
-  process.stdout.write(`seed ${seed}: ${seconds} s, ${rate} messages a second, ${kills} kills\n`);
-  const { run, counts } = await runWorkload({ seed, seconds, rate, kills, replacements: Math.ceil(seconds / 3) });
-  for (const [name, count] of Object.entries(counts)) process.stdout.write(`  ${name.padEnd(12)} ${count}\n`);
-  const violations = check(run);
-  process.stdout.write(`violations: ${summary(violations)}\n`);
-  if (violations.length === 0) return 0;
-  for (const { rule, what } of violations.slice(0, SHOWN)) process.stdout.write(`  ${rule}: ${what}\n`);
-  const file = join(mkdtempSync(join(tmpdir(), "banter-soak-")), `seed-${seed}.json`);
-  await Bun.write(file, JSON.stringify({ violations, ...run }));
-  process.stdout.write(`The whole history is in ${file}\n`);
+  const { seed, seconds, rate } = options;
+  const [stormy, steady] = [seconds / 2, seconds / 2];
+  const { kills = Math.ceil(stormy / 4) } = options;
+  const plan: Plan = { seed, stormy, steady, kills, rate, replacements: Math.ceil(seconds / 2), life: LIFE, nap: NAP };
+  print(`seed ${seed}: ${seconds} s, ${rate} messages a second, ${kills} kills in the first half`);
+  const folder = mkdtempSync(join(tmpdir(), "banter-soak-"));
+  if (conclude(await runWorkload(plan, folder, progress()))) {
+    rmSync(folder, { recursive: true });
+    return 0;
+  }
+  print(`The server's data and log are in ${folder}`);
   return 1;
 }
 

@@ -1,229 +1,123 @@
-// workload.ts: people who talk through a bad network to a server that keeps being killed: the real server as a process,
-// the real client over TCP, a proxy between them. Returns a run for the checker. Called by delivery.test.ts and
+// workload.ts: people who talk through a bad network to a server that keeps being killed: the real server as a process, the real
+// client over TCP and as the page has it, text sessions, and the checker that sees it all. Called by exactly-once.test.ts and
 // soak.ts. Its trouble comes at times of its own choosing; the end is waited for.
 
 import { setTimeout as pass } from "node:timers/promises";
-import { connect, receiveMessages } from "../../client.ts";
-import type { Message } from "../../protocol.ts";
-import type { Connection } from "../../shared/connection.ts";
-import type { Run, Stored } from "./checker.ts";
-import { PASSWORD, spawnServer, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
-import type { Process } from "./harness.ts";
-import { Proxy } from "./proxy.ts";
+import type { Cast } from "./cast.ts";
+import { cast, EVERYBODY, ROOMS } from "./cast.ts";
+import type { Violation } from "./checker.ts";
+import { Checker } from "./checker.ts";
+import type { Ports } from "./devices.ts";
+import { FaultyServer } from "./faulty.ts";
+import type { Readings } from "./gauge.ts";
+import { readConversations, readHeads } from "./heads.ts";
+import { writeAccounts } from "./harness.ts";
 import { Random } from "./random.ts";
 import { Recorder } from "./recorder.ts";
-import { inboxOf } from "../../server/conversations.ts";
 
 export interface Plan {
   seed: number;
-  seconds: number; // of talk and trouble; the end comes on top
-  kills: number; // of the server, while they talk; once more at the end
+  stormy: number; // seconds of talk while the server is killed
+  steady: number; // seconds of talk after that with all other trouble: one server process lives through them
+  kills: number; // of the server in the stormy part; once more at its end, and once more when everybody has gone
   replacements: number; // clients that go away without waiting for their answers, and come back as new ones
-  rate: number; // says a second, all together
+  rate: number; // says a second, all together, at most
+  life: number; // bytes after which a connection through the network is cut, at most
+  nap: number; // ms for which one reader stops reading now and then; 0: it never does
 }
 
+export interface Figures {
+  said: number;
+  shown: number;
+  kills: number;
+  cuts: number;
+  slowReaders: number;
+}
 export interface Report {
-  run: Run;
-  counts: Recorder["counts"] & { kills: number; resets: number; late: number; seconds: number };
+  violations: Violation[];
+  counts: Recorder["counts"] &
+    Figures & { late: number; fins: number; stalls: number; unshown: number; seconds: number };
+  readings: Readings; // of the server that lived through the steady part
 }
 
-const NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
-const ROOMS: Record<string, readonly string[]> = {
-  "#lab": NAMES,
-  "#den": ["alice", "bob", "carol", "dave", "erin"],
-  "#attic": ["dave", "erin", "frank", "grace", "heidi"],
-};
-const RETURN = { low: 1, high: 40 }; // ms until a client that was cut off tries again
-const MOST_OPEN = 100; // says of one process without an outcome
+const POURED = 0.7; // share of what is said that these say
+const TYPING = 150; // ms between two typed lines, on average
 const END = 20_000; // ms that everything may take to be answered and shown at the end
+const REST = 20_000; // ms that the server may take to close what has been left
 
-/** Lets eight people talk for `seconds` while the server is killed and connections are reset, then waits until every say
- *  is answered and everybody has everything, and reads the log. */
-export async function runWorkload(plan: Plan): Promise<Report> {
-  const random = new Random(plan.seed);
+/** Lets everybody talk and the server be killed, waits until every say is answered and everybody has everything, lets all go,
+ *  kills the server a last time, and compares its log with all of it. `folder` is for its data; `tell` is called every second. */
+export async function runWorkload(plan: Plan, folder: string, tell?: (now: Figures, readings: Readings) => void) {
   const begin = Date.now();
-  const recorder = new Recorder();
-  using folder = temporaryFolder();
-  writeAccounts(folder.path, NAMES);
-  const args = ["--rate", random.chance(0.5) ? "0" : "60"]; // with a rate, lines wait in the session
-  let server = await spawnServer(folder.path, args);
-  await using proxy = new Proxy(server.port, random.fork());
-  const people = NAMES.map((name) => new Person(name, proxy.port, recorder, random.fork()));
-  await Promise.all(people.map((person) => person.arrive()));
+  const random = new Random(plan.seed);
+  const checker = new Checker();
+  const recorder = new Recorder(checker);
+  writeAccounts(folder, EVERYBODY);
+  await using server = await FaultyServer.start(folder, random.fork(), plan.life);
+  const { tcp, page } = server;
+  const all = cast(server.ports, recorder, random.fork(), plan.stormy + plan.steady);
+  const { talking, pouring, dozing, staying, devices, typists } = all;
+  for (const one of devices) one.arrive();
+  for (const one of typists) one.live(TYPING);
 
-  const deadline = Date.now() + plan.seconds * 1000;
+  const figures = (): Figures => {
+    const { said, shown } = recorder.counts;
+    const cuts = tcp.resets + page.resets + tcp.fins + page.fins;
+    return { said, shown, kills: server.kills, cuts, slowReaders: server.slowReaders };
+  };
+  const telling = setInterval(() => tell?.(figures(), server.readings), 1_000);
+  const start = Date.now();
+  const storm = start + plan.stormy * 1000;
+  const deadline = storm + plan.steady * 1000;
   const trouble = random.fork();
-  const moment = (index: number, of: number): number =>
-    begin + ((index + 0.2 + 0.6 * trouble.next()) / of) * plan.seconds * 1000;
+  const times = async (count: number, until: number, act: () => Promise<void>): Promise<void> => {
+    for (let index = 0; index < count; index++) {
+      const moment = start + ((index + 0.2 + 0.6 * trouble.next()) / count) * (until - start);
+      await pass(Math.max(0, moment - Date.now()));
+      await act();
+    }
+  };
   const killing = async (): Promise<void> => {
-    for (let kill = 0; kill < plan.kills; kill++) {
-      await pass(Math.max(0, moment(kill, plan.kills) - Date.now()));
-      await passed(proxy, trouble.between(1, 40));
-      server = await restart(server, folder.path, args, proxy, trouble.between(0, 100));
-    }
+    await times(plan.kills, storm, () => server.kill(trouble.chance(0.3)));
+    await pass(Math.max(0, storm - Date.now()));
+    await server.kill();
   };
-  const replacing = async (): Promise<void> => {
-    for (let index = 0; index < plan.replacements; index++) {
-      await pass(Math.max(0, moment(index, plan.replacements) - Date.now()));
-      await trouble.pick(people).replace();
-    }
+  const pause = { talk: (1000 * talking.length) / plan.rate / (1 - POURED), pour: (1000 * 2) / plan.rate / POURED };
+  await Promise.all([
+    killing(),
+    times(plan.replacements, deadline, () => trouble.pick(talking).replace()),
+    ...[...talking, staying].map((one) => one.talk(deadline, pause.talk)),
+    ...pouring.map((one) => one.pour(deadline, pause.pour)),
+    plan.nap > 0 ? dozing.doze(storm, deadline, plan.nap) : dozing.talk(deadline, pause.talk),
+  ]);
+
+  server.calm(); // a client that is just coming back gets through
+  const present = await settle(all, server.ports, recorder);
+  recorder.close();
+  await Promise.all([...devices, ...typists].map((one) => one.leave()));
+  const readings = await server.rest(REST);
+  await server.kill();
+  clearInterval(telling);
+  await readConversations(server.ports.straight, EVERYBODY, ROOMS, (name, entry) => checker.keep(name, entry));
+  const violations = checker.finish(present);
+  const counts = {
+    ...{ ...recorder.counts, ...figures(), late: tcp.late + page.late, fins: tcp.fins + page.fins },
+    ...{ stalls: tcp.stalls + page.stalls, unshown: checker.unshown, seconds: (Date.now() - begin) / 1000 },
   };
-  const talking = async (): Promise<void> => {
-    await Promise.all(people.map((person) => person.talk(deadline, (1000 * NAMES.length) / plan.rate)));
-    proxy.calm = true; // a client that is just coming back gets through
-  };
-  await Promise.all([killing(), replacing(), talking()]);
-  server = await restart(server, folder.path, args, proxy, 0);
-  const present = people.map(({ process }) => process);
-  await recorder.until(() => present.every((process) => !recorder.open.get(process)), END);
-  const log = await readLog(server.port);
-  const caughtUp = (process: string, name: string): boolean =>
-    (recorder.positions.get(`${process} ${name}`) ?? recorder.positions.get(name) ?? 0) >= (log[name]?.length ?? 0);
+  return { violations, counts, readings } satisfies Report;
+}
+
+/** Waits until every say is answered and everybody has been shown everything, each for a while at most; who is there then. */
+async function settle({ devices, typists }: Cast, ports: Ports, recorder: Recorder): Promise<string[]> {
+  await recorder.until(() => devices.every(({ open }) => open === 0), END);
+  await Promise.race([Promise.all(typists.map((one) => one.stay())), pass(END)]);
+  await recorder.until(() => devices.every(({ open }) => open === 0), END);
+  const heads = await readHeads(ports.straight, EVERYBODY, ROOMS);
+  const isAt = (process: string, name: string): boolean =>
+    (recorder.positions.get(`${process} ${name}`) ?? recorder.positions.get(name) ?? 0) >= (heads.get(name) ?? 0);
   await recorder.until(
-    () => people.every(({ process, conversations }) => conversations.every((name) => caughtUp(process, name))),
+    () => devices.every(({ process, conversations }) => conversations.every((name) => isAt(process, name))),
     END,
   );
-  const { steps, counts } = recorder;
-  const run = { steps: [...steps], log, present };
-  await Promise.all(people.map((person) => person.leave()));
-  await server[Symbol.asyncDispose]();
-  const seconds = (Date.now() - begin) / 1000;
-  return { run, counts: { ...counts, kills: plan.kills + 1, resets: proxy.resets, late: proxy.late, seconds } };
-}
-
-/** Somebody who talks, through one client process after the other. */
-class Person {
-  readonly name: string;
-  readonly rooms: string[];
-  process = "";
-  readonly #port: number;
-  readonly #recorder: Recorder;
-  readonly #random: Random;
-  #connection: Connection | undefined;
-  #processes = 0;
-  #said = 0;
-
-  constructor(name: string, port: number, recorder: Recorder, random: Random) {
-    this.name = name;
-    this.rooms = Object.keys(ROOMS).filter((room) => ROOMS[room]!.includes(name));
-    this.#port = port;
-    this.#recorder = recorder;
-    this.#random = random;
-  }
-
-  get conversations(): string[] {
-    return [...this.rooms, inboxOf(this.name)];
-  }
-
-  /** Starts a client, again and again until one gets through. */
-  async arrive(): Promise<void> {
-    for (;;) {
-      this.process = `${this.name}.${++this.#processes}`;
-      const { process, name: user } = this;
-      try {
-        this.#connection = await connect({
-          ...{ host: "127.0.0.1", port: this.#port, user, password: PASSWORD, rooms: this.rooms },
-          onWire: this.#recorder.wire(process, user),
-        });
-        return void this.#read(process, this.#connection);
-      } catch {
-        await pass(this.#random.between(RETURN.low, RETURN.high));
-      }
-    }
-  }
-
-  async #read(process: string, connection: Connection): Promise<void> {
-    for await (const event of receiveMessages(connection)) {
-      if (connection !== this.#connection) return;
-      if (event.type === "message") this.#recorder.shown(process, this.name, event);
-      if (event.type === "reset") this.#recorder.reset(process, this.name, event.to);
-      if (event.type === "offline")
-        setTimeout(() => connection.retryNow(), this.#random.between(RETURN.low, RETURN.high));
-    }
-  }
-
-  /** Says something to somebody every now and then, until the deadline. */
-  async talk(deadline: number, pause: number): Promise<void> {
-    while (Date.now() < deadline) {
-      await pass(this.#random.next() * 2 * pause);
-      const connection = this.#connection;
-      if (connection === undefined || (this.#recorder.open.get(this.process) ?? 0) >= MOST_OPEN) continue;
-      this.#recorder.say(this.process, connection, this.#recipient(), this.#text());
-    }
-  }
-
-  #recipient(): string {
-    const choice = this.#random.next();
-    if (choice < 0.7) return this.#random.pick(this.rooms);
-    if (choice < 0.97) return this.#random.pick(NAMES);
-    return this.#random.pick(["nobody", ...Object.keys(ROOMS).filter((room) => !this.rooms.includes(room))]);
-  }
-
-  #text(): string {
-    const padding = this.#random.chance(0.05) ? this.#random.between(500, 2_000) : this.#random.between(0, 60);
-    return `${this.process} ${++this.#said} ${"é✓".repeat(padding / 2)}`;
-  }
-
-  /** Goes away in the middle of everything and comes back as a new client, which knows nothing of the old one. */
-  async replace(): Promise<void> {
-    const connection = this.#connection;
-    this.#connection = undefined;
-    await connection?.close();
-    await this.arrive();
-  }
-
-  async leave(): Promise<void> {
-    await this.#connection?.close();
-  }
-}
-
-/** Resolves when bytes of the server have been passed on `times` times, or soon if it is silent. */
-function passed(proxy: Proxy, times: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const done = (): void => {
-    proxy.onPassed = undefined;
-    resolve();
-  };
-  proxy.onPassed = () => {
-    if (--times <= 0) done();
-  };
-  setTimeout(done, 300);
-  return promise;
-}
-
-/** Kills a server without a warning and starts another on the same data after `pause` ms. */
-async function restart(server: Process, folder: string, args: string[], proxy: Proxy, pause: number): Promise<Process> {
-  await server.kill9();
-  await pass(pause);
-  const next = await spawnServer(folder, args);
-  proxy.target = next.port;
-  return next;
-}
-
-/** Every conversation as the server tells it, read over wires of its own. */
-async function readLog(port: number): Promise<Run["log"]> {
-  const log: Run["log"] = {};
-  for (const name of NAMES) {
-    const wire = await Wire.open(port);
-    await wire.login(name);
-    for (const room of Object.keys(ROOMS)) {
-      if (log[room] !== undefined || !ROOMS[room]!.includes(name)) continue;
-      await wire.join(room);
-      log[room] = await readConversation(wire, room);
-    }
-    log[inboxOf(name)] = await readConversation(wire, "@");
-    wire.close();
-  }
-  return log;
-}
-
-async function readConversation(wire: Wire, to: string): Promise<Stored[]> {
-  const entries: Stored[] = [];
-  for (;;) {
-    const before = entries[0]?.seq;
-    const page = await wire.ask({ type: "history", to, limit: 200, ...(before !== undefined && { before }) });
-    const messages: Message[] = page.messages;
-    if (messages.length === 0) return entries;
-    entries.unshift(...messages.map(({ to, seq, from, id, text }) => ({ to, seq, from, id, text })));
-  }
+  return [...devices.map(({ process }) => process), ...typists.map(({ session }) => session)];
 }

@@ -3,24 +3,29 @@ import { join } from "node:path";
 import { connect } from "../../client.ts";
 import { openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
-import { check } from "../kit/checker.ts";
-import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
+import { PASSWORD, PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
 import { Proxy } from "../kit/proxy.ts";
 import { Random } from "../kit/random.ts";
 import { runWorkload } from "../kit/workload.ts";
 
 setDefaultTimeout(PATIENCE);
 
-test("eight people lose nothing and see nothing twice while the server is killed and connections are reset", async () => {
-  const { run, counts } = await runWorkload({ seed: 20, seconds: 5, kills: 4, replacements: 3, rate: 250 });
+test("eleven people lose nothing and see nothing twice while the server is killed and connections are cut", async () => {
+  using folder = temporaryFolder();
+  const trouble = { kills: 2, replacements: 3, life: 20_000, nap: 0 };
+  const plan = { seed: 20, stormy: 2.5, steady: 0, rate: 500, ...trouble };
+  const { violations, counts } = await runWorkload(plan, folder.path);
 
-  expect(check(run)).toEqual([]);
-  expect(counts.kills).toBeGreaterThanOrEqual(3);
+  expect(violations).toEqual([]);
+  expect(counts.kills).toBe(4);
   expect(counts.stored).toBeGreaterThan(400);
   expect(counts.shown).toBeGreaterThan(2_000);
   expect(counts.refused).toBeGreaterThan(0);
-  expect(counts.resets).toBeGreaterThan(40);
+  expect(counts.typed).toBeGreaterThan(4);
+  expect(counts.sessions).toBeGreaterThan(4);
+  expect(counts.cuts).toBeGreaterThan(40);
   expect(counts.late).toBeGreaterThan(10);
+  expect(counts.fins).toBeGreaterThan(0);
   expect(counts.resumed).toBeGreaterThan(100);
 });
 
