@@ -15,6 +15,7 @@ import { Pipeline } from "./server/pipeline.ts";
 import { Rooms } from "./server/rooms.ts";
 import type { Services } from "./server/services.ts";
 import { refreshUsers, whySignedOut } from "./server/signin.ts";
+import { Slices } from "./server/slices.ts";
 import type { Data } from "./server/startup.ts";
 import { checkPagePort, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
@@ -44,7 +45,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     (event, problem) => log.error(event, problem),
   );
   const rooms = new Rooms(history, pipeline);
-  const services: Services = { users, history, pipeline, rooms, log, elapsed, rate };
+  const services: Services = { users, history, pipeline, rooms, slices: new Slices(), log, elapsed, rate };
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });

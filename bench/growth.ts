@@ -1,6 +1,6 @@
 // growth.ts: how Banter's costs grow with the members of a room, the messages it has stored and the accounts it knows, and
 // how many can sign in by password. Each is measured through the door, at a real server with its history on.
-// Called by run.ts.
+// Called by run.ts; bystander.ts takes its history.
 
 import { mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -113,7 +113,8 @@ async function messages({ kit, work }: Bench): Promise<Table> {
   );
 }
 
-async function makeHistory(file: string, count: number): Promise<void> {
+/** A history of `count` short messages in #r0, by 50 people. */
+export async function makeHistory(file: string, count: number): Promise<void> {
   const history = openHistory(file);
   for (let first = 0; first < count; first += BATCH)
     await history.append(

@@ -1,6 +1,6 @@
 // load.ts: processes. Builds the C programs, starts a server on a free port and its own folder, runs the load generator
 // against it, and ends what it started. Pins the server to one core and the generator to another where that can be done.
-// Knows no peer by name and prints nothing. Called by run.ts and growth.ts.
+// Knows no peer by name and prints nothing. Called by run.ts, growth.ts and bystander.ts.
 
 import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";

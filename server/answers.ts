@@ -16,10 +16,17 @@ export class Answers {
     this.#transport = transport;
   }
 
-  /** Composes an answer: as lines for a `viewer`, as a frame without one. */
-  add(event: Event, viewer?: Viewer): void {
+  /** Characters that were composed and not sent yet. */
+  get size(): number {
+    return this.#text.length;
+  }
+
+  /** Composes an answer: as lines for a `viewer`, as a frame without one. Returns its length in characters. */
+  add(event: Event, viewer?: Viewer): number {
+    const before = this.size;
     if (viewer === undefined) this.#text += encode(event);
     else for (const line of render(event, viewer)) this.#text += line + "\n";
+    return this.size - before;
   }
 
   /** Sends what was composed. */

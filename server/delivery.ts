@@ -34,8 +34,9 @@ export interface Member {
   send(payload: Payload): void;
   /** A person at a text session was shown a direct message: `from` is who `/reply` answers. */
   wasWrittenBy(from: string): void;
-  /** Resolves when its reader has caught up so far that another page may be sent. */
-  drained(): Promise<void>;
+  /** Resolves when a page of a replay may be read for it and sent: its reader has caught up, and it is its turn. `isLast`: no
+   *  other page is known to follow. */
+  readyForPage(isLast: boolean): Promise<void>;
 }
 
 /** One event of a delivery, for everybody in the conversation, for one member only, or for all but one. */

@@ -27,6 +27,12 @@ export interface Copy {
 /** What became of a draft: stored; already there, so this is the stored one; or refused. */
 export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: ErrorCode };
 
+/** What a search looks for, ignoring case, and when it may go on: asked before each step, of some ms; `false` ends it there. */
+export interface Search {
+  match: string;
+  goOn: () => Promise<boolean>;
+}
+
 export interface History {
   /** Which history this is: another one when it was replaced by an older copy. */
   readonly epoch: string;
@@ -35,8 +41,8 @@ export interface History {
   append(drafts: readonly Draft[], confirmed?: ReadonlyMap<string, number>): Promise<Outcome[]>;
   /** The messages with `after` < seq ≤ `upTo`, oldest first, at most one page: ask again from the last one. */
   read(conversation: string, after: number, upTo: number): Promise<Message[]>;
-  /** The newest `limit` messages with seq < `before`, oldest first; with `match` of those that contain it, ignoring case. */
-  newest(conversation: string, limit: number, before?: number, match?: string): Promise<Message[]>;
+  /** The newest `limit` messages with seq < `before`, oldest first; with `search` of those that it finds. */
+  newest(conversation: string, limit: number, before?: number, search?: Search): Promise<Message[]>;
   /** The highest seq of a conversation, 0 if nothing was said in it. */
   head(conversation: string): Promise<number>;
   /** How far an account has confirmed its inbox. */
@@ -49,7 +55,7 @@ export interface History {
 }
 
 const COLUMNS = "seq, sender, id, recipient, at, text, cut";
-/** What a search reads before the event loop goes on, in rows and in characters: about 2 ms, at most some 10. */
+/** What one step of a search reads, in rows and in characters: about 2 ms, at most some 10. */
 const SEARCH_STEP = { rows: 2_000, size: 512 * 1024 };
 const COPY_STEP = 1024 * 1024; // bytes; also how often a copy is made durable, so that no fsync of an append waits long
 
@@ -136,23 +142,23 @@ class SqliteHistory implements History {
     conversation: string,
     limit: number,
     before = Number.MAX_SAFE_INTEGER,
-    match?: string,
+    search?: Search,
   ): Promise<Message[]> {
     const max = Math.min(limit, LIMITS.page);
     const rows =
-      match === undefined
+      search === undefined
         ? this.#statements.backward.iterate(conversation, before, max)
-        : await this.#search(conversation, max, before, match);
+        : await this.#search(conversation, max, before, search);
     return page(conversation, rows).reverse();
   }
 
-  /** The newest `max` rows before a seq that contain a text, newest first. The event loop goes on after each step. */
-  async #search(conversation: string, max: number, before: number, match: string): Promise<Row[]> {
+  /** The newest `max` rows before a seq that contain a text, newest first; step by step, until it may not go on. */
+  async #search(conversation: string, max: number, before: number, { match, goOn }: Search): Promise<Row[]> {
     const needle = match.toLowerCase();
     const found: Row[] = [];
     let next = before;
     let isAtEnd = false;
-    while (!isAtEnd && found.length < max) {
+    while (!isAtEnd && found.length < max && (await goOn()) && !this.#isClosed) {
       isAtEnd = true;
       let size = 0;
       for (const row of this.#statements.backward.iterate(conversation, next, SEARCH_STEP.rows)) {
@@ -162,7 +168,6 @@ class SqliteHistory implements History {
         isAtEnd = false;
         if (size >= SEARCH_STEP.size) break;
       }
-      await new Promise((resume) => setImmediate(resume));
     }
     return found.slice(0, max);
   }

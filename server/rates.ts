@@ -8,6 +8,8 @@ const OTHERS = { rate: 200, burst: 2_000 }; // requests that are no `say`, a sec
 /** What makes the server read much or answer at length: points a second. A client that comes back joins 100 rooms at once. */
 const COSTLY = { rate: 50, burst: 500 };
 const SEARCH = 10; // points; everything else costs one
+const LIST_POINT = 32 * 1024; // characters of a list of people or rooms that cost one point more
+const MAX_DELAY = 10; // s that a request waits at most, whatever its sender has asked before
 const MINUTE = 60_000; // ms
 /** Failed sign-ins a minute from one network, and of one account from one network. Only failures count, so a class behind
  *  one address may come in together; and whoever has signed in from there before is stopped by their own failures only, so
@@ -38,10 +40,23 @@ export class RequestLimiter {
   take(request?: Request): number {
     if (request?.type === "say") return this.#says?.take(1) ?? 0;
     const points = request === undefined ? 0 : costOf(request);
-    const wait =
-      points === 0 ? 0 : (this.#costly ??= new TokenBucket(COSTLY.rate, COSTLY.burst, this.#now)).take(points);
-    return Math.max(wait, this.#others.take(1));
+    return Math.max(points === 0 ? 0 : this.#takeCostly(points), this.#others.take(1));
   }
+
+  /** Counts the answer to a request, of so many characters: the next ones pay for a long list. */
+  answered({ type }: Request, size: number): void {
+    if (type === "who" || type === "rooms") this.#takeCostly(size / LIST_POINT);
+  }
+
+  #takeCostly(points: number): number {
+    this.#costly ??= new TokenBucket(COSTLY.rate, COSTLY.burst, this.#now);
+    return this.#costly.take(points);
+  }
+}
+
+/** Whether a request makes the server read much or answer at length. */
+export function isCostly(request: Request): boolean {
+  return costOf(request) > 0;
 }
 
 function costOf(request: Request): number {
@@ -128,10 +143,11 @@ class TokenBucket {
     this.#at = now();
   }
 
-  /** Takes some; ms until they would have been there, 0 if they were. */
+  /** Takes some; ms until they would have been there, 0 if they were, MAX_DELAY at most. */
   take(tokens: number): number {
     const now = this.#now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate) - tokens;
+    const left = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 1000) * this.#rate) - tokens;
+    this.#tokens = Math.max(left, -MAX_DELAY * this.#rate);
     this.#at = now;
     return this.#tokens >= 0 ? 0 : (-this.#tokens / this.#rate) * 1000;
   }

@@ -167,10 +167,12 @@ function onRooms({ services }: Caller): Answer {
 }
 
 async function onHistory(caller: Caller, { to, before, limit, match }: RequestOf<"history">): Promise<Answer> {
-  const { history, rooms } = caller.services;
+  const { history, rooms, slices } = caller.services;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
   const name = to === "@" ? inboxOf(caller.user) : to;
-  return { to, messages: await history.newest(name, limit ?? LIMITS.backlog, before, match) };
+  const goOn = () => slices.step().then(() => !caller.gone);
+  const search = match === undefined ? undefined : { match, goOn };
+  return { to, messages: await history.newest(name, limit ?? LIMITS.backlog, before, search) };
 }
 
 async function onSeen({ services, user }: Caller, { seq }: RequestOf<"seen">): Promise<Answer> {

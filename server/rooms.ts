@@ -3,6 +3,7 @@
 // hand it what to send.
 
 import type { Message } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import { EVERYBODY, inboxOf, isInbox, ownerOf } from "./conversations.ts";
 import type { Entry, Member } from "./delivery.ts";
@@ -75,7 +76,8 @@ export class Rooms {
     begin({ head: conversation.head, users: [...conversation.accounts.keys()], reset });
     conversation.replaying.add(member);
     while (after < conversation.head) {
-      await member.drained();
+      await member.readyForPage(conversation.head - after <= LIMITS.page);
+      if (member.gone || !conversation.members.has(member)) return;
       const upTo = conversation.head;
       const page = await this.#history.read(name, after, upTo);
       if (!conversation.members.has(member)) return;

@@ -5,12 +5,14 @@ import type { Log } from "./log.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Users } from "./signin.ts";
+import type { Slices } from "./slices.ts";
 
 export interface Services {
   users: Users;
   history: History;
   pipeline: Pipeline;
   rooms: Rooms;
+  slices: Slices; // of the event loop's time
   log: Log;
   elapsed: () => number; // ms on a clock that never jumps, by which durations are measured
   rate: number; // `say`s a second and connection, 0 for no limit

@@ -2,55 +2,55 @@
 // rule table, and answers in order; slows down who asks too fast and ends who is silent. Never touches a socket itself.
 // The main path: receive → turns.ts → take → #pace → #keepOrder → #dispatch → a handler in requests.ts → #reply.
 
-import type { Event, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import type { Event, Ok, Refusal, Request, Verb } from "../protocol.ts";
 import { failure, isRefusal, LIMITS } from "../protocol.ts";
-import type { Local } from "../shared/commands.ts";
-import { help, parseCommand } from "../shared/commands.ts";
-import { decode } from "../shared/decode.ts";
+import { help } from "../shared/commands.ts";
 import { LOBBY } from "../shared/names.ts";
 import { Answers } from "./answers.ts";
 import { answeredIn } from "./conversations.ts";
 import type { Payload } from "./delivery.ts";
-import { RequestLimiter } from "./rates.ts";
+import type { Read } from "./dialect.ts";
+import { Dialect, isRequest, isSay } from "./dialect.ts";
+import { Patience } from "./patience.ts";
+import { isCostly, RequestLimiter } from "./rates.ts";
 import type { Answer, Caller, Rule } from "./requests.ts";
 import { RULES } from "./requests.ts";
 import { Says } from "./says.ts";
 import type { Services } from "./services.ts";
+import { Share } from "./slices.ts";
 import type { Transport } from "./transport.ts";
+import { REPLAY_MARK } from "./transport.ts";
 import type { Taker } from "./turns.ts";
 import { Turns } from "./turns.ts";
 
-const SIGN_IN = 30_000; // ms from the start until somebody must be signed in
-const QUIET = 30_000; // ms without a frame after which a JSON session is asked whether it is there
-const MAX_WAITING = 1024 * 1024; // characters that may wait where a connection cannot be paused
-
-/** What a line asks for, or why it asks for nothing. */
-type Read = Request | Refusal | Local;
+const LONG_LINE = 4 * 1024; // characters; reading one may take a millisecond or more
+const MAX_WAITING = { signedIn: 1024 * 1024, before: 320 * 1024 }; // characters, with what a line costs; see turns.ts
 
 export class Session implements Caller, Taker {
   readonly services: Services;
   readonly says = new Says();
   readonly #transport: Transport;
   readonly #limiter: RequestLimiter;
-  readonly #start: number; // ms
+  readonly #patience: Patience;
   #user = ""; // "" before sign-in
   hash = ""; // of the password it signed in with
   #room: string = LOBBY;
   #partner: string | undefined; // who sent the last direct message (text sessions)
-  #dialect: "unknown" | "frames" | "lines" = "unknown";
+  readonly #dialect = new Dialect();
   readonly #turns = new Turns(this);
+  readonly #share: Share;
+  #atWork: Verb | undefined; // whose handler is under way
   #isEnded = false; // the other side will send no more
   #isClosed = false;
   readonly #answers: Answers;
-  #heard: number; // ms
-  #isAsked = false; // sent a `ping` and heard nothing since
 
   constructor(services: Services, transport: Transport) {
     this.services = services;
     this.#transport = transport;
     this.#answers = new Answers(transport);
-    this.#start = this.#heard = services.elapsed();
+    this.#patience = new Patience(services.elapsed);
     this.#limiter = new RequestLimiter(services.rate, services.elapsed);
+    this.#share = new Share(services.slices);
   }
 
   get address(): string {
@@ -66,15 +66,21 @@ export class Session implements Caller, Taker {
     return this.#room;
   }
   get text(): boolean {
-    return this.#dialect === "lines";
+    return this.#dialect.isText;
   }
   get gone(): boolean {
     return this.#isClosed;
   }
 
-  /** Whether nothing is under way, and nothing was for this long (ms). */
+  /** Whether the server works on nothing for it, and nothing came for this long (ms). A request that only waits, because it
+   *  comes too fast, is not worked on. */
   isIdleFor(ms: number): boolean {
-    return !this.#turns.isBusy && this.services.elapsed() - this.#heard >= ms;
+    return this.#atWork === undefined && this.#patience.isSilentFor(ms);
+  }
+
+  /** Whether its password waits to be checked, or is being checked. */
+  get isPasswordUnderWay(): boolean {
+    return this.#user === "" && (this.#atWork === "login" || this.#atWork === "register");
   }
 
   /** How long an unfinished line may grow now, in bytes: little before sign-in with nothing under way. */
@@ -85,10 +91,9 @@ export class Session implements Caller, Taker {
   /** Takes lines in the order they came; those that come while a request is under way wait for their turn. */
   receive(lines: readonly (string | null)[]): void {
     if (this.#isClosed || this.#isEnded) return;
-    this.#heard = this.services.elapsed();
-    this.#isAsked = false;
+    this.#patience.heard();
     this.#turns.add(lines);
-    if (this.#turns.size > MAX_WAITING)
+    if (this.#turns.size > (this.#user === "" ? MAX_WAITING.before : MAX_WAITING.signedIn))
       this.refuse({ code: "too_many", text: "Too many requests wait; sign in again." });
   }
 
@@ -110,22 +115,18 @@ export class Session implements Caller, Taker {
     this.#close();
   }
 
-  /** Called every second: asks a quiet JSON session whether it is there, and ends one that is not. */
+  /** Called every second: ends who did not sign in; asks a quiet JSON session whether it is there, and ends one that is not. */
   tick(): void {
-    if (this.#isClosed || this.#turns.isBusy) return;
-    const now = this.services.elapsed();
+    if (this.#isClosed) return;
     if (this.#user === "") {
-      if (now - this.#start < SIGN_IN) return;
-      if (this.#dialect === "unknown") this.#dialect = "lines"; // who has said nothing at all is a person who reads
-      this.refuse({ code: "not_signed_in", text: "Nobody signed in within 30 seconds, so this connection closes." });
+      if (this.#patience.isSignInOver && !this.isPasswordUnderWay) this.#endTooLate();
+    } else if (this.#turns.isBusy) {
+      this.#patience.heard(); // it waits for us, and may not even be read: its silence begins afterwards
     } else if (!this.text) {
-      if (now - this.#heard >= LIMITS.silence * 1000)
-        this.dismiss("Nothing was heard from you, so this connection closes.");
-      else if (now - this.#heard >= QUIET && !this.#isAsked) {
-        this.#isAsked = true;
-        this.#answer({ type: "ping" });
-        this.#answers.write();
-      }
+      const due = this.#patience.due();
+      if (due === "end") this.dismiss("Nothing was heard from you, so this connection closes.");
+      if (due === "ask") this.#answer({ type: "ping" });
+      this.#answers.write();
     }
   }
 
@@ -145,9 +146,10 @@ export class Session implements Caller, Taker {
     this.#transport.send(payload);
   }
 
-  drained(): Promise<void> {
-    this.#answers.write();
-    return this.#transport.drained();
+  /** The pages of a long replay take turns with the work of all others; a short one is done at once. */
+  async readyForPage(isLast: boolean): Promise<void> {
+    await this.#drained();
+    await (isLast ? this.#share.wait(false) : this.services.slices.step());
   }
 
   wasWrittenBy(from: string): void {
@@ -167,12 +169,23 @@ export class Session implements Caller, Taker {
 
   // ---- the way in: what turns.ts asks for, then one step after the other ----
 
+  /** Answers that are not read are not followed by more of them, and who has had a slice lets the others go first. */
+  mustWait(line: string | null): Promise<void> | undefined {
+    if (this.#answers.size + this.#transport.queued > REPLAY_MARK) return this.#drained();
+    return this.#share.wait(line !== null && line.length > LONG_LINE);
+  }
+
   take(line: string | null): Promise<void> | undefined {
-    return this.#pace(line)?.catch((problem) => this.#crash(problem));
+    try {
+      return this.#pace(line)?.catch((problem) => this.#crash(problem));
+    } catch (problem) {
+      return this.#crash(problem);
+    }
   }
 
   allTaken(): void {
     this.#answers.write();
+    if (!this.#turns.isBusy) this.#share.rest();
     if (this.#isEnded && !this.#turns.isBusy && !this.#isClosed) void this.#finishSaying();
   }
 
@@ -185,32 +198,20 @@ export class Session implements Caller, Taker {
     this.#close();
   }
 
-  /** Reads a line and counts it; what comes faster than the rate waits. */
+  /** Reads a line and counts it; what comes faster than the rate waits. A blank line asks for nothing and costs nothing. */
   #pace(line: string | null): Promise<void> | undefined {
-    let read: Read | undefined;
-    try {
-      read = this.#read(line);
-    } catch (problem) {
-      this.#crash(problem);
-    }
-    const wait = this.#limiter.take(isRequest(read) ? read : undefined);
+    if (this.#user === "" && this.#patience.isSignInOver) return this.#endTooLate();
+    const place = { user: this.#user || undefined, room: this.#room, partner: this.#partner };
+    const read = this.#dialect.read(line, this.#transport.opening, place);
     if (read === undefined) return undefined;
-    return wait > 0 ? Bun.sleep(wait).then(() => this.#keepOrder(read)) : this.#keepOrder(read);
+    const wait = this.#limiter.take(isRequest(read) ? read : undefined);
+    return wait > 0 ? Bun.sleep(wait).then(() => this.#takeTurn(read)) : this.#takeTurn(read);
   }
 
-  /** What a line asks for; the first that is not blank decides the dialect. */
-  #read(line: string | null): Read | undefined {
-    let text = line;
-    if (this.#dialect === "unknown") {
-      text = line?.trimStart() ?? null; // it may begin with a byte order mark
-      if (text !== "") this.#dialect = this.#transport.opening === "{" ? "frames" : "lines";
-    }
-    if (text === "") return undefined;
-    if (this.#user === "" && text !== null && Buffer.byteLength(text) > LIMITS.lineBeforeSignIn)
-      return { code: "line_too_long" };
-    if (!this.text) return decode(text);
-    if (text === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was sent." };
-    return parseCommand(text, { user: this.#user || undefined, room: this.#room, partner: this.#partner });
+  /** What takes long waits for its turn of the event loop, if there was enough to do in this one. */
+  #takeTurn(read: Read): Promise<void> | undefined {
+    const turn = isRequest(read) && isCostly(read) ? this.#share.wait(true) : undefined;
+    return turn === undefined ? this.#keepOrder(read) : turn.then(() => this.#keepOrder(read));
   }
 
   /** `say`s to one conversation travel together; anything else waits until they are answered, so that requests take
@@ -235,13 +236,15 @@ export class Session implements Caller, Taker {
     try {
       const answer = run(this, read);
       if (!(answer instanceof Promise)) return this.#reply(answer, read.id, read);
-      return answer.then(
-        (later) => this.#reply(later, read.id, read),
-        (problem) => this.#crash(problem, read.id),
-      );
+      this.#atWork = read.type;
+      return answer
+        .then(
+          (later) => this.#reply(later, read.id, read),
+          (problem) => this.#crash(problem, read.id),
+        )
+        .finally(() => (this.#atWork = undefined));
     } catch (problem) {
-      this.#crash(problem, read.id);
-      return undefined;
+      return this.#crash(problem, read.id);
     }
   }
 
@@ -261,9 +264,20 @@ export class Session implements Caller, Taker {
     return undefined;
   }
 
+  #drained(): Promise<void> {
+    this.#answers.write();
+    return this.#transport.drained();
+  }
+
   #answer(event: Event, asked?: Request): void {
     if (this.#isClosed) return;
-    this.#answers.add(event, this.text ? { user: this.#user, ...(asked && { asked }) } : undefined);
+    const size = this.#answers.add(event, this.text ? { user: this.#user, ...(asked && { asked }) } : undefined);
+    if (asked !== undefined) this.#limiter.answered(asked, size);
+  }
+
+  #endTooLate(): undefined {
+    this.#dialect.settle();
+    this.refuse({ code: "not_signed_in", text: "Nobody signed in within 30 seconds, so this connection closes." });
   }
 
   #close(): void {
@@ -275,7 +289,7 @@ export class Session implements Caller, Taker {
   }
 
   /** Something here is broken: say where in the log, tell the client no details, and end this connection. */
-  #crash(problem: unknown, id?: string): void {
+  #crash(problem: unknown, id?: string): undefined {
     this.services.log.error(`${this.#who()} met a bug`, problem);
     this.refuse({ code: "internal", ...(id !== undefined && { id }) });
   }
@@ -283,12 +297,4 @@ export class Session implements Caller, Taker {
   #who(): string {
     return this.#user === "" ? this.address : `${this.#user} (${this.address})`;
   }
-}
-
-function isRequest(read: Read | undefined): read is Request {
-  return read !== undefined && !isRefusal(read) && Object.hasOwn(RULES, read.type);
-}
-
-function isSay(read: Read): read is RequestOf<"say"> {
-  return !isRefusal(read) && read.type === "say";
 }

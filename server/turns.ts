@@ -3,8 +3,12 @@
 
 type Line = string | null; // null: it was not UTF-8
 
+const LINE_COST = 32; // characters, about what a short line costs beside its text; empty ones are counted, too
+
 /** Whose lines they are: the session. */
 export interface Taker {
+  /** What the next line has to wait for, `undefined` if for nothing. What it returns MUST NOT reject. */
+  mustWait(line: Line): Promise<void> | undefined;
   /** Does what a line asks; a promise it returns is waited for and MUST NOT reject. */
   take(line: Line): Promise<void> | undefined;
   /** Every line that could have its turn has had it. */
@@ -18,9 +22,9 @@ export class Turns {
   #lines: Line[] = [];
   #isPaused = false;
   #isStopped = false;
-  /** A line is under way that later ones must wait for. */
+  /** A line is under way, or has to wait: later ones must wait for it. */
   isBusy = false;
-  /** Characters in the lines that wait. */
+  /** What the lines that wait cost, in characters; also the empty ones among them, which are dropped. */
   size = 0;
 
   constructor(taker: Taker) {
@@ -29,8 +33,8 @@ export class Turns {
 
   add(lines: readonly Line[]): void {
     for (const line of lines) {
-      this.#lines.push(line);
-      this.size += line?.length ?? 0;
+      if (line !== "") this.#lines.push(line);
+      this.size += costOf(line);
     }
     this.run();
   }
@@ -40,12 +44,16 @@ export class Turns {
     let next = 0;
     while (next < this.#lines.length && !this.isBusy && !this.#isStopped) {
       const line = this.#lines[next]!;
-      next++;
-      this.size -= line?.length ?? 0;
-      const pending = this.#taker.take(line);
+      let pending = this.#taker.mustWait(line);
+      if (pending === undefined) {
+        next++;
+        this.size -= costOf(line);
+        pending = this.#taker.take(line);
+      }
       if (pending !== undefined) void this.#wait(pending);
     }
     if (next > 0) this.#lines = next === this.#lines.length ? [] : this.#lines.slice(next);
+    if (this.#lines.length === 0) this.size = 0;
     this.#taker.allTaken();
     const mustPause = this.#lines.length > 0;
     if (this.#isStopped || mustPause === this.#isPaused) return;
@@ -66,4 +74,8 @@ export class Turns {
     this.isBusy = false;
     this.run();
   }
+}
+
+function costOf(line: Line): number {
+  return LINE_COST + (line?.length ?? 0);
 }

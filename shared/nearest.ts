@@ -1,10 +1,13 @@
 // nearest.ts: which word somebody may have meant who mistyped one: a command, or an option of a program.
 
+const LONGEST = 19; // characters; strangers type words of any length, and the cost grows with the length
+
 /** The one of `all` at most two edits away (Damerau-Levenshtein, adjacent letters swapped count as one), or
  *  `undefined`. */
 export function nearest(word: string, all: readonly string[]): string | undefined {
+  if (word.length < 2 || word.length > LONGEST) return undefined;
   const ranked = all.map((name) => ({ name, edits: edits(word, name) })).sort((a, b) => a.edits - b.edits);
-  return word.length > 1 && word.length < 20 && ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;
+  return ranked[0]!.edits <= 2 ? ranked[0]!.name : undefined;
 }
 function edits(a: string, b: string): number {
   const row = (i: number) => Array.from({ length: b.length + 1 }, (_, j) => (i === 0 ? j : j === 0 ? i : 0));

@@ -19,7 +19,8 @@ export function truncateMessage(text: string, max: number = MAX_MESSAGE_LENGTH):
   const points = [...text];
   if (points.length <= max) return { text, cut: 0 };
   const fits = points.slice(0, max).join("").length;
-  const boundary = new Intl.Segmenter().segment(text).containing(fits)?.index ?? fits;
+  // What follows the character at the cut does not change where its grapheme begins, and segmenting costs by length.
+  const boundary = new Intl.Segmenter().segment(text.slice(0, fits + 2)).containing(fits)?.index ?? fits;
   const kept = text.slice(0, boundary || fits);
   return { text: kept, cut: points.length - [...kept].length };
 }

@@ -22,10 +22,10 @@ export function temporaryFolder(): { path: string } & Disposable {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Writes users.json with these accounts, whose password is PASSWORD. */
-export function writeAccounts(folder: string, names: readonly string[]): void {
+/** Writes users.json with these accounts, whose password is PASSWORD (and `password` its hash). */
+export function writeAccounts(folder: string, names: readonly string[], password = HASH): void {
   mkdirSync(folder, { recursive: true });
-  const accounts = Object.fromEntries(names.map((name) => [name, { password: HASH }]));
+  const accounts = Object.fromEntries(names.map((name) => [name, { password }]));
   writeFileSync(join(folder, "users.json"), JSON.stringify(accounts));
 }
 

@@ -67,7 +67,7 @@ export class Person implements Member {
     this.payloads.push(payload);
     this.onSend();
   }
-  drained(): Promise<void> {
+  readyForPage(): Promise<void> {
     return this.reading;
   }
   wasWrittenBy(from: string): void {

@@ -6,9 +6,9 @@ import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
-/** Runs the benchmark with its temporary files in `folder`. */
-const bench = (folder: string, args: string) =>
-  run(["env", `TMPDIR=${folder}`, process.execPath, "bench/run.ts", ...args.split(" ")]);
+/** Runs a benchmark with its temporary files in `folder`. */
+const bench = (folder: string, args: string, program = "bench/run.ts") =>
+  run(["env", `TMPDIR=${folder}`, process.execPath, program, ...args.split(" ")]);
 
 test("a small run measures Banter and another, prints a table of them, and leaves nothing behind", async () => {
   using folder = temporaryFolder();
@@ -37,6 +37,29 @@ test.each([
 ])("bun bench/run.ts %s is refused in one sentence before anything is measured", async (args, sentence) => {
   using folder = temporaryFolder();
   const { code, stdout, stderr } = await bench(folder.path, args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  expect(stderr).toStartWith(sentence);
+  expect(stderr.trimEnd()).not.toContain("\n");
+});
+
+test("a bystander's waits are measured at the servers that are named, in turn, and nothing is left behind", async () => {
+  using folder = temporaryFolder();
+  const args = "--server . --server . --only typos,pings,rooms-1000 --seconds 0.5";
+  const { code, stdout, stderr } = await bench(folder.path, args, "bench/bystander.ts");
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  const waits = String.raw`+[\d.,]+ / [\d.,]+ / [\d.,]+ \((all answered|not done)\) `;
+  for (const what of ["a text session's /aaa…", "100,000 pings", "rooms, 500"])
+    expect(stdout).toMatch(new RegExp(`^\\| ${what}[^|]*\\| ${waits}\\| ${waits}\\|$`, "m"));
+  expect(readdirSync(folder.path)).toEqual([]);
+});
+
+test.each([
+  ["--only tea", 'There is no "tea". There are: nothing, '],
+  ["--seconds none", '--seconds must be more than 0 and at most 60, not "none".'],
+  ["--fast", "Unknown option '--fast'"],
+])("bun bench/bystander.ts %s is refused in one sentence before anything is measured", async (args, sentence) => {
+  using folder = temporaryFolder();
+  const { code, stdout, stderr } = await bench(folder.path, args, "bench/bystander.ts");
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toStartWith(sentence);
   expect(stderr.trimEnd()).not.toContain("\n");

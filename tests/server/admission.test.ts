@@ -9,6 +9,7 @@ import { openLog } from "../../server/log.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { Rooms } from "../../server/rooms.ts";
 import { openUsers } from "../../server/signin.ts";
+import { Slices } from "../../server/slices.ts";
 import { PATIENCE, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -139,7 +140,7 @@ describe("bytes that wait for slow readers", () => {
       (event, problem) => log.error(event, problem),
     );
     const rooms = new Rooms(history, pipeline);
-    const services = { users, history, pipeline, rooms, log, elapsed: Date.now, rate: 0 };
+    const services = { users, history, pipeline, rooms, slices: new Slices(), log, elapsed: Date.now, rate: 0 };
     const admission = new Admission(1_000, 3 * MEGABYTE);
     const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
     listeners.serve({ services, admission, certificate: undefined });

@@ -34,6 +34,8 @@ function openTemporary(now?: () => number): { history: History; file: string } &
 
 let serial = 0;
 const said = (to: string, from: string, text: string, id = `id-${++serial}`): Draft => ({ to, from, text, id });
+/** A search that may always go on. */
+const search = (match: string) => ({ match, goOn: async () => true });
 const texts = (messages: { text: string }[]) => messages.map(({ text }) => text);
 
 describe("append and read", () => {
@@ -246,7 +248,8 @@ describe("newest", () => {
     const { history } = open;
     const lines = ["GRÜSSE", "50 % off", "Привет", "a_b", "ΟΔΟΣ", "grüsse again", "İstanbul"];
     await history.append(lines.map((text) => said("#lab", "alice", text)));
-    const find = async (match: string, limit = 50) => texts(await history.newest("#lab", limit, undefined, match));
+    const find = async (match: string, limit = 50) =>
+      texts(await history.newest("#lab", limit, undefined, search(match)));
 
     expect(await find("grüsse")).toEqual(["GRÜSSE", "grüsse again"]);
     expect(await find("GRÜSSE", 1)).toEqual(["grüsse again"]);
@@ -263,11 +266,34 @@ describe("newest", () => {
     await history.append(
       Array.from({ length: 5_000 }, (_, n) => said("#lab", "alice", n % 2_400 ? "hay" : `needle ${n}`)),
     );
-    expect(texts(await history.newest("#lab", 50, undefined, "needle"))).toEqual([
+    expect(texts(await history.newest("#lab", 50, undefined, search("needle")))).toEqual([
       "needle 0",
       "needle 2400",
       "needle 4800",
     ]);
+  });
+
+  test("a search ends with what it has found when it may not go on, and when the history is closed", async () => {
+    using open = openTemporary();
+    const { history } = open;
+    await history.append(Array.from({ length: 9_000 }, (_, n) => said("#lab", "alice", `line ${n}`)));
+    let steps = 0;
+    const twoSteps = { match: "line", goOn: async () => ++steps <= 2 };
+    expect(texts(await history.newest("#lab", 3, undefined, twoSteps))).toEqual([
+      "line 8997",
+      "line 8998",
+      "line 8999",
+    ]);
+    expect(steps).toBe(1);
+    steps = 0;
+    expect(await history.newest("#lab", 3, undefined, { ...twoSteps, match: "nowhere" })).toEqual([]);
+    expect(steps).toBe(3);
+    const closing = async () => {
+      if (++steps === 5) history.close();
+      return true;
+    };
+    expect(await history.newest("#lab", 3, undefined, { match: "nowhere", goOn: closing })).toEqual([]);
+    expect(steps).toBe(5);
   });
 });
 

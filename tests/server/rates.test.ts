@@ -1,5 +1,37 @@
 import { expect, test } from "bun:test";
-import { RegistrationLimiter } from "../../server/rates.ts";
+import type { Request } from "../../protocol.ts";
+import { RegistrationLimiter, RequestLimiter } from "../../server/rates.ts";
+
+const PING: Request = { type: "ping" };
+
+test("a request waits ten seconds at most, whatever came before it, and what is owed is no more than that", () => {
+  let now = 0;
+  const limiter = new RequestLimiter(10, () => now);
+  const waits = Array.from({ length: 100_000 }, () => limiter.take(PING));
+  expect(Math.max(...waits)).toBe(10_000);
+  now += 10_005;
+  expect(limiter.take(PING)).toBe(0);
+});
+
+test("lists of people and rooms are charged by their length: 32 of the longest at once, then less often", () => {
+  let now = 0;
+  const limiter = new RequestLimiter(10, () => now);
+  const ask = (size: number) => {
+    const wait = limiter.take({ type: "rooms" });
+    limiter.answered({ type: "rooms" }, size);
+    return wait;
+  };
+  const long = 320 * 1024;
+  expect(Array.from({ length: 32 }, () => ask(long))).toEqual(Array(32).fill(0));
+  while (ask(long) === 0);
+  now += 10_000;
+  let answers = 0;
+  while (ask(long) === 0) answers++;
+  expect(answers).toBeWithin(40, 60); // 500 points, at 11 each
+  now += 10_000;
+  const short = Array.from({ length: 400 }, () => ask(1_000));
+  expect(Math.max(...short)).toBe(0);
+});
 
 const HOUR = 3_600_000; // ms
 

@@ -1,5 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { PASSWORD, PATIENCE, startTestServer, type Wire } from "../kit/harness.ts";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { History } from "../../server/history.ts";
+import { Slices } from "../../server/slices.ts";
+import { PASSWORD, PATIENCE, startTestServer, type TestServer, type Wire } from "../kit/harness.ts";
+import { openParts } from "../kit/parts.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -239,4 +244,257 @@ describe("the first byte that is no white space decides what a connection speaks
     await wire.line((line) => line.startsWith("* Welcome"));
     expect(await wire.line()).toStartWith("* ");
   });
+});
+
+/** A hash of PASSWORD whose check takes some hundred milliseconds. */
+const SLOW = await Bun.password.hash(PASSWORD, { algorithm: "argon2id", memoryCost: 65_536, timeCost: 10 });
+
+/** The same history, which tells each time it is asked for the newest messages, a page, or whether a search may go on. */
+function watched(history: History, told: (what: "newest" | "page" | "step") => void): History {
+  return {
+    epoch: history.epoch,
+    append: (...args) => history.append(...args),
+    read(...args) {
+      told("page");
+      return history.read(...args);
+    },
+    newest(name, limit, before, search) {
+      told("newest");
+      const goOn = () =>
+        search!.goOn().then((may) => {
+          if (may) told("step");
+          return may;
+        });
+      return history.newest(name, limit, before, search && { ...search, goOn });
+    },
+    head: (...args) => history.head(...args),
+    confirmed: (...args) => history.confirmed(...args),
+    copy: (...args) => history.copy(...args),
+    close: () => history.close(),
+  };
+}
+const stored = (count: number, text = "a line") =>
+  Array.from({ length: count }, (_, n) => ({ to: "#lab", from: "alice", id: `n-${n}`, text }));
+const ids = (count: number) => Array.from({ length: count }, (_, n) => `q-${n}`);
+const packet = (count: number, request: object) =>
+  ids(count)
+    .map((id) => `${JSON.stringify({ ...request, id })}\n`)
+    .join("");
+/** The ids of the next answers. */
+async function answersTo(wire: Wire, count: number): Promise<string[]> {
+  const answered: string[] = [];
+  while (answered.length < count) answered.push((await wire.next<any>((frame: object) => "id" in frame)).id);
+  return answered;
+}
+
+describe("nobody makes others wait", () => {
+  test("a packet full of work is done a slice a turn: who asks meanwhile is answered between", async () => {
+    let asked = 0;
+    let now = 0;
+    await using chat = openParts(["alice", "bob"], {
+      history: (history) => watched(history, () => void asked++),
+      slices: new Slices(() => (now += 0.5)), // every look at this clock takes half a millisecond
+    });
+    await chat.services.history.append(stored(10));
+    const alice = await chat.signedIn("alice", "#lab");
+    const bob = await chat.signedIn("bob");
+    asked = 0;
+
+    alice.raw(packet(400, { type: "history", to: "#lab" }));
+    while (asked === 0) await bob.ask({ type: "ping" });
+    const until = asked;
+    expect(until).toBeLessThan(100);
+    expect(await answersTo(alice, 400)).toEqual(ids(400));
+    expect(asked).toBe(400);
+  });
+
+  test("of all replays one page is read in a turn of the event loop, and of all searches one step", async () => {
+    const turns: number[] = [];
+    const slices = new Slices();
+    const names = ["alice", "bob", "carol"];
+    await using chat = openParts(names, {
+      slices,
+      history: (history) => watched(history, (what) => void (what !== "newest" && turns.push(slices.turn))),
+    });
+    await chat.services.history.append(stored(4_000));
+    const wires = await Promise.all(names.map((name) => chat.signedIn(name)));
+    turns.length = 0;
+
+    const replayed = wires.map(async (wire) => (await wire.join("#lab", 0)).backlog.length);
+    expect(await Promise.all(replayed)).toEqual([4_000, 4_000, 4_000]);
+    const pages = turns.length;
+    for (const wire of wires) wire.send({ type: "history", to: "#lab", match: "nowhere" });
+    for (const wire of wires) expect(await wire.next("ok")).toMatchObject({ messages: [] });
+
+    expect([pages, turns.length - pages]).toEqual([60, 9]); // of 200 messages; of 2,000, and one that finds the end
+    const shared = turns.filter((turn, i) => turn === turns[i - 1]).length;
+    expect(shared).toBeLessThanOrEqual(3); // a last page is short, and needs no turn of its own
+  });
+
+  test("a search ends when its asker has gone", async () => {
+    let steps = 0;
+    await using chat = openParts(["alice", "bob"], {
+      history: (history) =>
+        watched(history, (what) => {
+          if (what === "step" && ++steps === 2) alice.reset();
+        }),
+    });
+    await chat.services.history.append(stored(40_000));
+    const alice = await chat.signedIn("alice", "#lab");
+    const bob = await chat.signedIn("bob");
+    alice.send({ type: "history", to: "#lab", match: "nowhere" });
+    await alice.ended;
+    while (chat.services.rooms.isOnline("alice")) await bob.ask({ type: "ping" });
+    const until = steps;
+    for (let n = 0; n < 5; n++) await bob.ask({ type: "ping" });
+    expect([until < 20, steps]).toEqual([true, until]);
+  });
+
+  test("a server that stops waits for no replay and no search, and they end without a trace", async () => {
+    const logged: string[] = [];
+    await using chat = await startTestServer(["alice", "bob"], { console: (line) => void logged.push(line) });
+    const alice = await chat.signedIn("alice", "#lab");
+    for (let n = 0; n < 5_000; n++) alice.send({ type: "say", to: "#lab", text: `line ${n}` });
+    await alice.quiet();
+    const bob = await chat.signedIn("bob");
+    const others = await Promise.all(Array.from({ length: 20 }, () => chat.signedIn("alice", "#lab")));
+    for (const wire of others) wire.send({ type: "history", to: "#lab", match: "nowhere" });
+    bob.send({ type: "join", to: "#lab", since: 0 });
+    await bob.next("message"); // they are under way
+    for (const wire of [alice, bob, ...others]) wire.reset();
+
+    await chat.server.stop();
+    for (let turn = 0; turn < 100; turn++) await new Promise((resume) => setImmediate(resume));
+    expect(logged.at(-1)).toEndWith("Server stopped\n");
+    expect(logged.join("")).not.toContain("ERROR");
+  });
+});
+
+describe("answers", () => {
+  const LONG = "x".repeat(1_300);
+
+  test("that are not read are not followed by more: the requests wait, and are answered when they are read", async () => {
+    let asked = 0;
+    await using chat = openParts(["alice", "bob"], { history: (history) => watched(history, () => void asked++) });
+    await chat.services.history.append(stored(200, LONG));
+    const alice = await chat.signedIn("alice", "#lab");
+    const bob = await chat.signedIn("bob");
+    asked = 0;
+
+    alice.socket.pause();
+    alice.raw(packet(200, { type: "history", to: "#lab", limit: 200 }));
+    let before = -1;
+    while (asked === 0 || before < asked) {
+      before = asked;
+      for (let n = 0; n < 50; n++) await bob.ask({ type: "ping" });
+    }
+    expect(asked).toBeLessThan(100); // a few megabytes that the kernel took
+    const [waiting] = [...chat.admission.connections].filter(({ session }) => session?.user === "alice");
+    expect(waiting!.queued).toBeLessThan(1024 * 1024);
+    alice.socket.resume();
+    expect(await answersTo(alice, 200)).toEqual(ids(200));
+  });
+
+  test("32 requests under way are answered to a client that reads, also for all of 9,900 rooms or the longest history", async () => {
+    await using chat = openParts(["alice"]);
+    await chat.services.history.append(stored(200, LONG));
+    const rooms = (i: number) =>
+      Array.from({ length: 100 }, (_, n) => `{"type":"join","to":"#${`${i}-`.padEnd(20, "x")}${n}"}\n`).join("");
+    for (let i = 0; i < 99; i++) {
+      const member = await chat.signedIn("alice");
+      member.raw(rooms(i));
+      await member.quiet();
+    }
+    const alice = await chat.signedIn("alice", "#lab");
+    for (const request of [{ type: "rooms" }, { type: "who" }, { type: "history", to: "#lab", limit: 200 }]) {
+      alice.raw(packet(32, request));
+      expect(await answersTo(alice, 32)).toEqual(ids(32));
+    }
+  });
+});
+
+describe("who is not signed in", () => {
+  /** From now on every password takes some hundred milliseconds. */
+  const checkSlowly = (chat: TestServer) =>
+    chat.restart(() => writeFileSync(join(chat.data, "users.json"), JSON.stringify({ alice: { password: SLOW } })));
+
+  test("is not slowed down by empty lines", async () => {
+    await using chat = await startTestServer([], { elapsed: () => 0 });
+    const stranger = await chat.wire();
+    stranger.raw("\n".repeat(100_000));
+    expect(await stranger.ask({ type: "ping" })).toMatchObject({ type: "ok" });
+  });
+
+  test("has 30 seconds, also while requests that came too fast are delayed", async () => {
+    let now = 0;
+    await using chat = await startTestServer([], { elapsed: () => now });
+    const stranger = await chat.wire();
+    stranger.raw(packet(2_300, { type: "ping" })); // 2,000 are free, and this clock brings no more
+    expect(await answersTo(stranger, 2_001)).toEqual(ids(2_001));
+    now += 30_000;
+    chat.server.sweep();
+    await stranger.next((frame) => frame.type === "error" && frame.code === "not_signed_in");
+    await stranger.ended;
+    expect(stranger.text).not.toContain("q-2299");
+  });
+
+  test("keeps the place while a password is checked, and no longer: a sign-in that comes too late is not tried", async () => {
+    let now = 0;
+    await using chat = await startTestServer([], { elapsed: () => now });
+    await checkSlowly(chat);
+    const stranger = await chat.wire();
+    const bob = await chat.wire();
+    stranger.raw(packet(3, { type: "login", user: "alice", password: "not-her-word" }));
+    await bob.ask({ type: "ping" });
+    now += 30_000;
+    chat.server.sweep(); // bob is late, the other one's password is being checked
+    await bob.ended;
+    expect(await stranger.next("error")).toMatchObject({ id: "q-0", code: "bad_login" });
+    expect(await stranger.next("error")).toMatchObject({ code: "not_signed_in" });
+    await stranger.ended;
+  });
+
+  test("may let 320 KiB wait; each line counts a little more than its length, an empty one too", async () => {
+    await using chat = await startTestServer();
+    await checkSlowly(chat);
+    const stranger = new WebSocket(`ws://127.0.0.1:${chat.webPort}/ws`);
+    await new Promise((resolve) => stranger.addEventListener("open", resolve, { once: true }));
+    const answer = new Promise<string>((resolve) =>
+      stranger.addEventListener("message", ({ data }) => resolve(String(data)), { once: true }),
+    );
+    const login = JSON.stringify({ type: "login", user: "alice", password: PASSWORD });
+    stranger.send(`${login}\n{"type":"ping"}\n${"\n".repeat(60_000)}`); // a whole message is read at once
+    expect(JSON.parse(await answer)).toMatchObject({ type: "error", code: "too_many" });
+  });
+
+  test("is idle while it is only delayed, and not while its password is checked", async () => {
+    await using chat = openParts(["alice"], { hash: SLOW });
+    const stranger = await chat.wire();
+    stranger.raw(packet(2_100, { type: "ping" }));
+    await answersTo(stranger, 2_001);
+    const alice = await chat.wire();
+    await alice.ask({ type: "ping" });
+    const [delayed, session] = [...chat.admission.connections].map((connection) => connection.session);
+    expect([delayed!.isIdleFor(0), delayed!.isPasswordUnderWay]).toEqual([true, false]);
+
+    alice.send({ type: "login", user: "alice", password: PASSWORD });
+    const bob = await chat.wire();
+    while (session!.isIdleFor(0)) await bob.ask({ type: "ping" });
+    expect(session!.isPasswordUnderWay).toBe(true);
+    await alice.next("ok");
+    expect([session!.isPasswordUnderWay, session!.user]).toEqual([false, "alice"]);
+  });
+});
+
+test("who is delayed is not silent: their silence begins when they are answered", async () => {
+  let now = 0;
+  await using chat = await startTestServer(["alice"], { elapsed: () => now, rate: 1 });
+  const alice = await chat.signedIn("alice", "#lab");
+  alice.raw(packet(5, { type: "say", to: "#lab", text: "one of five" })); // four are free
+  expect(await answersTo(alice, 4)).toEqual(ids(4));
+  now += 80_000;
+  chat.server.sweep();
+  expect((await alice.next<any>("message")).id).toBe("q-4");
+  chat.server.sweep();
+  expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
 });

@@ -69,7 +69,6 @@ describe("hostile text reaches nobody", () => {
     let elapsed = 0;
     await using chat = await startTestServer(["alice"], { elapsed: () => elapsed });
     const before = readFileSync(join(chat.data, "users.json"), "utf8");
-    const wire = await chat.wire();
     const names: [string, string][] = [
       ["\u001b[31malice", "bad_name"],
       ["alice\u0007", "bad_name"],
@@ -88,6 +87,7 @@ describe("hostile text reaches nobody", () => {
       ["bob\n2026-01-01 00:00:00,000 - INFO - root signed in", "bad_name"],
     ];
     for (const [name, code] of names) {
+      const wire = await chat.wire(); // each has 30 seconds to sign in
       const registered = await wire.ask({ type: "register", user: name, password: PASSWORD });
       const signedIn = await wire.ask({ type: "login", user: name, password: PASSWORD + "?" });
       const body = JSON.stringify({ user: name, password: PASSWORD });

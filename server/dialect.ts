@@ -1,0 +1,48 @@
+// dialect.ts: what one connection speaks, frames or typed lines, and what a line of it asks for. Decides nothing about who may
+// ask what.
+
+import type { Refusal, Request, RequestOf } from "../protocol.ts";
+import type { Local, Place } from "../shared/commands.ts";
+import { parseCommand } from "../shared/commands.ts";
+import { decode } from "../shared/decode.ts";
+import { LIMITS } from "../protocol.ts";
+
+/** What a line asks for, or why it asks for nothing. */
+export type Read = Request | Refusal | Local;
+
+export class Dialect {
+  #name: "unknown" | "frames" | "lines" = "unknown";
+
+  /** A person reads lines; a program reads frames. */
+  get isText(): boolean {
+    return this.#name === "lines";
+  }
+
+  /** Who has said nothing at all until now is a person who reads. */
+  settle(): void {
+    if (this.#name === "unknown") this.#name = "lines";
+  }
+
+  /** What a line asks for, `undefined` if it is blank. The first that is not decides the dialect, by the first character that
+   *  came (`opening`). `null` is a line that is not UTF-8. */
+  read(line: string | null, opening: string, place: Place): Read | undefined {
+    let text = line;
+    if (this.#name === "unknown") {
+      text = line?.trimStart() ?? null; // it may begin with a byte order mark
+      if (text !== "") this.#name = opening === "{" ? "frames" : "lines";
+    }
+    if (text === "") return undefined;
+    if (place.user === undefined && text !== null && Buffer.byteLength(text) > LIMITS.lineBeforeSignIn)
+      return { code: "line_too_long" };
+    if (!this.isText) return decode(text);
+    if (text === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was sent." };
+    return parseCommand(text, place);
+  }
+}
+
+export function isRequest(read: Read): read is Request {
+  return "type" in read && read.type !== "help";
+}
+export function isSay(read: Read): read is RequestOf<"say"> {
+  return "type" in read && read.type === "say";
+}

@@ -1,0 +1,81 @@
+// parts.ts: a server's parts, wired as server.ts does it, where a test looks into them or puts another in the place of one.
+
+import { join } from "node:path";
+import { Admission } from "../../server/admission.ts";
+import type { History } from "../../server/history.ts";
+import { openHistory } from "../../server/history.ts";
+import { Listeners } from "../../server/listeners.ts";
+import { openLog } from "../../server/log.ts";
+import { Pipeline } from "../../server/pipeline.ts";
+import { Rooms } from "../../server/rooms.ts";
+import type { Services } from "../../server/services.ts";
+import { openUsers } from "../../server/signin.ts";
+import { Slices } from "../../server/slices.ts";
+import { readLog, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+
+export interface Parts extends AsyncDisposable {
+  services: Services;
+  admission: Admission;
+  /** What its log says so far. */
+  log(): string;
+  /** A wire that speaks frames, not signed in. */
+  wire(): Promise<Wire>;
+  /** A wire that speaks frames, signed in and in `room`. */
+  signedIn(user: string, room?: string): Promise<Wire>;
+}
+
+/** What is to be another than in a server. `history`: made from the real one. */
+export interface Changes {
+  history?: (history: History) => History;
+  slices?: Slices;
+  admission?: Admission;
+  hash?: string; // of PASSWORD
+}
+
+/** Opens a chat port in this process, with these accounts and no limit of messages a second. */
+export function openParts(names: readonly string[], changes: Changes = {}): Parts {
+  const folder = temporaryFolder();
+  writeAccounts(folder.path, names, changes.hash);
+  const stored = openHistory(join(folder.path, "chat.db"));
+  const history = changes.history?.(stored) ?? stored;
+  const log = openLog({ file: join(folder.path, "log", "app.log") });
+  const pipeline: Pipeline = new Pipeline(
+    history,
+    (entries) => rooms.deliver(entries),
+    (event, problem) => log.error(event, problem),
+  );
+  const rooms = new Rooms(history, pipeline);
+  const { slices = new Slices(), admission = new Admission(1_000) } = changes;
+  const services = {
+    ...{ users: openUsers(folder.path), history, pipeline, rooms, slices, log },
+    ...{ elapsed: () => performance.now(), rate: 0 },
+  };
+  const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
+  listeners.serve({ services, admission, certificate: undefined });
+  const wires: Wire[] = [];
+  const wire = async () => {
+    const opened = await Wire.open(listeners.port);
+    wires.push(opened);
+    return opened;
+  };
+  return {
+    services,
+    admission,
+    log: () => readLog(folder.path),
+    wire,
+    async signedIn(user, room) {
+      const opened = await wire();
+      await opened.login(user);
+      if (room !== undefined) await opened.join(room);
+      return opened;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const opened of wires) opened.reset();
+      await admission.empty(1_000);
+      listeners.stop();
+      stored.close();
+      log.close();
+      folder[Symbol.dispose]();
+    },
+  };
+}
