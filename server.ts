@@ -150,7 +150,7 @@ export class Server {
   /** Ends the sessions of accounts that were removed, or whose password was changed, since the last look. */
   #signOut(): void {
     const { services, admission } = this.#parts;
-    const { users, rooms, log } = services;
+    const { users, log } = services;
     if (users.accounts.revision === this.#revision) return;
     this.#revision = users.accounts.revision;
     for (const { session } of admission.connections) {
@@ -159,7 +159,6 @@ export class Server {
       if (why === undefined) continue;
       log.info(`${session.user} signed out at ${session.address}: ${why}`);
       session.dismiss(why);
-      rooms.leaveAll(session); // now, not when the other side has closed
     }
   }
 

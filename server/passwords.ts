@@ -12,8 +12,13 @@ const COST = { algorithm: "argon2id", memoryCost: 19_456, timeCost: 2 } as const
 const MAX_COST = { memory: 262_144, time: 10, lanes: 4 }; // KiB, passes, lanes
 const MAX_WAITING = 256; // hashes; about ten seconds of work, well within the 30 s a sign-in may take
 
+/** UTF-16 units before NFC, which makes one character of four at most, each of two units; its cost grows with the square of the
+ *  length. */
+const MAX_TYPED = 8 * LIMITS.password.max;
+
 /** NFC, so that one password typed on two keyboards is one password (RFC 8265); `undefined` if it cannot be one. */
 export function normalizePassword(password: string): string | undefined {
+  if (password.length > MAX_TYPED) return undefined;
   const secret = password.normalize("NFC");
   const length = [...secret].length;
   return secret.isWellFormed() && length >= LIMITS.password.min && length <= LIMITS.password.max ? secret : undefined;

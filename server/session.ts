@@ -24,7 +24,6 @@ import type { Taker } from "./turns.ts";
 import { Turns } from "./turns.ts";
 
 const LONG_LINE = 4 * 1024; // characters; reading one may take a millisecond or more
-const MAX_WAITING = { signedIn: 1024 * 1024, before: 320 * 1024 }; // characters, with what a line costs; see turns.ts
 
 export class Session implements Caller, Taker {
   readonly services: Services;
@@ -93,8 +92,6 @@ export class Session implements Caller, Taker {
     if (this.#isClosed || this.#isEnded) return;
     this.#patience.heard();
     this.#turns.add(lines);
-    if (this.#turns.size > (this.#user === "" ? MAX_WAITING.before : MAX_WAITING.signedIn))
-      this.refuse({ code: "too_many", text: "Too many requests wait; sign in again." });
   }
 
   /** The other side has sent its last line: answer everything, then close. */
@@ -285,6 +282,7 @@ export class Session implements Caller, Taker {
     this.#answers.write();
     this.#isClosed = true;
     this.#turns.stop();
+    this.services.rooms.leaveAll(this); // who has heard the last word hears no more, and nothing counts as shown
     this.#transport.end();
   }
 

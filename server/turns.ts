@@ -3,8 +3,6 @@
 
 type Line = string | null; // null: it was not UTF-8
 
-const LINE_COST = 32; // characters, about what a short line costs beside its text; empty ones are counted, too
-
 /** Whose lines they are: the session. */
 export interface Taker {
   /** What the next line has to wait for, `undefined` if for nothing. What it returns MUST NOT reject. */
@@ -24,18 +22,13 @@ export class Turns {
   #isStopped = false;
   /** A line is under way, or has to wait: later ones must wait for it. */
   isBusy = false;
-  /** What the lines that wait cost, in characters; also the empty ones among them, which are dropped. */
-  size = 0;
 
   constructor(taker: Taker) {
     this.#taker = taker;
   }
 
   add(lines: readonly Line[]): void {
-    for (const line of lines) {
-      if (line !== "") this.#lines.push(line);
-      this.size += costOf(line);
-    }
+    for (const line of lines) if (line !== "") this.#lines.push(line); // an empty one asks for nothing
     this.run();
   }
 
@@ -47,13 +40,11 @@ export class Turns {
       let pending = this.#taker.mustWait(line);
       if (pending === undefined) {
         next++;
-        this.size -= costOf(line);
         pending = this.#taker.take(line);
       }
       if (pending !== undefined) void this.#wait(pending);
     }
     if (next > 0) this.#lines = next === this.#lines.length ? [] : this.#lines.slice(next);
-    if (this.#lines.length === 0) this.size = 0;
     this.#taker.allTaken();
     const mustPause = this.#lines.length > 0;
     if (this.#isStopped || mustPause === this.#isPaused) return;
@@ -65,7 +56,6 @@ export class Turns {
   stop(): void {
     this.#isStopped = true;
     this.#lines = [];
-    this.size = 0;
   }
 
   async #wait(pending: Promise<void>): Promise<void> {
@@ -74,8 +64,4 @@ export class Turns {
     this.isBusy = false;
     this.run();
   }
-}
-
-function costOf(line: Line): number {
-  return LINE_COST + (line?.length ?? 0);
 }

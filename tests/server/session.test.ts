@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { History } from "../../server/history.ts";
 import { Slices } from "../../server/slices.ts";
+import { Browser } from "../kit/browser.ts";
 import { PASSWORD, PATIENCE, startTestServer, type TestServer, type Wire } from "../kit/harness.ts";
 import { openParts } from "../kit/parts.ts";
 
@@ -454,17 +455,19 @@ describe("who is not signed in", () => {
     await stranger.ended;
   });
 
-  test("may let 320 KiB wait; each line counts a little more than its length, an empty one too", async () => {
+  test("may send on while the password is checked: it waits outside, and nothing of it is lost", async () => {
     await using chat = await startTestServer();
     await checkSlowly(chat);
-    const stranger = new WebSocket(`ws://127.0.0.1:${chat.webPort}/ws`);
-    await new Promise((resolve) => stranger.addEventListener("open", resolve, { once: true }));
-    const answer = new Promise<string>((resolve) =>
-      stranger.addEventListener("message", ({ data }) => resolve(String(data)), { once: true }),
-    );
-    const login = JSON.stringify({ type: "login", user: "alice", password: PASSWORD });
-    stranger.send(`${login}\n{"type":"ping"}\n${"\n".repeat(60_000)}`); // a whole message is read at once
-    expect(JSON.parse(await answer)).toMatchObject({ type: "error", code: "too_many" });
+    const browser = await Browser.open(chat);
+    browser.socket.send(JSON.stringify({ type: "login", user: "alice", password: PASSWORD, id: "in" }));
+    for (let n = 0; n < 100; n++) browser.socket.send("\n".repeat(60_000)); // a message is read at once
+    const script = await chat.wire();
+    script.raw(`login alice ${PASSWORD}\n${"x\n".repeat(20_000)}the end\n`);
+    script.halfClose();
+    expect(await browser.ask({ type: "join", to: "#lobby" })).toMatchObject({ type: "ok" });
+    await script.ended;
+    const said = await browser.ask({ type: "history", to: "#lobby", limit: 1 });
+    expect(said.messages).toMatchObject([{ seq: 20_001, text: "the end" }]);
   });
 
   test("is idle while it is only delayed, and not while its password is checked", async () => {

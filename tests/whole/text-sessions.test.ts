@@ -197,3 +197,15 @@ test("who comes is announced before they speak, and who goes after it, also when
   expect(await alice.line()).toBe("bob: hello");
   expect(await alice.line()).toBe("* bob has left the chat");
 });
+
+test("a private message to somebody who has said goodbye, but whose connection is still there, waits for the next sign-in", async () => {
+  await using chat = await startTestServer(["nora", "bob"]);
+  const bob = await chat.signedIn("bob");
+  const nora = await chat.typist("nora");
+  nora.socket.pause();
+  nora.type("!exit");
+  for (let n = 0; n < 20; n++) await bob.ask({ type: "ping" }); // it was taken meanwhile
+  await bob.ask({ type: "say", to: "nora", text: "are you there?" });
+  const again = await chat.typist("nora");
+  expect(again.text).toContain("are you there?");
+});
