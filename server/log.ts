@@ -8,6 +8,7 @@ import { fault } from "./faults.ts";
 
 const MAX_BYTES = 10 * 1024 * 1024; // of one file; then it becomes app.log.1, and so on
 const CLOSED = -1;
+const LOOK = 1_000; // ms between two looks whether the file is still there: one takes as long as writing a line
 const MAX_FILES = 5; // app.log and four older ones: a full log folder is 50 MiB
 
 export const LEVELS = ["debug", "info", "warning", "error"] as const;
@@ -38,6 +39,7 @@ export function openLog(options: {
   let fd = CLOSED;
   let size = 0;
   let inode = 0;
+  let looked = 0; // ms, when `file` was last looked at
 
   const open = (): void => {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
@@ -55,7 +57,7 @@ export function openLog(options: {
     renameSync(file, `${file}.1`);
     open();
   };
-  /** Before a line: the descriptor is that of `file`, also after somebody has removed it, or it could not be opened anew. */
+  /** Now and then before a line: the descriptor is that of `file`, also after somebody has removed it, or it could not be opened anew. */
   const settle = (): void => {
     if (statSync(file, { throwIfNoEntry: false })?.ino !== inode) open();
     if (size >= maxBytes) rotate();
@@ -67,9 +69,13 @@ export function openLog(options: {
   }
   const write = (of: Level, event: string): void => {
     if (LEVELS.indexOf(of) < least) return;
-    const line = `${stamp(now())} - ${of.toUpperCase()} - ${oneLine(event)}\n`;
+    const time = now();
+    const line = `${stamp(time)} - ${of.toUpperCase()} - ${oneLine(event)}\n`;
     if (fd !== CLOSED) {
-      attempt(settle);
+      if (size >= maxBytes || Math.abs(time - looked) >= LOOK) {
+        looked = time;
+        attempt(settle);
+      }
       attempt(() => (size += writeSync(fd, line)));
     }
     console?.(line); // after the file, so that a line seen on the console is in the file

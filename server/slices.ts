@@ -1,6 +1,6 @@
 // slices.ts: the time of the event loop, shared fairly between connections. Work that takes long is done in slices: who has had
-// one waits for a turn of the loop, and however many wait, each turn lets one connection go on with its lines, and one replay
-// or search. So what all of them do together delays the others by two slices. Does no work itself and knows nobody.
+// one waits for a turn of the loop, and however many wait, each turn lets connections go on with their lines for one slice, and one
+// replay or search. So what all of them do together delays the others by two slices. Does no work itself and knows nobody.
 
 const SLICE = 4; // ms of work in a turn, after which what takes long waits for another turn
 const LITTLE = 0.5; // ms of a turn that each connection may use for short lines all the same, so that a ping waits for nobody
@@ -19,12 +19,12 @@ export class Slices {
     this.#clock = clock;
   }
 
-  /** Resolves in a turn of the event loop in which no other connection that waits here goes on; first come, first served. */
+  /** Resolves in a turn of the event loop that is not over; first come, first served. */
   line(): Promise<void> {
     return this.#wait(this.#lines);
   }
 
-  /** The same for a step of a replay or a search. */
+  /** The same for a step of a replay or a search, of which a turn has one. */
   step(): Promise<void> {
     return this.#wait(this.#steps);
   }
@@ -62,8 +62,20 @@ export class Slices {
     this.#began = undefined;
     if (this.#lines.length === 0 && this.#steps.length === 0) return;
     this.now();
-    this.#lines.shift()?.();
     this.#steps.shift()?.();
+    this.#nextLine();
+  };
+
+  /** Lines follow each other in the same turn while it lasts, so that those who come back together are told of together. What one
+   *  does is done in microtasks, and when there are none left the next may go on. */
+  readonly #nextLine = (): void => {
+    this.#lines.shift()?.();
+    if (this.#lines.length === 0) return;
+    queueMicrotask(() =>
+      process.nextTick(() => {
+        if (!this.isOver(this.now())) this.#nextLine();
+      }),
+    );
   };
 }
 

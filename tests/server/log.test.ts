@@ -116,7 +116,8 @@ function small(folder: string, old: readonly number[] = [1, 2, 3, 4]) {
   const file = join(folder, "log", "app.log");
   mkdirSync(join(folder, "log"));
   for (const n of old) writeFileSync(`${file}.${n}`, `old ${n}\n`);
-  const log = openLog({ file, now: () => NOON, maxBytes: 50 });
+  let now = NOON;
+  const log = openLog({ file, now: () => (now += 1_000), maxBytes: 50 }); // a line a second
   const tell = (...events: string[]) => {
     for (const event of events) log.info(event);
   };
@@ -144,7 +145,7 @@ test("a full file becomes app.log.1, and the oldest of four is dropped", () => {
   expect(log.files()).toEqual({ "": "e", ".1": "c\nd", ".2": "a\nb", ".3": "old 1", ".4": "old 2" });
 });
 
-test("an app.log that was removed is made again by the next line, and no old file is lost at the next rotation", () => {
+test("an app.log that was removed is made again within a second, and no old file is lost at the next rotation", () => {
   using folder = temporaryFolder();
   using log = small(folder.path);
   log.tell("a", "b");
@@ -158,7 +159,7 @@ test("an app.log that was removed is made again by the next line, and no old fil
   expect(log.files()).toEqual({ "": "f" });
 });
 
-test("an app.log that was moved away is not waited for: the next line begins another, the moved one stays as it is", () => {
+test("an app.log that was moved away is not waited for: within a second another is begun, the moved one stays as it is", () => {
   using folder = temporaryFolder();
   using log = small(folder.path);
   log.tell("a");
