@@ -69,7 +69,6 @@ export class Admission {
     if (network.sessions > MAX_PER_NETWORK && !isLoopback(connection.network)) this.#refuse(connection, "too_many");
     else if (this.connections.size > this.#max || this.#anonymous > MAX_NEWCOMERS)
       this.#refuse(this.#placeTaker(0, connection) ?? connection, "server_full");
-    else if (this.#anonymous > MAX_ANONYMOUS) this.#makePlace();
   }
 
   /** Somebody has signed in on a connection. */
@@ -89,7 +88,11 @@ export class Admission {
   /** Called every second. */
   tick(): void {
     for (const connection of this.connections) connection.tick();
-    for (let more = this.#anonymous - MAX_ANONYMOUS; more > 0; more--) this.#makePlace();
+    while (this.#anonymous > MAX_ANONYMOUS) {
+      const taker = this.#placeTaker(MIN_STAY);
+      if (taker === undefined) return; // all of them have just asked for something
+      this.#refuse(taker, "server_full");
+    }
   }
 
   /** Resolves when every connection has left, and after `patience` (ms) at the latest. */
@@ -132,11 +135,6 @@ export class Admission {
   /** A connection gives up its place for nobody: somebody has signed in on it, or it ends. */
   #keepPlace(connection: Connection): void {
     if (this.#networks.get(connection.network)?.anonymous.delete(connection)) this.#anonymous--;
-  }
-
-  #makePlace(): void {
-    const taker = this.#placeTaker(MIN_STAY);
-    if (taker !== undefined) this.#refuse(taker, "server_full");
   }
 
   /** Ends a connection. It keeps its descriptor until the other side has read why, unless too many do. */
