@@ -158,11 +158,11 @@ export class HttpConnection extends SocketConnection implements Asker {
   /** It was waiting for a request, which an answer would not be to, or has just come. */
   protected refused(): void {}
 
-  dismiss(): void {
+  override dismiss(): void {
     if (!this.#isAnswering) this.end();
   }
 
-  isIdleFor(ms: number): boolean {
+  override isIdleFor(ms: number): boolean {
     return !this.#isAnswering && this.accepted.services.elapsed() - this.#idleSince >= ms;
   }
 

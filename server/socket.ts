@@ -76,8 +76,6 @@ export abstract class SocketConnection implements Connection {
   protected abstract ticked(): void;
   /** Says why there is no place for it. */
   protected abstract refused(code: ErrorCode): void;
-  abstract isIdleFor(ms: number): boolean;
-  abstract dismiss(text: string): void;
 
   // ---- what happens to the socket ----
 
@@ -160,6 +158,12 @@ export abstract class SocketConnection implements Connection {
 
   // ---- what a session and the admission limits do with it ----
 
+  isIdleFor(ms: number): boolean {
+    return this.session?.isIdleFor(ms) ?? false;
+  }
+  dismiss(text: string): void {
+    this.session?.dismiss(text);
+  }
   get queued(): number {
     return this.outbox.queued;
   }

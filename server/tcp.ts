@@ -43,13 +43,6 @@ export class TcpConnection extends SocketConnection {
     this.outbox.send(payload.bytes);
   }
 
-  isIdleFor(ms: number): boolean {
-    return this.session.isIdleFor(ms);
-  }
-  dismiss(text: string): void {
-    this.session.dismiss(text);
-  }
-
   /** Who says nothing at first is a person and is greeted; a browser or a TLS client speaks first. */
   protected opened(): void {
     this.#greeting = setTimeout(() => this.#greet(), GREET_AFTER);

@@ -34,13 +34,6 @@ export class WebSocketConnection extends SocketConnection {
     this.outbox.send(payload.frame);
   }
 
-  isIdleFor(ms: number): boolean {
-    return this.session.isIdleFor(ms);
-  }
-  dismiss(text: string): void {
-    this.session.dismiss(text);
-  }
-
   /** Says goodbye, sends what waits, then closes. */
   override end(code: number = CLOSED.normally): void {
     if (this.isEnding) return;
