@@ -69,6 +69,7 @@ export class Routes {
 
   /** The answer to who may not have what is asked. */
   whyNot({ method, path, headers }: Asked): Answer | undefined {
+    if (headers.host === undefined) return replyText(400, "A request must name its host (RFC 9112, 3.2).\n");
     const route = this.#routes.get(path);
     if (route === undefined) return replyText(404, "There is nothing here. The chat page is at /\n");
     if (method !== route.method && !(route.method === "GET" && method === "HEAD"))
@@ -86,7 +87,11 @@ export class Routes {
     get("/join", () => reply(200, "text/html", projectorPage(this.#options.addresses())));
     get("/healthz", () => (this.#isStopping ? replyText(503, "stopping\n") : replyText(200, "ok\n")));
     get("/metrics", () => replyText(200, this.#metrics.read()));
-    get("/ws", () => replyText(426, "This address speaks WebSocket.\n"));
+    get("/ws", () =>
+      this.#isStopping
+        ? replyText(503, "The server is stopping. Come back in a moment.\n")
+        : replyText(426, "This address speaks WebSocket.\n"),
+    );
     for (const verb of ["register", "login"] as const)
       routes.set(`/${verb}`, { method: "POST", answer: (asked) => signIn(asked, verb, this.#options.services) });
     return routes;

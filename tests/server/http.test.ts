@@ -85,6 +85,7 @@ test("requests that come in one packet are answered one after the other, and a h
   expect(statuses).toEqual([...paths.map((path) => (path === "/healthz" ? 200 : 404)), 200]);
 
   expect(await raw(chat.webPort, asked("/", `X: ${"x".repeat(17_000)}\r\n`))).toStartWith("HTTP/1.1 431 ");
+  expect(await raw(chat.webPort, "GET / HTTP/1.1\r\nConnection: close\r\n\r\n")).toStartWith("HTTP/1.1 400 ");
   expect(await raw(chat.webPort, "hello\r\n\r\n")).toStartWith("HTTP/1.1 400 Bad Request\r\n");
   const upgrade = "Connection: close, Upgrade\r\nUpgrade: h2c\r\n";
   expect(await raw(chat.webPort, asked("/healthz", upgrade))).toEndWith("\r\n\r\nok\n");
