@@ -54,9 +54,9 @@ export class RequestLimiter {
   }
 }
 
-/** Whether a request makes the server read much or answer at length. */
+/** Whether a request makes the server read much or answer at length at once. What a `join` brings comes page by page. */
 export function isCostly(request: Request): boolean {
-  return costOf(request) > 0;
+  return request.type !== "join" && costOf(request) > 0;
 }
 
 function costOf(request: Request): number {

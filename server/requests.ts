@@ -170,7 +170,7 @@ async function onHistory(caller: Caller, { to, before, limit, match }: RequestOf
   const { history, rooms, slices } = caller.services;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
   const name = to === "@" ? inboxOf(caller.user) : to;
-  const goOn = () => slices.step().then(() => !caller.gone);
+  const goOn = () => slices.next().then(() => !caller.gone);
   const search = match === undefined ? undefined : { match, goOn };
   return { to, messages: await history.newest(name, limit ?? LIMITS.backlog, before, search) };
 }

@@ -146,7 +146,7 @@ export class Session implements Caller, Taker {
   /** The pages of a long replay take turns with the work of all others; a short one is done at once. */
   async readyForPage(isLast: boolean): Promise<void> {
     await this.#drained();
-    await (isLast ? this.#share.wait(false) : this.services.slices.step());
+    await (isLast ? this.#share.wait(false) : this.services.slices.next());
   }
 
   wasWrittenBy(from: string): void {

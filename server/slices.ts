@@ -1,14 +1,13 @@
 // slices.ts: the time of the event loop, shared fairly between connections. Work that takes long is done in slices: who has had
-// one waits for a turn of the loop, and however many wait, each turn lets connections go on with their lines for one slice, and one
-// replay or search. So what all of them do together delays the others by two slices. Does no work itself and knows nobody.
+// one waits for a turn of the loop, and however many wait, a turn lets them go on, first come, first served, until a slice of its time
+// is over. So what all of them do together delays the others by two slices. Does no work itself and knows nobody.
 
-const SLICE = 4; // ms of work in a turn, after which what takes long waits for another turn
+const SLICE = 2; // ms of work in a turn, after which what takes long waits for another turn
 const LITTLE = 0.5; // ms of a turn that each connection may use for short lines all the same, so that a ping waits for nobody
 
 export class Slices {
   readonly #clock: () => number;
-  readonly #lines: (() => void)[] = [];
-  readonly #steps: (() => void)[] = [];
+  readonly #waiting: (() => void)[] = [];
   #began: number | undefined; // ms, when the first work of this turn began
   #isWatching = false;
   /** Counts the turns in which work was done. */
@@ -19,14 +18,10 @@ export class Slices {
     this.#clock = clock;
   }
 
-  /** Resolves in a turn of the event loop that is not over; first come, first served. */
-  line(): Promise<void> {
-    return this.#wait(this.#lines);
-  }
-
-  /** The same for a step of a replay or a search, of which a turn has one. */
-  step(): Promise<void> {
-    return this.#wait(this.#steps);
+  /** Resolves in a turn of the event loop that is not over. */
+  next(): Promise<void> {
+    this.#watch();
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Work begins: the time, in ms. */
@@ -44,11 +39,6 @@ export class Slices {
     return this.#began !== undefined && now - this.#began >= SLICE;
   }
 
-  #wait(queue: (() => void)[]): Promise<void> {
-    this.#watch();
-    return new Promise((resolve) => queue.push(resolve));
-  }
-
   #watch(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
@@ -60,20 +50,17 @@ export class Slices {
     this.#isWatching = false;
     this.turn++;
     this.#began = undefined;
-    if (this.#lines.length === 0 && this.#steps.length === 0) return;
+    if (this.#waiting.length === 0) return;
     this.now();
-    this.#steps.shift()?.();
-    this.#nextLine();
+    this.#goOn();
   };
 
-  /** Lines follow each other in the same turn while it lasts, so that those who come back together are told of together. What one
-   *  does is done in microtasks, and when there are none left the next may go on. */
-  readonly #nextLine = (): void => {
-    this.#lines.shift()?.();
-    if (this.#lines.length === 0) return;
+  /** What one does is done in microtasks; when there are none left, the next may go on. */
+  readonly #goOn = (): void => {
+    this.#waiting.shift()!();
     queueMicrotask(() =>
       process.nextTick(() => {
-        if (!this.isOver(this.now())) this.#nextLine();
+        if (this.#waiting.length > 0 && !this.isOver(this.now())) this.#goOn();
       }),
     );
   };
@@ -101,7 +88,7 @@ export class Share {
     this.#turn = turn;
     this.#isResting = false;
     if (!this.#slices.isOver(now) || (this.#used < LITTLE && !isLong)) return undefined;
-    return this.#slices.line();
+    return this.#slices.next();
   }
 
   /** Nothing more is done for now. What the last line took is not counted, which spares a look at the clock for each. */
