@@ -242,13 +242,13 @@ export class HttpConnection extends SocketConnection implements Asker {
   #becomeWebSocket(key: string, head: Buffer): void {
     const { socket, admission } = this.accepted;
     const connection = new WebSocketConnection({ ...this.accepted, isEncrypting: false }, key);
-    const unread = [head, ...this.takeUnread()].filter(({ length }) => length > 0);
+    const unread = Buffer.concat([head, this.takeUnread()]);
     this.isEnding = true; // for this one nothing more happens
     socket.data = connection;
     admission.leave(this);
     connection.open();
     admission.enter(connection);
-    for (const chunk of unread) connection.receive(chunk);
+    if (unread.length > 0) connection.receive(unread);
   }
 }
 

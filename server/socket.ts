@@ -32,7 +32,7 @@ export abstract class SocketConnection implements Connection {
   /** Nothing more is read. */
   protected isEnding = false;
   #handshaking: number | undefined; // ms, since when
-  #unread: Uint8Array[] | undefined; // what has come and waits for its turn; absent while nothing does, as nearly always
+  #unread: Uint8Array | undefined; // what has come and waits for its turn; absent while nothing does, as nearly always
   #isHandingOn = false;
   /** Nothing is handed on for now. */
   protected isPaused = false;
@@ -86,8 +86,7 @@ export abstract class SocketConnection implements Connection {
 
   receive(chunk: Uint8Array): void {
     if (this.isEnding) return;
-    if (this.#unread === undefined) this.#unread = [chunk];
-    else this.#unread.push(chunk);
+    this.#unread = this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk]);
     this.#handOn();
     this.#pauseSocket(this.#unread !== undefined);
   }
@@ -107,11 +106,9 @@ export abstract class SocketConnection implements Connection {
     if (this.#isHandingOn) return;
     this.#isHandingOn = true;
     while (this.#unread !== undefined && !this.isPaused && !this.isEnding) {
-      const chunk = this.#unread[0]!;
-      if (chunk.length > this.piece) this.#unread[0] = chunk.subarray(this.piece);
-      else if (this.#unread.length > 1) this.#unread.shift();
-      else this.#unread = undefined;
-      this.received(chunk.subarray(0, this.piece));
+      const bytes: Uint8Array = this.#unread;
+      this.#unread = bytes.length > this.piece ? bytes.subarray(this.piece) : undefined;
+      this.received(bytes.subarray(0, this.piece));
     }
     this.#isHandingOn = false;
     if (!this.#isPeerEnded || this.#isFinished || this.#unread !== undefined || this.isEnding) return;
@@ -127,8 +124,8 @@ export abstract class SocketConnection implements Connection {
   }
 
   /** What has come and was not handed on, for whoever goes on in its place. */
-  protected takeUnread(): Uint8Array[] {
-    const unread = this.#unread ?? [];
+  protected takeUnread(): Uint8Array {
+    const unread = this.#unread ?? new Uint8Array();
     this.#unread = undefined;
     this.#pauseSocket(false);
     return unread;
