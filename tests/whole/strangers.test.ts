@@ -1,7 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { readdirSync } from "node:fs";
 import { connect } from "node:net";
 import { upgrade } from "../kit/browser.ts";
+import { canGauge, descriptorsOf, memoryOf } from "../kit/gauge.ts";
 import { PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -19,8 +19,7 @@ function stranger(port: number, said: string): { closed: Promise<string>; end: (
   return { closed, end: () => socket.destroy() };
 }
 
-const hasProc = process.platform === "linux";
-test.skipIf(!hasProc)(
+test.skipIf(!canGauge)(
   "more connections and half requests than there are descriptors leave members, newcomers and the page their places",
   async () => {
     using folder = temporaryFolder();
@@ -43,7 +42,7 @@ test.skipIf(!hasProc)(
     expect((await fetch(`http://[::1]:${server.webPort}/healthz`)).status).toBe(200);
     expect(await bob.ask({ type: "say", to: "#lab", text: "I am in" })).toMatchObject({ seq: 1 });
     expect(await alice.next("message")).toMatchObject({ text: "I am in" });
-    expect(readdirSync(`/proc/${server.pid}/fd`).length).toBeLessThan(256);
+    expect(descriptorsOf(server.pid)).toBeLessThan(256);
     for (const { end } of flood) end();
     for (const wire of [alice, bob]) wire.close();
   },
@@ -102,5 +101,27 @@ test("pings of a stranger that reads no answers pile nothing up, and are answere
   expect(Number(/banter_queued_bytes (\d+)/.exec(metrics)![1])).toBeLessThan(1024 * 1024);
   socket.resume();
   while (heard < 1_000) await new Promise((resolve) => socket.once("data", resolve));
+  socket.destroy();
+});
+
+test.skipIf(!canGauge)("empty lines without end, behind a request that has to wait, fill no memory", async () => {
+  using folder = temporaryFolder();
+  await using server = await spawnServer(folder.path);
+  const socket = connect(server.webPort, "127.0.0.1", () => socket.write(upgrade(`localhost:${server.webPort}`)));
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.resume();
+  const message = (text: string) => {
+    const { length } = text; // a client's frame: FIN + text, masked with zeros
+    return Buffer.concat([Buffer.from([0x81, 0x80 | 126, length >> 8, length & 255, 0, 0, 0, 0]), Buffer.from(text)]);
+  };
+  const before = memoryOf(server.pid);
+  socket.write(message(`${'{"type":"ping"}\n'.repeat(2_100)}`)); // 2,000 are free, the others wait
+  const lines = message("\n".repeat(65_000));
+  for (let n = 1; n < 600; n++) socket.write(lines);
+  await Promise.race([
+    new Promise((resolve) => socket.write(lines, resolve)),
+    new Promise((r) => socket.on("close", r)),
+  ]);
+  expect(memoryOf(server.pid) - before).toBeLessThan(100 * 1024 * 1024); // 39 MB were sent
   socket.destroy();
 });
