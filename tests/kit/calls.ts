@@ -47,12 +47,12 @@ export class Calls {
     return call;
   }
 
-  /** What somebody said with this text. A typed line that a cut has shortened counts as far as it came, once. */
-  find(from: string, text: string): Call | undefined {
+  /** What somebody said with this text to somebody. A typed line that a cut has shortened counts as far as it came, once. */
+  find({ from, to, text }: { from: string; to: string; text: string }): Call | undefined {
     const key = hash(text);
     const known = this.#byText.get(key);
     if (known !== undefined) return known;
-    const isCut = (call: Call): boolean => call.from === from && call.typed!.startsWith(text);
+    const isCut = (call: Call): boolean => call.from === from && call.to === to && call.typed!.startsWith(text);
     const call = [...this.#typed].findLast(isCut); // a cut shortens the last line of its connection
     if (call === undefined) return undefined;
     this.#typed.delete(call);

@@ -104,6 +104,7 @@ function atTextSessions({ steps, say, keep, show, watch }: Told): void {
   line("nora.1", toNora("for nora"));
   toNora("on its way");
   type("nora.1", "a line that was cut", "a line th");
+  say("nora.1", "bob", "a line that never came", true);
   steps.push({ step: "gone", viewer: "nora.1", how: "cut" });
   toLobby("lobby four");
   read("nora.2");

@@ -112,8 +112,8 @@ export class Checker {
       case "shown":
         return this.#viewers.shown(step.viewer, step.user, step.message, step.answer ?? false);
       case "line": {
-        const { viewer, user, from, to, text } = step;
-        return this.#readers.line(viewer, isRoom(to) ? to : inboxOf(user), step, this.#calls.find(from, text));
+        const { viewer, user, to } = step;
+        return this.#readers.line(viewer, isRoom(to) ? to : inboxOf(user), step, this.#calls.find(step));
       }
       case "reset":
         return this.#viewers.reset(step.viewer, step.conversation);
@@ -125,7 +125,7 @@ export class Checker {
 
   #acknowledge(call: Call, message: Stored): void {
     call.acknowledged = message.seq;
-    if (this.#calls.find(message.from, message.text) !== call)
+    if (this.#calls.find(message) !== call)
       this.#report("lost", `${brief(message)} was acknowledged to ${call.by}, who had said something else`);
     else this.#viewers.compare(answeredIn(call), message, call.by);
   }
@@ -138,7 +138,7 @@ export class Checker {
     if (entry.seq !== place)
       this.#report("hole", `${conversation} has seq ${entry.seq} where ${place} should be: ${brief(entry)}`);
     this.#viewers.compare(conversation, entry, "The log");
-    const call = this.#calls.find(entry.from, entry.text);
+    const call = this.#calls.find(entry);
     const isSaid = call !== undefined && call.from === entry.from && call.to === entry.to;
     told.entries.push(isSaid ? call : undefined);
     if (!isSaid) this.#report("phantom", `${conversation} ${brief(entry)} was never said`);
