@@ -114,7 +114,8 @@ export function makeFolder(path: string): void {
     }
 }
 
-function syncFolderSync(folder: string): void {
+/** Puts the names in a folder on disk, before it returns. */
+export function syncFolderSync(folder: string): void {
   if (!HAS_FOLDER_SYNC) return;
   const fd = openSync(folder, "r");
   try {

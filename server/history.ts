@@ -1,21 +1,26 @@
-// history.ts: what was said. One table of messages in chat.db (SQLite); a batch is appended in one transaction and is on
-// disk when `append` resolves. Never delivers anything and knows nobody's connection.
+// history.ts: what was said. A batch is appended to chat.db (SQLite) in one transaction and is on disk when `append` resolves: given
+// its places, refused where an id or an inbox says so, and stored as the very lines that are sent. Where lines lie is runs.ts's
+// business, which ids are taken ids.ts's. Never delivers anything and knows nobody's connection.
 
 import type { Database } from "bun:sqlite";
-import { closeSync, read } from "node:fs";
-import { open } from "node:fs/promises";
-import { promisify } from "node:util";
 import type { ErrorCode, Message } from "../protocol.ts";
-import { LIMITS } from "../protocol.ts";
-import { answeredIn, inboxOf } from "./conversations.ts";
+import { encode, LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
-import { ANSWERING, CHECKPOINT, markCopy, openDatabase } from "./database.ts";
+import { answeredIn, inboxOf } from "./conversations.ts";
+import type { Opened } from "./database.ts";
+import { copyDatabase } from "./copies.ts";
+import { openDatabase } from "./database.ts";
+import { Ids, SPAN } from "./ids.ts";
+import type { Run } from "./runs.ts";
+import { Runs } from "./runs.ts";
+import { Words } from "./search.ts";
 
-/** A message before it has a place: `to` is a room or an account, `text` is ready to be stored. */
+/** A message before it has a place: `to` is a room or an account, `text` is ready to be stored. Without an `id` it is given
+ *  "~" and its seq, in the conversation that answers its sender; such ids are the server's. */
 export interface Draft {
   to: string;
   from: string;
-  id: string;
+  id?: string | undefined;
   text: string;
   cut?: number;
 }
@@ -23,11 +28,19 @@ export interface Draft {
 export interface Copy {
   conversation: string;
   message: Message;
+  line: string; // as it is stored and sent, LF included
 }
 /** What became of a draft: stored; already there, so this is the stored one; or refused. */
 export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: ErrorCode };
 
-/** What a search looks for, ignoring case, and when it may go on: asked before each step, of some ms; `false` ends it there. */
+/** Messages of a conversation that follow each other, oldest first, as they are stored and sent: a line each. */
+export interface Page {
+  lines: Buffer;
+  last: number; // seq of the last one; of an empty page, up to where there is nothing
+}
+
+/** What a search looks for: the words, separated by white space, in any order, ignoring case; and when it may go on: asked before each
+ *  step, which takes less than a millisecond; `false` ends it there. */
 export interface Search {
   match: string;
   goOn: () => Promise<boolean>;
@@ -39,9 +52,10 @@ export interface History {
   /** Stores drafts in their order and confirms inboxes (account to seq), all in one transaction, durable on return.
    *  Rejects, having stored nothing of it, when the disk cannot take it. */
   append(drafts: readonly Draft[], confirmed?: ReadonlyMap<string, number>): Promise<Outcome[]>;
-  /** The messages with `after` < seq ≤ `upTo`, oldest first, at most one page: ask again from the last one. */
-  read(conversation: string, after: number, upTo: number): Promise<Message[]>;
-  /** The newest `limit` messages with seq < `before`, oldest first; with `search` of those that it finds. */
+  /** The messages with `after` < seq ≤ `upTo`, at most one page: ask again from its last one. Rejects when they are damaged. */
+  read(conversation: string, after: number, upTo: number): Promise<Page>;
+  /** The newest `limit` messages with seq < `before`, oldest first, at most one page; with `search` of those that it finds. Rejects
+   *  when they are damaged. */
   newest(conversation: string, limit: number, before?: number, search?: Search): Promise<Message[]>;
   /** The highest seq of a conversation, 0 if nothing was said in it. */
   head(conversation: string): Promise<number>;
@@ -54,26 +68,25 @@ export interface History {
   close(): void;
 }
 
-const COLUMNS = "seq, sender, id, recipient, at, text, cut";
-/** What one step of a search reads, in rows and in characters: about 2 ms, at most some 10. */
-const SEARCH_STEP = { rows: 2_000, size: 512 * 1024 };
-const COPY_STEP = 1024 * 1024; // bytes; also how often a copy is made durable, so that no fsync of an append waits long
+const OWN = "~"; // begins an id that the server gave
+const LF = 10;
+const SEARCH_STEP = 512 * 1024; // bytes that one step of a search looks through for one word
 
-interface Row {
-  seq: number;
-  sender: string;
-  id: string;
-  recipient: string | null;
-  at: number;
-  text: string;
-  cut: number | null;
+/** Opens (or makes) the history in `file` and locks it: a second server on the same file is refused. `now` in ms since 1970; `report`
+ *  is told how far the data of an older version was converted, if there is some. Throws as `openDatabase` does. */
+export function openHistory(
+  file: string,
+  now: () => number = Date.now,
+  report: (progress: string) => void = () => {},
+): History {
+  return new SqliteHistory(openDatabase(file, report), file, now);
 }
 
-/** Opens (or makes) the history in `file` and locks it: a second server on the same file is refused. `now` in ms since 1970.
- *  Throws as `openDatabase` does. */
-export function openHistory(file: string, now: () => number = Date.now): History {
-  const { db, fd, epoch } = openDatabase(file);
-  return new SqliteHistory(db, fd, epoch, now);
+/** The messages of a page, parsed. */
+export function messagesOf({ lines }: Page): Message[] {
+  if (lines.length === 0) return [];
+  const each = lines.toString("utf8", 0, lines.length - 1).split("\n");
+  return each.map((line) => JSON.parse(line));
 }
 
 function prepareStatements(db: Database) {
@@ -81,20 +94,6 @@ function prepareStatements(db: Database) {
     begin: db.query("begin immediate"),
     commit: db.query("commit"),
     rollback: db.query("rollback"),
-    insert: db.query<unknown, [string, number, string, string, string | null, number, string, number | null]>(
-      `insert into messages values (?, ?, ?, ?, ?, ?, ?, ?)
-         on conflict (conversation, sender, id) where ${ANSWERING} do nothing`,
-    ),
-    known: db.query<Row, [string, string, string]>(
-      `select ${COLUMNS} from messages where conversation = ? and sender = ? and id = ? and (${ANSWERING})`,
-    ),
-    head: db.query<{ seq: number | null }, [string]>("select max(seq) as seq from messages where conversation = ?"),
-    forward: db.query<Row, [string, number, number, number]>(
-      `select ${COLUMNS} from messages where conversation = ? and seq > ? and seq <= ? order by seq limit ?`,
-    ),
-    backward: db.query<Row, [string, number, number]>(
-      `select ${COLUMNS} from messages where conversation = ? and seq < ? order by seq desc limit ?`,
-    ),
     confirmed: db.query<{ seq: number }, [string]>("select seq from confirmed where account = ?"),
     confirm: db.query<unknown, [string, number]>(
       "insert into confirmed values (?, ?) on conflict (account) do update set seq = max(seq, excluded.seq)",
@@ -104,38 +103,59 @@ function prepareStatements(db: Database) {
 
 class SqliteHistory implements History {
   readonly epoch: string;
-  readonly #db: Database;
-  readonly #fd: number;
+  readonly #opened: Opened;
   readonly #now: () => number;
   readonly #statements: ReturnType<typeof prepareStatements>;
-  #isClosed = false; // closing twice could close whatever has got the descriptor's number since
+  readonly #runs: Runs;
+  readonly #ids: Ids;
+  #isClosed = false;
 
-  constructor(db: Database, fd: number, epoch: string, now: () => number) {
-    this.#db = db;
-    this.#fd = fd;
-    this.epoch = epoch;
+  constructor(opened: Opened, file: string, now: () => number) {
+    this.#opened = opened;
+    this.epoch = opened.epoch;
     this.#now = now;
-    this.#statements = prepareStatements(db);
+    this.#statements = prepareStatements(opened.db);
+    this.#runs = new Runs(opened.db, file);
+    this.#ids = new Ids(opened.db);
   }
 
   async append(drafts: readonly Draft[], confirmed?: ReadonlyMap<string, number>): Promise<Outcome[]> {
     const { begin, commit, rollback, confirm } = this.#statements;
     const at = this.#now();
-    const heads = new Map<string, number>();
     begin.run();
     try {
-      const outcomes = drafts.map((draft) => this.#store(draft, at, heads));
+      const outcomes = drafts.map((draft) => this.#store(draft, at));
+      this.#runs.write();
+      this.#ids.write();
       for (const [account, seq] of confirmed ?? []) confirm.run(account, seq);
       commit.run();
+      this.#ids.committed();
       return outcomes;
     } catch (problem) {
-      if (this.#db.inTransaction) rollback.run();
+      if (this.#opened.db.inTransaction) rollback.run();
+      this.#ids.rolledBack();
+      this.#runs.rolledBack();
       throw problem;
     }
   }
 
-  async read(conversation: string, after: number, upTo: number): Promise<Message[]> {
-    return page(conversation, this.#statements.forward.iterate(conversation, after, upTo, LIMITS.page));
+  async read(conversation: string, after: number, upTo: number): Promise<Page> {
+    const end = Math.min(upTo, after + LIMITS.page);
+    const parts: Buffer[] = [];
+    let [last, room] = [after, LIMITS.pageBytes];
+    for (const run of this.#runs.after(conversation, after)) {
+      const from = offsetOf(run, last + 1);
+      let to = from;
+      while (to < run.lines.length && last < end) {
+        const next = run.lines.indexOf(LF, to) + 1;
+        room -= next - to;
+        if (room < 0 && last > after) break;
+        [to, last] = [next, last + 1];
+      }
+      parts.push(run.lines.subarray(from, to));
+      if (to < run.lines.length) break;
+    }
+    return { lines: parts.length === 1 ? parts[0]! : Buffer.concat(parts), last: last > after ? last : upTo };
   }
 
   async newest(
@@ -145,144 +165,107 @@ class SqliteHistory implements History {
     search?: Search,
   ): Promise<Message[]> {
     const max = Math.min(limit, LIMITS.page);
-    const rows =
-      search === undefined
-        ? this.#statements.backward.iterate(conversation, before, max)
-        : await this.#search(conversation, max, before, search);
-    return page(conversation, rows).reverse();
-  }
-
-  /** The newest `max` rows before a seq that contain a text, newest first; step by step, until it may not go on. */
-  async #search(conversation: string, max: number, before: number, { match, goOn }: Search): Promise<Row[]> {
-    const needle = match.toLowerCase();
-    const found: Row[] = [];
-    let next = before;
-    let isAtEnd = false;
-    while (!isAtEnd && found.length < max && (await goOn()) && !this.#isClosed) {
-      isAtEnd = true;
-      let size = 0;
-      for (const row of this.#statements.backward.iterate(conversation, next, SEARCH_STEP.rows)) {
-        if (row.text.toLowerCase().includes(needle)) found.push(row);
-        next = row.seq;
-        size += row.text.length;
-        isAtEnd = false;
-        if (size >= SEARCH_STEP.size) break;
-      }
-    }
-    return found.slice(0, max);
+    const words = new Words(search?.match ?? "");
+    const found: Message[] = [];
+    let next: number | undefined = before;
+    while (next !== undefined && found.length < max && (await (search?.goOn() ?? true)) && !this.#isClosed)
+      next = this.#lookBack(conversation, next, words, max, found);
+    return page(found).reverse();
   }
 
   async head(conversation: string): Promise<number> {
-    return this.#headOf(conversation);
+    return this.#runs.head(conversation);
   }
 
   async confirmed(account: string): Promise<number> {
     return this.#confirmedBy(account);
   }
 
-  // Between two checkpoints SQLite writes to its log only, so the file itself stands still and can be read at leisure.
   async copy(to: string, signal: AbortSignal): Promise<void> {
-    const copy = await open(to, "wx", 0o600);
-    try {
-      const state = this.#db.query<{ log: number; checkpointed: number }, []>("pragma wal_checkpoint").get()!;
-      if (state.log !== state.checkpointed) throw new Error("its log could not be written back");
-      this.#db.run("pragma wal_autocheckpoint = 0");
-      const chunk = Buffer.allocUnsafe(COPY_STEP);
-      for (let at = 0, count; (count = await readAt(this.#fd, chunk, at)) > 0; at += count) {
-        await copy.write(chunk, 0, count);
-        await copy.datasync();
-        signal.throwIfAborted();
-      }
-      await copy.sync();
-    } finally {
-      this.#db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
-      await copy.close();
-    }
-    markCopy(to);
+    await copyDatabase(this.#opened, to, signal);
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#db.close();
-    closeSync(this.#fd);
+    this.#opened.close();
   }
 
-  // ---- one draft of a batch; `heads` are the last seqs of the conversations that the batch has touched ----
+  /** One step of a search before a seq: adds what it finds, newest first, until `found` has `max`. Where to go on, if it may. */
+  #lookBack(conversation: string, before: number, words: Words, max: number, found: Message[]): number | undefined {
+    let left = SEARCH_STEP;
+    for (const run of this.#runs.before(conversation, before)) {
+      const size = offsetOf(run, before);
+      found.push(...words.find(run.lines.toString("utf8", 0, size), max - found.length));
+      left -= size * Math.max(1, words.count);
+      if (left < 0 || found.length === max) return run.first;
+    }
+    return undefined;
+  }
 
-  #store(draft: Draft, at: number, heads: Map<string, number>): Outcome {
-    const { to, from } = draft;
+  // ---- one draft of a batch ----
+
+  #store(draft: Draft, at: number): Outcome {
+    const { to, from, id } = draft;
     const own = answeredIn(draft);
-    if (!isRoom(to) && this.#isInboxFull(to, heads)) return this.#known(draft, own) ?? { refused: "inbox_full" };
-    const copy = this.#insert(draft, own, at, heads);
-    if (copy === undefined) return this.#known(draft, own)!;
+    const slot = id === undefined ? undefined : this.#ids.find(own, from, id);
+    if (slot?.isTaken) {
+      const known = this.#find(own, from, id!, slot.row.seq);
+      return known.text === draft.text && known.to === to ? { repeated: known } : { refused: "id_reused" };
+    }
+    if (!isRoom(to) && this.#isInboxFull(to)) return { refused: "inbox_full" };
+    const seq = this.#runs.head(own) + 1;
+    if (slot !== undefined) this.#ids.take(slot, seq);
+    const copy = this.#add(draft, own, seq, id ?? `${OWN}${seq}`, at);
     if (isRoom(to) || to === from) return { stored: [copy] };
-    return { stored: [copy, this.#insert(draft, inboxOf(to), at, heads)!] };
+    const theirs = inboxOf(to);
+    return { stored: [copy, this.#add(draft, theirs, this.#runs.head(theirs) + 1, copy.message.id, at)] };
+  }
+
+  #add({ to, from, text, cut }: Draft, conversation: string, seq: number, id: string, at: number): Copy {
+    const message: Message = { type: "message", to, seq, from, id, at, text };
+    if (cut !== undefined) message.cut = cut;
+    const line = encode(message);
+    this.#runs.add(conversation, seq, line);
+    return { conversation, message, line };
   }
 
   /** Whether more is unconfirmed than an inbox may hold. While the whole inbox is smaller, what is confirmed need not be read. */
-  #isInboxFull(account: string, heads: Map<string, number>): boolean {
-    const last = this.#last(inboxOf(account), heads);
+  #isInboxFull(account: string): boolean {
+    const last = this.#runs.head(inboxOf(account));
     return last >= LIMITS.inbox && last - this.#confirmedBy(account) >= LIMITS.inbox;
   }
 
-  /** The copy in one conversation; `undefined` if its sender has used this id before. */
-  #insert(draft: Draft, conversation: string, at: number, heads: Map<string, number>): Copy | undefined {
-    const { to, from, id, text, cut } = draft;
-    const seq = this.#last(conversation, heads) + 1;
-    const recipient = isRoom(to) ? null : to;
-    const { insert } = this.#statements;
-    if (insert.run(conversation, seq, from, id, recipient, at, text, cut ?? null).changes === 0) return undefined;
-    heads.set(conversation, seq);
-    const message: Message = { type: "message", to, seq, from, id, at, text };
-    if (cut !== undefined) message.cut = cut;
-    return { conversation, message };
+  /** The message with an id that is taken; it is among those that follow the first one of the id's row. */
+  #find(conversation: string, from: string, id: string, seq: number): Message {
+    const spelled = JSON.stringify(id);
+    for (const run of this.#runs.after(conversation, seq - 1)) {
+      if (run.first >= seq + SPAN) break;
+      for (const line of run.lines.toString("utf8").split("\n")) {
+        if (!line.includes(spelled)) continue;
+        const message: Message = JSON.parse(line);
+        if (message.id === id && message.from === from) return message;
+      }
+    }
+    throw new Error(`The message ${id} of ${from} in ${conversation} is not where it should be`);
   }
 
-  /** What is stored already under the id of a draft, if something is. */
-  #known({ to, from, id, text }: Draft, own: string): Outcome | undefined {
-    const row = this.#statements.known.get(own, from, id);
-    if (row === null) return undefined;
-    const isSame = row.text === text && row.recipient === (isRoom(to) ? null : to);
-    return isSame ? { repeated: toMessage(own, row) } : { refused: "id_reused" };
-  }
-
-  #last(conversation: string, heads: Map<string, number>): number {
-    const known = heads.get(conversation);
-    if (known !== undefined) return known;
-    const seq = this.#headOf(conversation);
-    heads.set(conversation, seq);
-    return seq;
-  }
-
-  #headOf(conversation: string): number {
-    return this.#statements.head.get(conversation)?.seq ?? 0;
-  }
   #confirmedBy(account: string): number {
     return this.#statements.confirmed.get(account)?.seq ?? 0;
   }
 }
 
-/** Rows up to a page's size in characters, but one at least. */
-function page(conversation: string, rows: Iterable<Row>): Message[] {
-  const messages: Message[] = [];
-  let size = 0;
-  for (const row of rows) {
-    size += row.text.length;
-    if (messages.length > 0 && size > LIMITS.pageBytes) break;
-    messages.push(toMessage(conversation, row));
-  }
-  return messages;
+/** Where in its bytes the message with a seq begins; the end of them for those that follow. */
+function offsetOf({ first, last, lines }: Run, seq: number): number {
+  if (seq > last) return lines.length;
+  let offset = 0;
+  for (let at = first; at < seq; at++) offset = lines.indexOf(LF, offset) + 1;
+  return offset;
 }
 
-function toMessage(conversation: string, row: Row): Message {
-  const { seq, sender: from, id, at, text } = row;
-  const message: Message = { type: "message", to: row.recipient ?? conversation, seq, from, id, at, text };
-  if (row.cut !== null) message.cut = row.cut;
-  return message;
-}
-
-async function readAt(fd: number, into: Buffer, position: number): Promise<number> {
-  const { bytesRead } = await promisify(read)(fd, into, 0, into.length, position);
-  return bytesRead;
+/** The first of these messages, up to a page's size in characters, but one at least. */
+function page(messages: readonly Message[]): Message[] {
+  let room: number = LIMITS.pageBytes;
+  const end = messages.findIndex(({ text }, i) => (room -= text.length) < 0 && i > 0);
+  return messages.slice(0, end < 0 ? messages.length : end);
 }

@@ -7,8 +7,9 @@ import { LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import { EVERYBODY, inboxOf, isInbox, ownerOf } from "./conversations.ts";
 import type { Entry, Member } from "./delivery.ts";
-import { broadcast, compose } from "./delivery.ts";
+import { broadcast, compose, Payload } from "./delivery.ts";
 import type { History } from "./history.ts";
+import { messagesOf } from "./history.ts";
 import type { Batch, Pipeline } from "./pipeline.ts";
 
 const MAX_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
@@ -81,9 +82,12 @@ export class Rooms {
       const upTo = conversation.head;
       const page = await this.#history.read(name, after, upTo);
       if (!conversation.members.has(member)) return;
-      if (page.length > 0) member.send(compose(page, member, true));
-      if (member.text) this.#shown(conversation, page, [member]);
-      after = page.at(-1)?.seq ?? upTo;
+      if (member.text) {
+        const messages = messagesOf(page);
+        member.send(compose(messages, member, true));
+        this.#shown(conversation, messages, [member]);
+      } else member.send(new Payload(page.lines.toString("utf8"))); // as it is stored
+      after = page.last;
     }
     conversation.replaying.delete(member);
     conversation.live.add(member);

@@ -3,7 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, statSync, watch, writeFileS
 import { join } from "node:path";
 import { makeBackup } from "../../server/backups.ts";
 import { connect, receiveMessages } from "../../client.ts";
-import { openHistory } from "../../server/history.ts";
+import { messagesOf, openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
 import {
   PASSWORD,
@@ -118,7 +118,8 @@ test("the copy is what was stored when it began, however much is written meanwhi
   const head = await copy.head("#lab");
   expect(head).toBeGreaterThanOrEqual(2_000);
   expect(head).toBeLessThan(said);
-  for (let seq = 0; seq < head; seq++) expect((await copy.read("#lab", seq, seq + 1))[0]?.id).toBe(`b-${seq + 1}`);
+  for (let seq = 0; seq < head; seq++)
+    expect(messagesOf(await copy.read("#lab", seq, seq + 1))[0]?.id).toBe(`b-${seq + 1}`);
   copy.close();
 });
 

@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { History } from "../../server/history.ts";
+import { messagesOf } from "../../server/history.ts";
 import { PATIENCE } from "../kit/harness.ts";
 import { enter, openRooms, Person, say, wire, withAppend } from "../kit/rooms.ts";
 
@@ -60,5 +61,5 @@ test("after unavailable nothing of that member is stored before the failed one i
 
   const answers = alice.events.flatMap((event) => ("id" in event && event.id ? [`${event.type} ${event.id}`] : []));
   expect(answers).toEqual(["error 1", "error 2", "message b", "message 1", "message 2"]);
-  expect((await history.read("#lab", 0, 9)).map(({ text }) => text)).toEqual(["meanwhile", "one", "two"]);
+  expect(messagesOf(await history.read("#lab", 0, 9)).map(({ text }) => text)).toEqual(["meanwhile", "one", "two"]);
 });

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { openHistory } from "../../server/history.ts";
+import { messagesOf, openHistory } from "../../server/history.ts";
 import { openLog } from "../../server/log.ts";
 import { requireBun } from "../../server/options.ts";
 import type { Message } from "../../protocol.ts";
@@ -63,7 +63,7 @@ describe("stopping", () => {
     const history = openHistory(join(folder.path, "chat.db"));
     const stored: Message[] = [];
     for (const head = await history.head("#lab"); stored.length < head;)
-      stored.push(...(await history.read("#lab", stored.length, head)));
+      stored.push(...messagesOf(await history.read("#lab", stored.length, head)));
     history.close();
     expect(stored.map(({ seq }) => seq)).toEqual(stored.map((_, n) => n + 1));
     for (const name of names) {

@@ -1,0 +1,232 @@
+// runs.ts: where the lines of messages lie in chat.db, how they get there and how they are found by their place. A reader never
+// writes, so that it works on a full disk. Knows neither ids nor what a line says. Part of history.ts.
+
+import type { Database } from "bun:sqlite";
+import { crc32 } from "node:zlib";
+
+const CHUNK = 16 * 1024; // characters of lines before the next run begins another chunk
+const MAX_RECENT = 1_000; // runs that are noted in their chunks only; their places are kept in memory, and read at the start
+const MOST_TO_MERGE = 512 * 1024; // bytes of recent runs; if there are more they are large enough to be read well where they are
+
+/** Lines of a conversation that lie together. */
+export interface Run {
+  first: number; // seq of its first message
+  last: number;
+  lines: Buffer;
+}
+interface Place {
+  conversation: string;
+  first: number;
+  last: number;
+  chunk: number;
+  start: number; // bytes
+  size: number;
+}
+interface Stored extends Omit<Place, "conversation" | "chunk"> {
+  lines: Uint8Array;
+  sum: number;
+}
+/** A run of the batch that is being gathered. */
+interface Growing {
+  conversation: string;
+  first: number;
+  last: number;
+  text: string;
+}
+/** A run that is to be written into a chunk. */
+interface Packed extends Run {
+  conversation: string;
+}
+
+export class Runs {
+  readonly #file: string;
+  readonly #statements: ReturnType<typeof prepareStatements>;
+  #recent = new Map<string, Place[]>(); // by conversation
+  #recentCount = 0; // of them
+  #recentSize = 0; // bytes
+  #lastChunk = 0;
+  #lastIndexed = 0; // chunk whose runs are in the index, as are those of all before it
+  // Of the batch that is being stored:
+  readonly #batch: Growing[] = [];
+  readonly #growing = new Map<string, Growing>(); // the last run of each conversation
+
+  /** `file` is what a message for people calls the database. */
+  constructor(db: Database, file: string) {
+    this.#file = file;
+    this.#statements = prepareStatements(db);
+    this.#readRecent();
+  }
+
+  // ---- writing; within the transaction of a batch ----
+
+  /** The seq of a conversation's last message, those of the batch included; 0 if there is none. */
+  head(conversation: string): number {
+    const growing = this.#growing.get(conversation);
+    if (growing !== undefined) return growing.last;
+    const recent = this.#recent.get(conversation);
+    if (recent !== undefined) return recent.at(-1)!.last;
+    return this.#statements.head.get(conversation)?.last ?? 0;
+  }
+
+  /** Adds a line to the batch; its seq is the one after the head. */
+  add(conversation: string, seq: number, line: string): void {
+    const growing = this.#growing.get(conversation);
+    if (growing !== undefined && growing.text.length < CHUNK) {
+      growing.last = seq;
+      growing.text += line;
+      return;
+    }
+    const begun = { conversation, first: seq, last: seq, text: line };
+    this.#batch.push(begun);
+    this.#growing.set(conversation, begun);
+  }
+
+  /** Writes the batch. */
+  write(): void {
+    let packed: Packed[] = [];
+    let size = 0; // characters
+    for (const [i, { conversation, first, last, text }] of this.#batch.entries()) {
+      packed.push({ conversation, first, last, lines: Buffer.from(text) });
+      size += text.length;
+      if (size < CHUNK && i < this.#batch.length - 1) continue;
+      for (const place of this.#insert(packed)) this.#remember(place);
+      [packed, size] = [[], 0];
+    }
+    this.#batch.length = 0;
+    this.#growing.clear();
+    if (this.#recentCount >= MAX_RECENT) this.#indexRecent();
+  }
+
+  /** The batch was not stored. */
+  rolledBack(): void {
+    this.#batch.length = 0;
+    this.#growing.clear();
+    this.#readRecent();
+  }
+
+  #readRecent(): void {
+    this.#forgetRecent();
+    this.#lastChunk = this.#statements.lastChunk.get()?.n ?? 0;
+    this.#lastIndexed = this.#statements.lastIndexed.get()!.chunk;
+    for (const { n: chunk, places } of this.#statements.recent.all(this.#lastIndexed))
+      for (const [conversation, first, last, start, size] of JSON.parse(places))
+        this.#remember({ conversation, first, last, chunk, start, size });
+  }
+  #remember(place: Place): void {
+    const known = this.#recent.get(place.conversation);
+    if (known === undefined) this.#recent.set(place.conversation, [place]);
+    else known.push(place);
+    this.#recentCount++;
+    this.#recentSize += place.size;
+  }
+  #forgetRecent(): void {
+    this.#recent = new Map();
+    this.#recentCount = 0;
+    this.#recentSize = 0;
+  }
+
+  /** Writes one chunk; where its runs lie. */
+  #insert(packed: readonly Packed[]): Place[] {
+    const chunk = this.#lastChunk + 1;
+    let start = 0;
+    const places: Place[] = [];
+    for (const { conversation, first, last, lines } of packed) {
+      places.push({ conversation, first, last, chunk, start, size: lines.length });
+      start += lines.length;
+    }
+    const lines = packed.length === 1 ? packed[0]!.lines : Buffer.concat(packed.map(({ lines }) => lines));
+    const noted = places.map(({ conversation, first, last, start, size }) => [conversation, first, last, start, size]);
+    this.#statements.insert.run(chunk, JSON.stringify(noted), lines, crc32(lines));
+    this.#lastChunk = chunk;
+    return places;
+  }
+
+  #indexRecent(): void {
+    const recent = [...this.#recent.values()];
+    const places = (this.#recentSize < MOST_TO_MERGE ? this.#merge(recent) : recent).flat();
+    this.#statements.index.run(JSON.stringify(places));
+    this.#statements.indexed.run(this.#lastChunk);
+    this.#lastIndexed = this.#lastChunk;
+    this.#forgetRecent();
+  }
+
+  /** Writes short runs anew, those of a conversation together, and removes their chunks: where one message comes at a time, a page
+   *  and a search then read one run and not one for every message. */
+  #merge(conversations: readonly Place[][]): Place[][] {
+    const [oldest, newest] = [this.#lastIndexed + 1, this.#lastChunk];
+    const merged = conversations.map((places) => {
+      const { conversation } = places[0]!;
+      const made: Place[] = [];
+      let [parts, size, first]: [Buffer[], number, number] = [[], 0, places[0]!.first];
+      for (const [i, place] of places.entries()) {
+        parts.push(this.#read(place).lines);
+        size += place.size;
+        if (size < CHUNK && i < places.length - 1) continue;
+        made.push(...this.#insert([{ conversation, first, last: place.last, lines: Buffer.concat(parts) }]));
+        [parts, size, first] = [[], 0, place.last + 1];
+      }
+      return made;
+    });
+    this.#statements.remove.run(oldest, newest);
+    return merged;
+  }
+
+  // ---- reading ----
+
+  /** The runs that hold what was said after a seq, oldest first; at last those of the batch. Throws when one is damaged. */
+  *after(conversation: string, seq: number): Generator<Run> {
+    for (const stored of this.#statements.after.iterate(conversation, seq)) yield this.#take(stored);
+    for (const place of this.#recent.get(conversation) ?? []) if (place.last > seq) yield this.#read(place);
+    for (const { conversation: name, first, last, text } of this.#batch)
+      if (name === conversation && last > seq) yield { first, last, lines: Buffer.from(text) };
+  }
+
+  /** The runs that hold what was said before a seq, newest first, without those of the batch. Throws when one is damaged. */
+  *before(conversation: string, seq: number): Generator<Run> {
+    const recent = this.#recent.get(conversation) ?? [];
+    for (let i = recent.length - 1; i >= 0; i--) if (recent[i]!.first < seq) yield this.#read(recent[i]!);
+    for (const stored of this.#statements.before.iterate(conversation, seq)) yield this.#take(stored);
+  }
+
+  #read({ chunk, first, last, start, size }: Place): Run {
+    return this.#take({ first, last, start, size, ...this.#statements.chunk.get(chunk)! });
+  }
+  #take({ first, last, start, size, lines, sum }: Stored): Run {
+    if (crc32(lines) !== sum) throw damaged(this.#file);
+    return { first, last, lines: Buffer.from(lines.buffer, lines.byteOffset + start, size) };
+  }
+}
+
+function damaged(file: string): Error {
+  return new Error(`${file} is damaged (what was said has another checksum). Restore a copy.`);
+}
+
+function prepareStatements(db: Database) {
+  return {
+    lastChunk: db.query<{ n: number }, []>("select n from chunks order by n desc limit 1"),
+    lastIndexed: db.query<{ chunk: number }, []>("select chunk from indexed"),
+    recent: db.query<{ n: number; places: string }, [number]>("select n, places from chunks where n > ? order by n"),
+    insert: db.query<unknown, [number, string, Uint8Array, number]>("insert into chunks values (?, ?, ?, ?)"),
+    chunk: db.query<{ lines: Uint8Array; sum: number }, [number]>("select lines, sum from chunks where n = ?"),
+    remove: db.query<unknown, [number, number]>("delete from chunks where n between ? and ?"),
+    index: db.query<unknown, [string]>(
+      `insert into runs select value ->> 'conversation', value ->> 'first', value ->> 'last', value ->> 'chunk',
+         value ->> 'start', value ->> 'size' from json_each(?)`,
+    ),
+    indexed: db.query<unknown, [number]>("update indexed set chunk = ?"),
+    head: db.query<{ last: number }, [string]>(
+      "select last from runs where conversation = ? order by last desc limit 1",
+    ),
+    after: db.query<Stored, [string, number]>(
+      `select first, last, start, size, lines, sum from runs join chunks on n = chunk
+         where conversation = ? and last > ? order by last`,
+    ),
+    // The run that holds the seq before is the first one that ends there or later.
+    before: db.query<Stored, [string, number]>(
+      `select first, last, start, size, lines, sum from runs join chunks on n = chunk
+         where conversation = ?1 and first < ?2 and last <= coalesce(
+           (select last from runs where conversation = ?1 and last >= ?2 - 1 order by last limit 1), ?2)
+         order by last desc`,
+    ),
+  };
+}
