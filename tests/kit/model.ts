@@ -72,14 +72,16 @@ export class Model {
   }
 }
 
-/** A conversation from its beginning to its head. */
+/** A conversation from its beginning to its head; throws where a seq is missing or there twice. */
 export async function readAll(history: History, conversation: string): Promise<Message[]> {
   const head = await history.head(conversation);
   const all: Message[] = [];
   while (all.length < head) {
     const page = await history.read(conversation, all.length, head);
     if (page.length === 0) throw new Error(`${conversation} ends at ${all.length} of ${head}`);
-    all.push(...page);
+    for (const message of page)
+      if (all.push(message) !== message.seq)
+        throw new Error(`${conversation} has ${message.seq} in place ${all.length}`);
   }
   return all;
 }
@@ -97,8 +99,10 @@ function difference(found: readonly unknown[], expected: readonly unknown[]): [u
   return [found[place], expected[place]];
 }
 
-export const PEOPLE = ["alice", "bob", "carol"];
+const PEOPLE = ["alice", "bob", "carol"];
 const ROOMS = ["#lab", "#lab", "#den"]; // much is said in the first
+/** What people say things in. */
+export const CONVERSATIONS = [...new Set([...ROOMS, ...PEOPLE.map(inboxOf)])];
 const MOST = 24; // drafts in a usual batch
 const MANY = 500; // and in one of a crowd
 const LARGEST = 999_999_999_999_999;
