@@ -6,12 +6,10 @@ import { deepStrictEqual } from "node:assert";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { answeredIn } from "../../server/conversations.ts";
 import { openHistory } from "../../server/history.ts";
-import { isRoom } from "../../shared/names.ts";
 import type { Message } from "../../protocol.ts";
 import { PASSWORD, REPOSITORY, spawnServer, temporaryFolder, Wire } from "./harness.ts";
-import { CONVERSATIONS, readAll } from "./model.ts";
+import { checkHistory } from "./model.ts";
 import { works } from "./needs.ts";
 import { Random } from "./random.ts";
 
@@ -178,7 +176,6 @@ const MOST_BATCHES = 200; // of one program
 const MOST_WRITES = 3_000; // of one program, some 20 in a batch
 const canTrace = works("strace", "-o", "/dev/null", "true");
 const LIVES = 10; // rounds on one file
-const RETRIES = 200; // after a round
 
 /** Kills a program that does nothing but append to a history and tell what is stored, and starts the next one on the same file. */
 export async function killAppends(seed: number, rounds: number): Promise<Outcome> {
@@ -190,14 +187,16 @@ export async function killAppends(seed: number, rounds: number): Promise<Outcome
     if (round % LIVES === 0) [file, told, stored] = [join(folder.path, `${round}.db`), new Map(), 0];
     const before = told.size;
     await appendUntilKilled(file, random, told);
+    const history = openHistory(file);
     try {
-      const all = await checkHistory(file, random, told);
+      const all = await checkHistory(history, random, told);
       if (all - stored > told.size - before) outcome.inside++;
       stored = all;
       outcome.kept += told.size - before;
     } catch (problem) {
       outcome.broken.push(`round ${round}: ${(problem as Error).message}`);
     }
+    history.close();
   }
   return outcome;
 }
@@ -232,40 +231,6 @@ async function appendUntilKilled(file: string, random: Random, told: Map<string,
   for (const line of text.split("\n").slice(0, -1))
     for (const [conversation, message] of JSON.parse(line) as [string, Message][])
       told.set(`${conversation} ${message.seq}`, message);
-}
-
-/** Throws unless a history has all that was told (by conversation and seq), each message once, and knows its id; how much it has. */
-async function checkHistory(file: string, random: Random, told: Map<string, Message>): Promise<number> {
-  const history = openHistory(file);
-  try {
-    const answers = new Map<string, Message>(); // by the conversation that answers, sender and id
-    const halves = new Set<string>(); // direct messages of which one copy was found
-    let [stored, kept] = [0, 0];
-    for (const conversation of CONVERSATIONS)
-      for (const message of await readAll(history, conversation)) {
-        const { to, seq, from, id } = message;
-        const promised = told.get(`${conversation} ${seq}`);
-        if (promised !== undefined) deepStrictEqual(message, promised);
-        if (promised !== undefined) kept++;
-        stored++;
-        const key = JSON.stringify([from, id]);
-        if (!isRoom(to) && from !== to && !halves.delete(key)) halves.add(key);
-        if (answeredIn(message) !== conversation) continue;
-        if (answers.has(conversation + key)) throw new Error(`${conversation} has ${key} twice`);
-        answers.set(conversation + key, message);
-      }
-    if (kept < told.size) throw new Error(`${told.size} messages were told and ${kept} of them are there`);
-    if (halves.size > 0) throw new Error(`only one copy is there of ${[...halves]}`);
-    const all = [...answers.values()];
-    const some = Array.from({ length: Math.min(RETRIES, all.length) }, () => random.pick(all));
-    const repeated = some.map((message) => ({ repeated: message }));
-    deepStrictEqual(await history.append(some), repeated);
-    const others = some.map((message) => ({ ...message, text: "another" }));
-    deepStrictEqual(await history.append(others), Array(some.length).fill({ refused: "id_reused" }));
-    return stored;
-  } finally {
-    history.close();
-  }
 }
 
 const HELP = `Usage: bun tests/kit/kills.ts [--seed N] [--rounds N]

@@ -72,6 +72,40 @@ export class Model {
   }
 }
 
+/** Throws unless a history has all that was told (by conversation and seq), each message once, and answers to some of their ids; how
+ *  many messages it has. */
+export async function checkHistory(
+  history: History,
+  random: Random,
+  told: ReadonlyMap<string, Message>,
+): Promise<number> {
+  const answers = new Map<string, Message>(); // by the conversation that answers, sender and id
+  const halves = new Set<string>(); // direct messages of which one copy was found
+  let [stored, kept] = [0, 0];
+  for (const conversation of CONVERSATIONS)
+    for (const message of await readAll(history, conversation)) {
+      const { to, seq, from, id } = message;
+      const promised = told.get(`${conversation} ${seq}`);
+      if (promised !== undefined) same(message, promised, `${conversation} ${seq}`);
+      if (promised !== undefined) kept++;
+      stored++;
+      const key = JSON.stringify([from, id]);
+      if (!isRoom(to) && from !== to && !halves.delete(key)) halves.add(key);
+      if (answeredIn(message) !== conversation) continue;
+      if (answers.has(conversation + key)) throw new Error(`${conversation} has ${key} twice`);
+      answers.set(conversation + key, message);
+    }
+  if (kept < told.size) throw new Error(`${told.size} messages were told and ${kept} of them are there`);
+  if (halves.size > 0) throw new Error(`only one copy is there of ${[...halves]}`);
+  const all = [...answers.values()];
+  const some = Array.from({ length: Math.min(RETRIES, all.length) }, () => random.pick(all));
+  const repeated = some.map((message) => ({ repeated: message }));
+  same(await history.append(some), repeated, "what became of retries");
+  const others = some.map((message) => ({ ...message, text: "another" }));
+  same(await history.append(others), Array(some.length).fill({ refused: "id_reused" }), "what became of other texts");
+  return stored;
+}
+
 /** A conversation from its beginning to its head; throws where a seq is missing or there twice. */
 export async function readAll(history: History, conversation: string): Promise<Message[]> {
   const head = await history.head(conversation);
@@ -105,6 +139,7 @@ const ROOMS = ["#lab", "#lab", "#den"]; // much is said in the first
 export const CONVERSATIONS = [...new Set([...ROOMS, ...PEOPLE.map(inboxOf)])];
 const MOST = 24; // drafts in a usual batch
 const MANY = 500; // and in one of a crowd
+const RETRIES = 200; // of a check
 const LARGEST = 999_999_999_999_999;
 
 /** Ids that look like numbered ones and are not, that only just are, and that mean something to some program. */
