@@ -34,7 +34,7 @@ export type Request = { id?: string } & (
   | { type: "say"; to: string; text: string }
   | { type: "who"; to?: string }
   | { type: "rooms" }
-  | { type: "history"; to: string; before?: number; limit?: number; match?: string }
+  | { type: "history"; to: string; before?: number; limit?: number; match?: string } // match: words, all of them
   | { type: "seen"; seq: number }
   | { type: "ping" }
   | { type: "exit" }
