@@ -8,7 +8,7 @@ export const LIMITS = {
   line: 64 * 1024, // bytes; 4,000 characters, each escaped as 12 bytes, fit
   name: 32, // characters
   room: 48, // characters after the #
-  id: 64, // printable ASCII characters
+  id: 64, // printable ASCII characters; one that begins with ~ is the server's
   password: { min: 8, max: 256 }, // code points after NFC
   backlog: 50, // messages a `join` without `since` gets, and `history` without `limit`
   page: 200, // messages at most in one `history` answer
@@ -34,7 +34,7 @@ export type Request = { id?: string } & (
   | { type: "say"; to: string; text: string }
   | { type: "who"; to?: string }
   | { type: "rooms" }
-  | { type: "history"; to: string; before?: number; limit?: number; match?: string }
+  | { type: "history"; to: string; before?: number; limit?: number; match?: string } // match: words, all of them
   | { type: "seen"; seq: number }
   | { type: "ping" }
   | { type: "exit" }

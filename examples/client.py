@@ -9,14 +9,14 @@ UNSAFE = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # 
 class Client:
     def __init__(self, user, password, host, port=12345):
         self.user, self.password, self.address, self.token = user.lower(), password, (host, port), None
-        self.ids = map(f"{secrets.token_hex(8)}-{{}}".format, itertools.count(1))
+        self.ids = {to: map(f"{secrets.token_hex(8)}-{{}}".format, itertools.count(1)) for to in (ROOM, "@")}
         self.positions, self.unanswered = {}, {}  # last seq shown, by room or "@", the inbox; not stored yet, by id
         self.changed, self.online, self.epoch = threading.Condition(), False, None  # online: signed in and resumed
 
     def say(self, to, text):  # called by the thread that reads the keyboard; all else is the other's
         with self.changed:
             self.changed.wait_for(lambda: len(self.unanswered) < WINDOW)
-            frame = {"type": "say", "id": next(self.ids), "to": to, "text": text}
+            frame = {"type": "say", "id": next(self.ids[to if to == ROOM else "@"]), "to": to, "text": text}
             self.unanswered[frame["id"]] = frame
             if self.online:
                 self.send(frame)
@@ -53,7 +53,7 @@ class Client:
             self.receive(frame)
 
     def enter(self, conversation, request):
-        self.send({**request, "since": self.positions.get(conversation), "epoch": self.epoch, "id": (id := next(self.ids))})
+        self.send({"id": (id := secrets.token_hex(8)), "epoch": self.epoch, "since": self.positions.get(conversation), **request})
         while (answer := next(self.frames)).get("id") != id:
             self.receive(answer)
         if answer.get("reset") or answer.get("epoch", self.epoch) != self.epoch:

@@ -104,7 +104,7 @@ export const COMMANDS: readonly Command[] = [
   {
     names: ["search"],
     usage: "WORDS",
-    help: "the last messages here that contain these words",
+    help: "the last messages here with all these words",
     read: (rest, { room }) =>
       rest === "" ? usage("/search needs the words to look for.") : { type: "history", to: room, match: rest },
   },

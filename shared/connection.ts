@@ -10,6 +10,7 @@ import { Feed } from "./feed.ts";
 import type { Credentials } from "./handshake.ts";
 import { Handshake } from "./handshake.ts";
 import type { Silence } from "./heartbeat.ts";
+import { Ids } from "./ids.ts";
 import type { Link } from "./link.ts";
 import { Refused } from "./link.ts";
 import { isRoom } from "./names.ts";
@@ -42,8 +43,7 @@ export class Connection {
   readonly #positions: Positions;
   readonly #unanswered = new Unanswered((request) => this.#dialer.link?.send(this.#positions.resume(request)));
   #handshake: Handshake | undefined; // with the link there is
-  readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
-  #serial = 0;
+  readonly #ids = new Ids();
   #missed = 0; // messages that came during the sign-in under way
   #seen = 0; // inbox seq that may be confirmed
   #confirmed = 0; // inbox seq that was confirmed over this link
@@ -156,7 +156,7 @@ export class Connection {
   }
 
   #request(request: Request, onAnswer: (answer: Answer | undefined) => void): void {
-    const id = request.id ?? this.#nextId();
+    const id = request.id ?? this.#ids.next(request);
     if (this.#closed) return onAnswer(undefined);
     if (this.#unanswered.has(id)) return onAnswer(failure({ code: "id_reused", id }));
     this.#unanswered.add({ ...request, id }, (answer) => {
@@ -164,10 +164,6 @@ export class Connection {
       onAnswer(answer);
     });
     this.#pace();
-  }
-
-  #nextId(): string {
-    return `${this.#prefix}-${++this.#serial}`;
   }
 
   // ---- signing in ----
@@ -198,7 +194,7 @@ export class Connection {
   }
 
   #exchange(request: Request): Promise<Ok | Failure> {
-    const asked = { ...this.#positions.resume(request), id: this.#nextId() };
+    const asked = { ...this.#positions.resume(request), id: this.#ids.next(request) };
     return this.#handshake!.ask(asked, (answer) => this.#granted(request, answer));
   }
 

@@ -42,6 +42,8 @@ export function decode(line: string | null): Request | Refusal {
   if (id !== undefined && (typeof id !== "string" || !ID.test(id)))
     return { code: "bad_request", text: "An id is a string of 1 to 64 printable ASCII characters. Nothing was done." };
   const label = id === undefined ? {} : { id };
+  if (id?.startsWith("~"))
+    return { code: "bad_request", ...label, text: "A client's id must not begin with ~. Nothing was done." };
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) return { code: "bad_request", ...label };
   const request: Record<string, unknown> = { type, ...label };
   for (const [name, kind] of Object.entries<string>(FIELDS[type as Verb])) {

@@ -1,4 +1,4 @@
-// text.ts: the rules for the text of a message: what is removed, where it is cut, and whom it calls by name.
+// text.ts: the rules for the text of a message: what is removed, where it is cut, whom it calls by name, and by which words it is found.
 
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 
@@ -37,4 +37,9 @@ export function whyTooLong(text: string): string | undefined {
 export function mentions(text: string, user: string): boolean {
   const name = user.replaceAll(".", "\\.");
   return new RegExp(`(?<![\\p{L}\\p{N}._-])${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu").test(text);
+}
+
+/** The words that a search looks for, in lower case: what white space separates, each once. A text is found that has all of them. */
+export function wordsOf(match: string): string[] {
+  return [...new Set(match.toLowerCase().match(/\S+/g))];
 }

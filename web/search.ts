@@ -1,6 +1,7 @@
 // search.ts: the search field and its results, over the messages. Asks through `find`, and shows.
 
 import type { Message } from "../protocol.ts";
+import { wordsOf } from "../shared/text.ts";
 import { element, the, timeOf } from "./dom.ts";
 
 export class Search {
@@ -27,8 +28,9 @@ export class Search {
     list.replaceChildren();
     const found = await this.#find(words);
     const count = found.length === 1 ? "1 message" : `${found.length} messages`;
-    this.#title.textContent = `${found.length === 0 ? "Nothing" : count} with “${words}”`;
-    list.replaceChildren(...found.reverse().map((message) => row(message, words)));
+    const quoted = words.split(/\s+/).map((word) => `“${word}”`);
+    this.#title.textContent = `${found.length === 0 ? "Nothing" : count} with ${quoted.join(" and ")}`;
+    list.replaceChildren(...found.reverse().map((message) => row(message, wordsOf(words))));
   }
 
   close(): void {
@@ -37,21 +39,26 @@ export class Search {
   }
 }
 
-function row({ from, at, text }: Message, words: string): HTMLElement {
+function row({ from, at, text }: Message, words: readonly string[]): HTMLElement {
   const day = new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
   const body = element("p", "text", ...marked(text, words));
   body.dir = "auto";
   return element("li", "", element("b", "", from), " ", element("time", "", `${day}, ${timeOf(at)}`), body);
 }
 
-/** Text with the words that were looked for marked. */
-function marked(text: string, words: string): (Node | string)[] {
-  const parts: (Node | string)[] = [];
+/** Text with the words that were looked for marked, wherever they are. */
+function marked(text: string, words: readonly string[]): (Node | string)[] {
   const folded = text.toLowerCase();
-  const wanted = words.toLowerCase();
-  let from = 0;
-  // Where lower case has another length (İ), places would not match: then nothing is marked.
-  for (let at; folded.length === text.length && (at = folded.indexOf(wanted, from)) >= 0; from = at + wanted.length)
-    parts.push(text.slice(from, at), element("mark", "", text.slice(at, at + wanted.length)));
-  return [...parts, text.slice(from)];
+  if (folded.length !== text.length) return [text]; // places in it would not match (İ)
+  const isMarked = Array<boolean>(text.length).fill(false);
+  for (const word of words)
+    for (let at = -1; (at = folded.indexOf(word, at + 1)) >= 0;) isMarked.fill(true, at, at + word.length);
+  const parts: (Node | string)[] = [];
+  for (let from = 0, to = 0; from < text.length; from = to) {
+    to = isMarked.indexOf(!isMarked[from], from);
+    if (to < 0) to = text.length;
+    const part = text.slice(from, to);
+    parts.push(isMarked[from] ? element("mark", "", part) : part);
+  }
+  return parts;
 }

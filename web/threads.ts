@@ -101,7 +101,7 @@ export class Threads {
     return thread.exhausted || this.#oldest(thread)?.seq === 1;
   }
 
-  /** The newest messages of a thread that contain these words, oldest first. */
+  /** The newest messages of a thread that contain all these words, oldest first. */
   async find(thread: Thread, match: string): Promise<Message[]> {
     const messages = await this.#ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
     return (messages ?? []).filter((message) => this.of(message) === thread);

@@ -1,18 +1,22 @@
 // kills.ts: programs that are killed while they change a file, round after round: the server and users.ts in the middle of users.json, a
-// log in the middle of its rotation. Finds what was promised and is not there. Called by kills.test.ts; as a program it runs as long as
-// one likes. Which call a kill hits is chosen by what the folder tells, not by time; it is the seed's choice as far as the system lets it.
+// log in its rotation, a history in an append. Finds what was promised and is not there. Called by kills.test.ts; as a program it runs as
+// long as one likes. Which call a kill hits is not chosen by time; it is the seed's choice as far as the system lets it.
 
 import { deepStrictEqual } from "node:assert";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { openHistory } from "../../server/history.ts";
+import type { Message } from "../../protocol.ts";
 import { PASSWORD, REPOSITORY, spawnServer, temporaryFolder, Wire } from "./harness.ts";
+import { checkHistory } from "./model.ts";
+import { works } from "./needs.ts";
 import { Random } from "./random.ts";
 
 export interface Outcome {
   rounds: number;
-  inside: number; // rounds whose kill has left a change unfinished
-  kept: number; // accounts or lines that were promised and were there
+  inside: number; // rounds whose kill has left a change unfinished, or done and not told
+  kept: number; // accounts, lines or messages that were promised and were there
   broken: string[]; // what was not
 }
 type Entry = { password?: string; removed?: string };
@@ -168,9 +172,70 @@ export async function killRotation(seed: number, rounds: number): Promise<Outcom
   return outcome;
 }
 
+const MOST_BATCHES = 200; // of one program
+const MOST_WRITES = 3_000; // of one program, some 20 in a batch
+const canTrace = works("strace", "-o", "/dev/null", "true");
+const LIVES = 10; // rounds on one file
+
+/** Kills a program that does nothing but append to a history and tell what is stored, and starts the next one on the same file. */
+export async function killAppends(seed: number, rounds: number): Promise<Outcome> {
+  const random = new Random(seed);
+  using folder = temporaryFolder();
+  const outcome: Outcome = { rounds, inside: 0, kept: 0, broken: [] };
+  let [file, told, stored] = ["", new Map<string, Message>(), 0];
+  for (let round = 0; round < rounds; round++) {
+    if (round % LIVES === 0) [file, told, stored] = [join(folder.path, `${round}.db`), new Map(), 0];
+    const before = told.size;
+    await appendUntilKilled(file, random, told);
+    const history = openHistory(file);
+    try {
+      const all = await checkHistory(history, random, told);
+      if (all - stored > told.size - before) outcome.inside++;
+      stored = all;
+      outcome.kept += told.size - before;
+    } catch (problem) {
+      outcome.broken.push(`round ${round}: ${(problem as Error).message}`);
+    }
+    history.close();
+  }
+  return outcome;
+}
+
+/** Lets a program append until a write of its history, chosen beforehand, kills it, or until it has told of some batches. */
+async function appendUntilKilled(file: string, random: Random, told: Map<string, Message>): Promise<void> {
+  const script = `import { writeSync } from "node:fs";
+    import { answeredIn } from "./server/conversations.ts";
+    import { openHistory } from "./server/history.ts";
+    import { People } from "./tests/kit/model.ts";
+    import { Random } from "./tests/kit/random.ts";
+    const people = new People(new Random(Number(process.argv[2])));
+    const history = openHistory(process.argv[1]);
+    for (let drafts = []; ; drafts = people.batch()) {
+      const copies = (await history.append(drafts)).flatMap(({ stored = [], repeated }) =>
+        repeated === undefined ? stored : { conversation: answeredIn(repeated), message: repeated });
+      writeSync(1, JSON.stringify(copies.map(({ conversation, message }) => [conversation, message])) + "\\n");
+    }`;
+  const fatal = `inject=pwrite64:signal=SIGKILL:when=${random.between(1, MOST_WRITES)}`;
+  const wrapper = canTrace && random.chance(0.5) ? ["strace", "-f", "-o", "/dev/null", "-e", fatal] : [];
+  const command = [...wrapper, process.execPath, "-e", script, file, String(random.between(0, 2 ** 32 - 1))];
+  const child = Bun.spawn(command, { cwd: REPOSITORY, stdout: "pipe", stderr: "inherit" });
+  const decoder = new TextDecoder();
+  let text = "";
+  let batches = wrapper.length > 0 ? Infinity : random.between(1, MOST_BATCHES);
+  for await (const chunk of child.stdout) {
+    text += decoder.decode(chunk, { stream: true });
+    batches -= chunk.filter((byte) => byte === 10).length; // LF
+    if (batches <= 0) child.kill("SIGKILL");
+  }
+  await child.exited;
+  for (const line of text.split("\n").slice(0, -1))
+    for (const [conversation, message] of JSON.parse(line) as [string, Message][])
+      told.set(`${conversation} ${message.seq}`, message);
+}
+
 const HELP = `Usage: bun tests/kit/kills.ts [--seed N] [--rounds N]
-Kills programs in the middle of users.json and of a log's rotation, so many rounds each (100), and looks whether all is there that
-was promised. Exit codes: 0 it is, 1 it is not, 2 usage
+Kills programs in the middle of users.json, of a log's rotation and of a history's append, so many rounds each (100), and looks whether
+all is there that was promised. Exit codes: 0 it is, 1 it is not, 2 usage
 `;
 
 async function main(): Promise<number> {
@@ -185,6 +250,7 @@ async function main(): Promise<number> {
   for (const [name, kill] of [
     ["users.json", killAccounts],
     ["rotation", killRotation],
+    ["append", killAppends],
   ] as const) {
     const { inside, kept, broken } = await kill(seed, rounds);
     process.stdout.write(

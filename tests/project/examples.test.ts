@@ -96,9 +96,10 @@ test.if(has("python3"))(
     alice.stdin.end();
     expect(await alice.exited).toBe(0);
 
-    const stored = (await again.ask({ type: "history", to: "#lobby", limit: 200 })).messages.map(
-      ({ from, text }: Message) => `${from}: ${text}`,
-    );
+    const { messages } = await again.ask({ type: "history", to: "#lobby", limit: 200 });
+    const stored = messages.map(({ from, text }: Message) => `${from}: ${text}`);
+    const ids: string[] = messages.flatMap(({ from, id }: Message) => (from === "alice" ? id.split("-") : []));
+    expect(ids).toEqual(Array.from({ length: 84 }, (_, n) => (n % 2 ? `${(n + 1) / 2}` : ids[0]!)));
     const typed = ["hello from Python", ...Array.from({ length: 40 }, (_, n) => `typed ${n + 1}`), "the last word"];
     expect(stored.filter((line: string) => line.startsWith("alice"))).toEqual(typed.map((text) => `alice: ${text}`));
     expect(screen.lines.filter((line) => /^(alice|bob): /.test(line))).toEqual(stored);

@@ -1,3 +1,4 @@
+import { Database } from "bun:sqlite";
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync, existsSync, mkdirSync, readdirSync, statSync, watch, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +16,8 @@ import {
   temporaryFolder,
   writeAccounts,
 } from "../kit/harness.ts";
+import { checkHistory, Model, People, readAll } from "../kit/model.ts";
+import { Random } from "../kit/random.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -121,6 +124,44 @@ test("the copy is what was stored when it began, however much is written meanwhi
   for (let seq = 0; seq < head; seq++)
     expect(messagesOf(await copy.read("#lab", seq, seq + 1))[0]?.id).toBe(`b-${seq + 1}`);
   copy.close();
+});
+
+test("a copy made while people talk has all that was acknowledged before, is whole, and goes on from there", async () => {
+  using folder = temporaryFolder();
+  const random = new Random(1);
+  const [model, people] = [new Model(), new People(random.fork())];
+  const [file, to] = [join(folder.path, "chat.db"), join(folder.path, "copy.db")];
+  const history = openHistory(file, () => model.now);
+  const talk = async () => {
+    const drafts = people.batch();
+    model.take(drafts, await history.append(drafts));
+  };
+  for (let batch = 0; batch < 300; batch++) await talk();
+  const told = new Map<string, Message>();
+  for (const [conversation, all] of model.conversations)
+    for (const message of all) told.set(`${conversation} ${message.seq}`, message);
+  let copying = true;
+  const copied = history.copy(to, forever).finally(() => (copying = false));
+  while (copying) {
+    await talk();
+    await new Promise((resume) => setImmediate(resume));
+  }
+  await copied;
+  await model.compare(history, random);
+  history.close();
+
+  const copy = openHistory(to);
+  await checkHistory(copy, random, told);
+  for (const [conversation, all] of model.conversations) {
+    const copies = await readAll(copy, conversation);
+    expect(copies).toEqual(all.slice(0, copies.length));
+  }
+  const head = await copy.head("#lab");
+  const [next] = await copy.append([{ to: "#lab", from: "alice", id: "of the copy alone", text: "hello" }]);
+  expect(next).toMatchObject({ stored: [{ message: { seq: head + 1 } }] });
+  copy.close();
+  using whole = new Database(to);
+  expect(whole.query("pragma integrity_check").all()).toEqual([{ integrity_check: "ok" }]);
 });
 
 test("a copy that is given up leaves nothing behind, and the next one sweeps up after a power cut", async () => {

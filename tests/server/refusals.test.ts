@@ -27,7 +27,12 @@ describe("refusals", () => {
       ...['{"type":7}', '{"type":"say"}', '{"type":"say","to":"#lab"}', '{"type":"say","to":"#lab","text":7}'],
       ...['{"type":"seen"}', '{"type":"seen","seq":-1}', '{"type":"seen","seq":1.5}', '{"type":"seen","seq":"1"}'],
       ...['{"type":"seen","seq":1e300}', '{"type":"join","to":"#lab","since":-1}', '{"type":"ping","id":""}'],
-      ...['{"type":"ping","id":7}', '{"type":"ping","id":"a b"}', `{"type":"ping","id":"${"x".repeat(65)}"}`],
+      ...[
+        '{"type":"ping","id":"~7"}',
+        '{"type":"ping","id":7}',
+        '{"type":"ping","id":"a b"}',
+        `{"type":"ping","id":"${"x".repeat(65)}"}`,
+      ],
       '{"type":"login","user":7,"password":"x"}',
     ];
     for (const line of bad) {

@@ -13,6 +13,7 @@ import { Connection } from "../../shared/connection.ts";
 import type { ClientEvent } from "../../shared/feed.ts";
 import { Lines } from "../../shared/lines.ts";
 import type { Link } from "../../shared/link.ts";
+import { isRoom } from "../../shared/names.ts";
 import { openWebSocket } from "../../web/websocket.ts";
 import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
@@ -363,6 +364,49 @@ describe("over TCP, seen from the wire", () => {
 
     expect(stored.map(({ seq, text }) => `${seq} ${text}`)).toEqual(stored.map((_, n) => `${n + 1} ${n + 1}`));
     expect(reader.messages).toEqual(stored);
+  });
+
+  test("what is said is counted in each conversation by itself, over lost connections, and no id is given twice", async () => {
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
+    const asked = new Map<string, string>(); // what a frame asked, by its id
+    const onWire = (direction: "in" | "out", line: string) => {
+      if (direction === "in") return;
+      const { id, ...request } = JSON.parse(line);
+      if (id === undefined) return;
+      expect(asked.get(id) ?? JSON.stringify(request)).toBe(JSON.stringify(request));
+      asked.set(id, JSON.stringify(request));
+    };
+    const connection = () =>
+      connectTcp({
+        host: "127.0.0.1",
+        port: chat.port,
+        user: "alice",
+        password: PASSWORD,
+        rooms: ["#lab", "#den"],
+        onWire,
+      });
+    const [laptop, phone] = [await connection(), await connection()];
+    const reader = new Reader(laptop);
+    const said: Promise<Message>[] = [];
+    for (let n = 0; n < 30; n++) {
+      if (n === 10) await chat.restart(() => reader.until(type("offline")).then(() => {}));
+      if (n === 10) for (const one of [laptop, phone]) one.retryNow();
+      for (const one of [laptop, phone]) {
+        for (const to of ["#lab", "bob", "#den", "carol"]) if (to !== "#den" || n % 2) said.push(one.say(to, `${n}`));
+        void one.ask({ type: "who" });
+      }
+    }
+    const counted: Record<string, number[]> = {};
+    for (const { to, id } of await Promise.all(said)) {
+      const [, prefix, number] = /^([!-}][!-~]*)-([1-9]\d{0,14})$/.exec(id)!;
+      (counted[`${isRoom(to) ? to : "@"} ${prefix}`] ??= []).push(Number(number));
+      expect(id.length).toBeLessThanOrEqual(LIMITS.id);
+    }
+    const upTo = (count: number) => Array.from({ length: count }, (_, n) => n + 1);
+    const sizes = [15, 15, 30, 30, 60, 60]; // #den, #lab and the inbox, of two connections
+    expect(Object.values(counted).toSorted((one, other) => one.length - other.length)).toEqual(sizes.map(upTo));
+    expect(new Set(Object.keys(counted).map((key) => key.split(" ")[1])).size).toBe(6);
+    await Promise.all([laptop.close(), phone.close()]);
   });
 
   test("it comes back by token, without the password; when the password was changed it says so and ends", async () => {

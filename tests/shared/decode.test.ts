@@ -12,6 +12,7 @@ describe("decode", () => {
   test.each<[string, object]>([
     ['{"type":"ping"}', { type: "ping" }],
     ['  {"type":"ping","id":"k3x-17"}  ', { type: "ping", id: "k3x-17" }],
+    ['{"type":"ping","id":"k~"}', { type: "ping", id: "k~" }],
     ['{"type":"say","to":"#LAB","text":"hi"}', { type: "say", to: "#lab", text: "hi" }],
     ['{"type":"say","to":"Bob","text":"hi"}', { type: "say", to: "bob", text: "hi" }],
     ['{"type":"say","to":"constructor","text":"hi"}', { type: "say", to: "constructor", text: "hi" }],
@@ -41,6 +42,11 @@ describe("decode", () => {
     ['{"type":["ping"]}', { code: "bad_request" }],
     ['{"type":"ping","id":null}', { code: "bad_request" }],
     ['{"type":"ping","id":"ü"}', { code: "bad_request" }],
+    [
+      '{"type":"say","to":"#lab","text":"hi","id":"~7"}',
+      { code: "bad_request", id: "~7", text: expect.stringContaining("~") },
+    ],
+    ['{"type":"ping","id":"~"}', { code: "bad_request", id: "~" }],
     ['{"type":"dance","id":"7"}', { code: "bad_request", id: "7" }],
     ['{"type":"say","to":"#lab","id":"7"}', { code: "bad_request", id: "7", text: expect.stringContaining('"text"') }],
     ['{"type":"seen","seq":9007199254740992,"id":"7"}', { code: "bad_request", id: "7" }],
@@ -71,6 +77,10 @@ describe("decodeEvent", () => {
   test.each<[object, object]>([
     [{ type: "ping" }, { type: "ping" }],
     [message, message],
+    [
+      { ...message, id: "~7" }, // the server's own
+      { ...message, id: "~7" },
+    ],
     [
       { ...message, cut: 3, extra: 1 },
       { ...message, cut: 3 },

@@ -1,5 +1,5 @@
 import { expect, spyOn, test } from "bun:test";
-import { truncateMessage } from "../../shared/text.ts";
+import { truncateMessage, wordsOf } from "../../shared/text.ts";
 
 test.each([
   ["abc", 3, "abc", 0],
@@ -18,4 +18,13 @@ test("to cut a long text no more of it is segmented than stays, and the characte
   const { text, cut } = truncateMessage(`e${"\u0301".repeat(30_000)}`);
   expect([text.length, cut]).toEqual([4_000, 26_001]);
   expect(segment.mock.calls.map(([segmented]) => segmented.length)).toEqual([4_002]);
+});
+
+test.each([
+  ["", []],
+  [" \n\t\u00a0\u3000", []],
+  ["  Two\tSUGARS\u3000two\n", ["two", "sugars"]],
+  ['"a\\b" ÖL .* ΟΔΟΣ', ['"a\\b"', "öl", ".*", "οδος"]],
+])("the words of %j are %j", (match, words) => {
+  expect(wordsOf(match)).toEqual(words);
 });

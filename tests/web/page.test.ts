@@ -202,9 +202,12 @@ describe.if(has(BROWSER))("the page", () => {
     await alice.click("#jump");
     await alice.until("document.getElementById('jump').hidden");
 
-    await alice.say("/search LINE 17");
-    await alice.see("11 messages with “LINE 17”", "#found");
-    expect(await alice.texts("#found mark")).toHaveLength(11);
+    await alice.say("/search 17 LI in NE");
+    await alice.see("12 messages with “17” and “LI” and “in” and “NE”", "#found");
+    expect(await alice.texts("#found .text")).toContain("line 117");
+    expect(await alice.texts("#found mark")).toEqual(
+      Array.from({ length: 180 }, (_, n) => `${180 - n}`).flatMap((n) => (n.includes("17") ? ["line", "17"] : [])),
+    );
     await alice.press("Escape");
     await alice.until("document.getElementById('found').hidden");
     await alice.say("/who");

@@ -3,48 +3,50 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { connect, receiveMessages } from "../../client.ts";
 import type { Message } from "../../protocol.ts";
+import { openHistory } from "../../server/history.ts";
 import { PASSWORD, PATIENCE, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import { Model, People } from "../kit/model.ts";
 import { canMount, has, works } from "../kit/needs.ts";
+import { Random } from "../kit/random.ts";
 
 setDefaultTimeout(PATIENCE);
 
 const canTrace = works("strace", "-o", "/dev/null", "true");
 
-test.if(canTrace)("a message is on disk before the first byte of it goes to anybody", async () => {
+test.if(canTrace)("a message is on disk, by one sync, before the first byte of it goes to anybody", async () => {
   using folder = temporaryFolder();
   const [data, trace] = [join(folder.path, "data"), join(folder.path, "trace")];
   writeAccounts(data, ["alice", "bob"]);
-  const calls = "pwrite64,pwritev,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
+  const calls = "pwrite64,pwritev,pwritev2,fdatasync,fsync,write,writev,sendto,sendmsg,sendmmsg";
   const wrapper = ["strace", "-f", "-y", "-s", "9999", "-o", trace, "-e", `trace=${calls}`];
   const strace = await spawnServer(data, [], wrapper);
   const server = Number(readFileSync(`/proc/${strace.pid}/task/${strace.pid}/children`, "utf8"));
-  const said = ["two-sugars-please", "psst-three-sugars"];
+  const said = Array.from({ length: 12 }, (_, n) => `two-sugars-${"abcdefghijkl"[n]}`); // the last three in private
   try {
     const [alice, bob] = [await Wire.open(strace.port), await Wire.open(strace.port)];
     for (const wire of [alice, bob]) {
       await wire.login(wire === alice ? "alice" : "bob");
       await wire.join("#lab");
     }
-    await alice.ask({ type: "say", to: "#lab", text: said[0] });
-    await bob.next((frame) => frame.type === "message" && frame.text === said[0]);
-    await bob.ask({ type: "say", to: "alice", text: said[1] });
-    await alice.next((frame) => frame.type === "message" && frame.text === said[1]);
+    for (const [n, text] of said.entries()) {
+      await alice.ask({ type: "say", to: n < 9 ? "#lab" : "bob", text });
+      await bob.next((frame) => frame.type === "message" && frame.text === text);
+    }
   } finally {
     process.kill(server, "SIGKILL"); // and strace ends with it, its file complete
     await strace.process.exited;
   }
 
-  const lines = finished(readFileSync(trace, "utf8"));
+  const made = finished(readFileSync(trace, "utf8")).map((line) => {
+    const [, call = "", file = "", result = ""] = /^(\w+)\(\d+<([^>]*)>.* = (-?\d+)/.exec(line) ?? [];
+    return { line, file, isOfData: file.startsWith(data + "/"), isSync: /^f(data)?sync$/.test(call) && result === "0" };
+  });
   for (const text of said) {
-    const isStore = (line: string) => /^pwrite\S*\(\d+<[^>]*\/chat\.db/.test(line);
-    const stored = lines.findIndex((line) => isStore(line) && line.includes(text));
-    const synced = lines.findIndex(
-      (line, index) => index > stored && /^f(data)?sync\(\d+<[^>]*\/chat\.db-wal>\) += 0/.test(line),
-    );
-    const told = lines.findIndex((line) => !isStore(line) && line.includes(text));
-    expect([stored, synced, told]).not.toContain(-1);
-    expect(synced).toBeGreaterThan(stored);
-    expect(told).toBeGreaterThan(synced);
+    const stored = made.findIndex(({ line, isOfData }) => isOfData && line.includes(text));
+    const told = made.findIndex(({ line, isOfData }) => !isOfData && line.includes(text));
+    expect(stored).toBeWithin(0, told);
+    const between = made.slice(stored, told).filter(({ file }) => file === made[stored]!.file);
+    expect([text, between.at(-1)!.isSync, between.filter(({ isSync }) => isSync).length]).toEqual([text, true, 1]);
   }
 });
 
@@ -174,6 +176,30 @@ describe.if(canMount())("on a full disk", () => {
     await carol.login("carol");
     expect((await carol.join("#lab")).backlog).toEqual([before, first, second]);
     rmSync(data, { recursive: true });
+  });
+
+  test("what cannot be appended leaves nothing: places and ids are as if it had never been tried", async () => {
+    const random = new Random(1);
+    const [model, people] = [new Model(), new People(random.fork())];
+    mkdirSync(join(disk, "history"));
+    const history = openHistory(join(disk, "history", "chat.db"), () => model.now);
+    using _ = { [Symbol.dispose]: () => history.close() };
+    let refused = 0;
+    for (let round = 0; round < 20; round++) {
+      const drafts = people.batch();
+      model.take(drafts, await history.append(drafts));
+      fill();
+      const more = people.batch();
+      let outcomes = await history.append(more).catch(() => undefined);
+      await model.compare(history, random);
+      rmSync(filler);
+      if (outcomes === undefined) refused++;
+      outcomes ??= await history.append(more);
+      model.take(more, outcomes);
+    }
+    await model.compare(history, random);
+    expect(refused).toBeGreaterThan(10);
+    rmSync(join(disk, "history"), { recursive: true });
   });
 
   test("who has left the room before the retry is told so, and can talk elsewhere", async () => {

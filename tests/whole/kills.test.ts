@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { killAccounts, killRotation } from "../kit/kills.ts";
+import { killAccounts, killAppends, killRotation } from "../kit/kills.ts";
 import { PATIENCE } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -14,4 +14,10 @@ test("a log is killed while its files move: no line is lost but those of the old
   const { kept, broken } = await killRotation(7, 8);
   expect(broken).toEqual([]);
   expect(kept).toBeGreaterThan(8);
+});
+
+test("a program is killed while it appends: what was told is stored, once and in its place, and known by its id", async () => {
+  const { kept, broken } = await killAppends(7, 12);
+  expect(broken).toEqual([]);
+  expect(kept).toBeGreaterThan(1_000);
 });
