@@ -5,9 +5,9 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { makeBackup, requestBackup } from "./server/backups.ts";
-import { InUse } from "./server/database.ts";
-import type { History } from "./server/history.ts";
-import { openHistory } from "./server/history.ts";
+import { checkCopy, copyDatabase } from "./server/copies.ts";
+import type { Locked } from "./server/database.ts";
+import { InUse, lockDatabase } from "./server/database.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2, data: 4 } as const;
 const HELP = `Usage: bun backup.ts [--data DIR]
@@ -19,19 +19,30 @@ path. To restore, copy the files of that folder into an empty data folder and st
 Exit codes: 0 done, 1 the copy failed, 2 usage, 4 there is no chat
 `;
 
-/** Makes the copy, or has it made by the server that holds the data; its path. */
+/** Makes the copy, or has it made by the server that holds the data, and checks it; its path. */
 async function backup(data: string, file: string): Promise<string> {
-  let history: History;
+  const path = await copyData(data, file);
   try {
-    history = openHistory(file);
+    checkCopy(join(path, "chat.db"));
+  } catch (problem) {
+    throw new Error(`${(problem as Error).message} The messages in ${data} are damaged likewise: use an older backup.`);
+  }
+  return path;
+}
+
+async function copyData(data: string, file: string): Promise<string> {
+  let locked: Locked;
+  try {
+    locked = lockDatabase(file);
   } catch (problem) {
     if (problem instanceof InUse) return requestBackup(data);
     throw problem;
   }
   try {
-    return await makeBackup(data, history, Date.now, new AbortController().signal);
+    const copy = (to: string, signal: AbortSignal) => copyDatabase(locked, to, signal);
+    return await makeBackup(data, { copy }, Date.now, new AbortController().signal);
   } finally {
-    history.close();
+    locked.close();
   }
 }
 

@@ -13,6 +13,7 @@ export const LIMITS = {
   backlog: 50, // messages a `join` without `since` gets, and `history` without `limit`
   page: 200, // messages at most in one `history` answer
   pageBytes: 256 * 1024, // characters at most in one page, so that an answer stays a small multiple of a line
+  words: 50, // that one search looks for; what a message costs it grows with them
   inbox: 10_000, // direct messages that wait unconfirmed before the inbox refuses more
   rooms: 100, // rooms one connection may be in
   silence: 75, // seconds without a frame after which a JSON session is gone

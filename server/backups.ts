@@ -17,11 +17,14 @@ const UNFINISHED = ".tmp"; // ends the name of a copy that is under way, or was 
 const ANSWER = 100; // ms between two looks whether the server has answered
 const PATIENCE = 10_000; // ms a server may take to begin
 
+/** What writes all messages into a new file; a `History` does. */
+export type CopiesMessages = Pick<History, "copy">;
+
 /** Copies all that a chat consists of into a new folder inside `data`/backup, private and on disk on return; its path.
  *  The folder appears whole or not at all. Rejects when the disk cannot take it or `signal` says stop. */
 export async function makeBackup(
   data: string,
-  history: History,
+  messages: CopiesMessages,
   now: () => number,
   signal: AbortSignal,
 ): Promise<string> {
@@ -32,7 +35,7 @@ export async function makeBackup(
   const unfinished = path + UNFINISHED;
   mkdirSync(unfinished, { recursive: true, mode: 0o700 });
   try {
-    await history.copy(join(unfinished, "chat.db"), signal);
+    await messages.copy(join(unfinished, "chat.db"), signal);
     // After the messages, so that nobody who said one is missing.
     for (const name of ["users.json", "secret.key"])
       if (existsSync(join(data, name))) await copyPrivate(join(data, name), join(unfinished, name));

@@ -5,7 +5,8 @@ import { read } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { Locked } from "./database.ts";
-import { CHECKPOINT } from "./database.ts";
+import { CHECKPOINT, checkPages } from "./database.ts";
+import { canBeSaid } from "./schema.ts";
 
 const STEP = 1024 * 1024; // bytes; also how often a copy is made durable, so that no fsync of an append waits long
 
@@ -38,14 +39,21 @@ async function readAt(fd: number, into: Buffer, position: number): Promise<numbe
   return bytesRead;
 }
 
+/** Throws a sentence for people when a copy is damaged; it reads all of it. */
+export function checkCopy(file: string): void {
+  using copy = openCopy(file);
+  checkPages(copy, file);
+}
+
 /** Marks a copy of a history, so that its first start takes a new epoch; on disk on return. */
 function markCopy(file: string): void {
+  using copy = openCopy(file);
+  copy.run("pragma synchronous = full");
+  if (canBeSaid(copy, "select is_copy from epoch")) copy.run("update epoch set is_copy = 1");
+}
+
+function openCopy(file: string): Database {
   const copy = new Database(file, { readwrite: true, strict: true });
-  try {
-    copy.run("pragma locking_mode = exclusive");
-    copy.run("pragma synchronous = full");
-    copy.run("update epoch set is_copy = 1");
-  } finally {
-    copy.close();
-  }
+  copy.run("pragma locking_mode = exclusive"); // without a file of shared memory
+  return copy;
 }

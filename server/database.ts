@@ -3,8 +3,9 @@
 
 import { Database, type SQLiteError } from "bun:sqlite";
 import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, statSync, writeSync } from "node:fs";
-import { databaseFault, fault } from "./faults.ts";
+import { damaged, databaseFault, fault } from "./faults.ts";
 import { convert } from "./migration.ts";
+import { checkLines } from "./runs.ts";
 import { canBeSaid, EPOCH, FORMATS, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** Another program holds the file. */
@@ -38,10 +39,14 @@ export function openDatabase(file: string, report: (progress: string) => void): 
   try {
     locked = lockDatabase(file);
     if (locked.format > 0 && locked.format < SCHEMA_VERSION) {
-      convert(locked, file, report);
+      convert(locked.db, locked.close, file, report);
       locked = lockDatabase(file);
     }
     const { db } = locked;
+    db.run("pragma journal_mode = wal");
+    db.run("pragma synchronous = full"); // a commit returns after its fsync
+    db.run("pragma fullfsync = on"); // on macOS, where fsync alone leaves the disk's own cache unwritten; no effect elsewhere
+    db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
     db.run("begin exclusive");
     if (locked.format === 0) db.run(SCHEMA);
     const epoch = takeEpoch(db);
@@ -54,7 +59,8 @@ export function openDatabase(file: string, report: (progress: string) => void): 
   }
 }
 
-/** Opens (or makes) the database in `file` and locks it, of whichever version it is; throws as `openDatabase` does. */
+/** Opens (or makes) the database in `file` and locks it, of whichever version it is; changes nothing in it. Throws as `openDatabase`
+ *  does. */
 export function lockDatabase(file: string): Locked {
   let db: Database | undefined;
   let fd: number | undefined;
@@ -71,10 +77,6 @@ export function lockDatabase(file: string): Locked {
     db.run("pragma cache_size = -32768"); // KiB: a hundred inboxes written at once do not fit the default of 2 MB
     const format = formatOf(db, file);
     if (format > 0 && !(wasClosed && format === SCHEMA_VERSION && fstatSync(fd).size > SMALL)) checkPages(db, file);
-    db.run("pragma journal_mode = wal");
-    db.run("pragma synchronous = full"); // a commit returns after its fsync
-    db.run("pragma fullfsync = on"); // on macOS, where fsync alone leaves the disk's own cache unwritten; no effect elsewhere
-    db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
     db.run("begin exclusive; commit"); // takes the lock
     checkInode(fd, file);
     return { db, fd, format, close };
@@ -92,7 +94,6 @@ function asSentence(problem: unknown, file: string): Error {
 }
 const inUse = (file: string) =>
   new InUse(`${file} is in use by another Banter server. Stop that one first, or choose another --data folder.`);
-const damaged = (file: string, why: string) => new Error(`${file} is damaged (${why}). Restore a copy.`);
 const foreign = (file: string) =>
   new Error(`${file} holds no messages of Banter: another program made it. Choose another --data folder.`);
 
@@ -139,10 +140,15 @@ function formatOf(db: Database, file: string): number {
   return version;
 }
 
-/** Reads every page, and throws when one is damaged. */
-function checkPages(db: Database, file: string): void {
-  const verdict = db.query<{ quick_check: string }, []>("pragma quick_check(1)").get()!.quick_check;
-  if (verdict !== "ok") throw damaged(file, verdict.replaceAll(/\s+/g, " "));
+/** Reads a whole database of ours, and throws when a page of it is damaged, or what was said is not what was written. */
+export function checkPages(db: Database, file: string): void {
+  try {
+    const verdict = db.query<{ quick_check: string }, []>("pragma quick_check(1)").get()!.quick_check;
+    if (verdict !== "ok") throw damaged(file, verdict.replaceAll(/\s+/g, " "));
+    if (formatOf(db, file) === SCHEMA_VERSION) checkLines(db, file);
+  } catch (problem) {
+    throw asSentence(problem, file);
+  }
 }
 
 /** The file that was opened can have been replaced by a converted one before it was locked. */

@@ -1,4 +1,4 @@
-// faults.ts: why a file cannot be read or written, as a sentence for people. A file is called damaged elsewhere, and only when it was
+// faults.ts: why a file cannot be read or written, as a sentence for people. A file is called damaged only when it was
 // read: who is told so puts a copy over it, which is wrong when a permission is missing.
 
 import { accessSync, constants, realpathSync } from "node:fs";
@@ -42,4 +42,9 @@ export function databaseFault(file: string, problem: unknown): Error {
     return fault("open", file, Object.assign(refused as Error, { path: file }));
   }
   return fault("open", file, problem);
+}
+
+/** What was read from a file cannot be right; in `why` is what. */
+export function damaged(file: string, why: string): Error {
+  return new Error(`${file} is damaged (${why}). Restore a copy.`);
 }

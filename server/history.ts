@@ -70,7 +70,7 @@ export interface History {
 
 const OWN = "~"; // begins an id that the server gave
 const LF = 10;
-const SEARCH_STEP = 512 * 1024; // bytes that one step of a search looks through for one word
+const SEARCH_STEP = 256 * 1024; // bytes that one step of a search looks through for one word
 
 /** Opens (or makes) the history in `file` and locks it: a second server on the same file is refused. `now` in ms since 1970; `report`
  *  is told how far the data of an older version was converted, if there is some. Throws as `openDatabase` does. */

@@ -7,9 +7,8 @@ import { dirname } from "node:path";
 import type { Message } from "../protocol.ts";
 import { encode } from "../protocol.ts";
 import { answeredIn } from "./conversations.ts";
-import type { Locked } from "./database.ts";
 import { syncFolderSync, targetOf } from "./durable.ts";
-import { fault } from "./faults.ts";
+import { damaged, fault } from "./faults.ts";
 import { Ids } from "./ids.ts";
 import { Runs } from "./runs.ts";
 import { canBeSaid, EPOCH, SCHEMA } from "./schema.ts";
@@ -29,33 +28,34 @@ interface Row {
   cut: number | null;
 }
 
-/** Replaces the file of a database of 1.0.0 by one of today's format, and closes it; `report` is told once a second how far it is, and
- *  at the end. Throws a sentence for people when it cannot, with the old file as it was, and not closed. */
-export function convert(old: Locked, file: string, report: (progress: string) => void): void {
+/** Replaces the file of a database of 1.0.0 by one of today's format; `close` closes the old one, for which it holds the lock. `report`
+ *  is told once a second how far it is, and at the end. Throws a sentence for people when it cannot, with the old file as it was, and
+ *  not closed. */
+export function convert(old: Database, close: () => void, file: string, report: (progress: string) => void): void {
   const target = targetOf(file);
   const unfinished = `${target}.converted`;
-  const [{ count }] = old.db.query<{ count: number }, []>("select count(*) as count from messages").all() as [any];
+  const { count } = old.query<{ count: number }, []>("select count(*) as count from messages").get()!;
   try {
     for (const name of [unfinished, `${unfinished}-journal`]) rmSync(name, { force: true });
     closeSync(openSync(unfinished, "wx", 0o600));
     const db = new Database(unfinished, { readwrite: true, strict: true });
     try {
-      fill(db, old.db, file, count, report);
+      fill(db, old, file, count, report);
     } finally {
       db.close();
     }
     syncFile(unfinished);
     // No log of the old file may be left: SQLite would write it into the new one.
-    old.db.run("pragma journal_mode = delete");
+    old.run("pragma journal_mode = delete");
     // Whoever opens the old file before it is replaced finds it locked, or not there any more.
-    if (!HAS_OPEN_RENAME) old.close();
+    if (!HAS_OPEN_RENAME) close();
     renameSync(unfinished, target);
     syncFolderSync(dirname(target));
   } catch (problem) {
     rmSync(unfinished, { force: true });
     throw (problem as { code?: string }).code === undefined ? problem : fault("write", unfinished, problem);
   }
-  if (HAS_OPEN_RENAME) old.close();
+  if (HAS_OPEN_RENAME) close();
   report(`Converted ${file}: ${count.toLocaleString("en")} messages are in the format of this version.`);
 }
 
@@ -84,7 +84,7 @@ function fill(db: Database, old: Database, file: string, count: number, report: 
     const { conversation, seq } = row;
     const message = toMessage(row);
     if (seq !== runs.head(conversation) + 1)
-      throw new Error(`${file} is damaged (a message of ${conversation} before ${seq} is missing). Restore a copy.`);
+      throw damaged(file, `a message of ${conversation} before ${seq} is missing`);
     if (answeredIn(message) === conversation) ids.take(ids.find(conversation, message.from, message.id), seq);
     runs.add(conversation, seq, encode(message));
     if (++done % BATCH === 0) write();

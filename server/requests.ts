@@ -4,7 +4,7 @@
 import type { Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { isRefusal, LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
-import { sanitizeMessage, truncateMessage } from "../shared/text.ts";
+import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
 import { answeredIn, inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
 import type { Asker } from "./network.ts";
@@ -169,6 +169,8 @@ function onRooms({ services }: Caller): Answer {
 async function onHistory(caller: Caller, { to, before, limit, match }: RequestOf<"history">): Promise<Answer> {
   const { history, rooms, slices } = caller.services;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
+  if (match !== undefined && wordsOf(match).length > LIMITS.words)
+    return { code: "bad_request", text: `A search takes at most ${LIMITS.words} words. Nothing was looked for.` };
   const name = to === "@" ? inboxOf(caller.user) : to;
   const goOn = () => slices.next().then(() => !caller.gone);
   const search = match === undefined ? undefined : { match, goOn };

@@ -3,6 +3,7 @@
 
 import type { Database } from "bun:sqlite";
 import { crc32 } from "node:zlib";
+import { damaged } from "./faults.ts";
 
 const CHUNK = 16 * 1024; // characters of lines before the next run begins another chunk
 const MAX_RECENT = 1_000; // runs that are noted in their chunks only; their places are kept in memory, and read at the start
@@ -22,10 +23,11 @@ interface Place {
   start: number; // bytes
   size: number;
 }
-interface Stored extends Omit<Place, "conversation" | "chunk"> {
+interface Summed {
   lines: Uint8Array;
-  sum: number;
+  sum: number; // CRC-32
 }
+type Stored = Omit<Place, "conversation" | "chunk"> & Summed;
 /** A run of the batch that is being gathered. */
 interface Growing {
   conversation: string;
@@ -192,13 +194,18 @@ export class Runs {
     return this.#take({ first, last, start, size, ...this.#statements.chunk.get(chunk)! });
   }
   #take({ first, last, start, size, lines, sum }: Stored): Run {
-    if (crc32(lines) !== sum) throw damaged(this.#file);
+    check(lines, sum, this.#file);
     return { first, last, lines: Buffer.from(lines.buffer, lines.byteOffset + start, size) };
   }
 }
 
-function damaged(file: string): Error {
-  return new Error(`${file} is damaged (what was said has another checksum). Restore a copy.`);
+/** Reads all lines, and throws when some are not those that were written. */
+export function checkLines(db: Database, file: string): void {
+  for (const { lines, sum } of db.query<Summed, []>("select lines, sum from chunks").iterate()) check(lines, sum, file);
+}
+
+function check(lines: Uint8Array, sum: number, file: string): void {
+  if (crc32(lines) !== sum) throw damaged(file, "what was said has another checksum than it was written with");
 }
 
 function prepareStatements(db: Database) {
@@ -207,7 +214,7 @@ function prepareStatements(db: Database) {
     lastIndexed: db.query<{ chunk: number }, []>("select chunk from indexed"),
     recent: db.query<{ n: number; places: string }, [number]>("select n, places from chunks where n > ? order by n"),
     insert: db.query<unknown, [number, string, Uint8Array, number]>("insert into chunks values (?, ?, ?, ?)"),
-    chunk: db.query<{ lines: Uint8Array; sum: number }, [number]>("select lines, sum from chunks where n = ?"),
+    chunk: db.query<Summed, [number]>("select lines, sum from chunks where n = ?"),
     remove: db.query<unknown, [number, number]>("delete from chunks where n between ? and ?"),
     index: db.query<unknown, [string]>(
       `insert into runs select value ->> 'conversation', value ->> 'first', value ->> 'last', value ->> 'chunk',

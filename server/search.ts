@@ -2,6 +2,7 @@
 // is given lines, and rules out most of them before one is parsed.
 
 import type { Message } from "../protocol.ts";
+import { wordsOf } from "../shared/text.ts";
 
 /** Characters of a word that lines are looked through for, case folded; more of them make a search for "aaa…ab" in "aaa…" slow. */
 const MAX_LOOKED_FOR = 32;
@@ -13,7 +14,7 @@ export class Words {
   readonly #inLines: RegExp[]; // the beginning of each as it stands in JSON
 
   constructor(match: string) {
-    this.#words = [...new Set(match.toLowerCase().split(/\s+/))].filter((word) => word !== "");
+    this.#words = wordsOf(match);
     this.#inLines = this.#words.map((word) => {
       const looked = Array.from(word).slice(0, MAX_LOOKED_FOR).join("");
       return new RegExp(RegExp.escape(JSON.stringify(looked).slice(1, -1)), "iu");

@@ -90,7 +90,7 @@ export function openData({ folder, tls, logLevel, now, elapsed, console }: DataO
     checkUsers(folder);
     if (tls !== undefined) checkCertificate(tls, folder);
     makeFolder(folder);
-    history = openHistory(join(folder, "chat.db"), now); // it locks the folder
+    history = openHistory(join(folder, "chat.db"), now, (progress) => console?.(`${progress}\n`)); // it locks the folder
     const certificate = tls && loadCertificate(tls, folder);
     const opened = openLog({ file: join(folder, "log", "app.log"), level: logLevel, now, console });
     log = opened;

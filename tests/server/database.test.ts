@@ -1,12 +1,21 @@
 import { Database } from "bun:sqlite";
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { InUse } from "../../server/database.ts";
 import type { Draft } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import { startServer } from "../../server.ts";
-import { PATIENCE, run, spawnServer, temporaryFolder } from "../kit/harness.ts";
+import { PATIENCE, REPOSITORY, run, spawnServer, temporaryFolder } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -49,23 +58,36 @@ const foreign = (sql: string) => {
 };
 const scribbled = Buffer.from(sound).fill(0xa5, 8_192, 40_960);
 /** A history of ours after this was done to it. */
-const spoiled = (sql: string) => {
+const spoiled = (sql: string) => altered((file) => writeFileSync(file, sound), sql);
+/** The same of a history of 1.0.0 with 500 messages more. */
+const old = (sql: string) =>
+  altered(
+    (file) => copyFileSync(join(REPOSITORY, "tests/fixtures/1.0.0/data/chat.db"), file),
+    `with recursive numbers (n) as (select 1 union all select n + 1 from numbers where n < 500)
+       insert into messages select '#cellar', n, 'alice', n, null, 0, hex(zeroblob(250)), null from numbers;
+     ${sql}`,
+  );
+function altered(make: (file: string) => void, sql: string): Buffer {
   using folder = temporaryFolder();
   const file = join(folder.path, "chat.db");
-  writeFileSync(file, sound);
+  make(file);
   const db = new Database(file);
   db.run("pragma journal_mode = delete");
   db.run(sql);
   db.close();
   return readFileSync(file);
-};
+}
+/** Without the unique index of this table. */
+const withoutKey = (table: string, columns: string) =>
+  spoiled(`alter table ${table} rename to other; create table ${table} as select * from other; drop table other;
+    ${columns}`);
 
 test.each<[string, Uint8Array, RegExp]>([
   ["no database at all", Buffer.from("hello, this is not a database\n".repeat(100)), /damaged/],
   ["a single byte", Buffer.of(0), /damaged/],
   ["cut off in the middle", sound.subarray(0, sound.length / 2), /damaged/],
   ["scribbled over", scribbled, /damaged/],
-  ["of 1.0.0, scribbled over", spoiled("drop table epoch").fill(0xa5, 16_384, 40_960), /damaged/],
+  ["of 1.0.0, scribbled over", old("select 1").fill(0xa5, 16_384, 40_960), /damaged/],
   ["made by a newer version", foreign("create table messages (a); pragma user_version = 99"), /newer Banter/],
   ["of another program", foreign("create table recipes (a)"), /holds no messages of Banter/],
   [
@@ -79,13 +101,25 @@ test.each<[string, Uint8Array, RegExp]>([
     /no messages of/,
   ],
   ["with other messages", foreign("create table messages (a, text); pragma user_version = 1"), /no messages of/],
-  ["without an order of its messages", spoiled("drop index place"), /is damaged \(its index "place" is missing\)/],
+  ["without an index of its runs", withoutKey("runs", ""), /is damaged \(its index "runs" is missing\)/],
   [
-    "with two of a place",
-    spoiled("drop index place; create index place on messages (conversation, seq)"),
+    "with two of a run",
+    withoutKey("runs", "create index place on runs (conversation, last)"),
+    /is damaged \(its index "runs" is missing\)/,
+  ],
+  ["without what knows a retry", withoutKey("ids", ""), /is damaged \(its index "ids" is missing\)/],
+  ["of 1.0.0 without an order", old("drop index place"), /is damaged \(its index "place" is missing\)/],
+  [
+    "of 1.0.0 with two of a place",
+    old("drop index place; create index place on messages (conversation, seq)"),
     /is damaged \(its index "place" is missing\)/,
   ],
-  ["without what knows a retry", spoiled("drop index once"), /is damaged \(its index "once" is missing\)/],
+  ["of 1.0.0 without what knows a retry", old("drop index once"), /is damaged \(its index "once" is missing\)/],
+  [
+    "of 1.0.0 without one of its messages",
+    old("delete from messages where conversation = '#cellar' and seq = 17"),
+    /is damaged \(a message of #cellar before 18 is missing\)/,
+  ],
 ])("%s stops the start with one sentence that names it and is left as it is", async (_, content, why) => {
   using folder = temporaryFolder();
   const file = join(folder.path, "chat.db");
@@ -108,7 +142,7 @@ test("what a newer Banter had not finished when it was killed is left as it is",
   writeFileSync(file, sound);
   const script = `import { Database } from "bun:sqlite";
     const db = new Database(${JSON.stringify(file)});
-    db.run("pragma journal_mode = wal; pragma user_version = 2; pragma wal_checkpoint(truncate)");
+    db.run("pragma journal_mode = wal; pragma user_version = 3; pragma wal_checkpoint(truncate)");
     db.run("create table newer (a)");
     process.kill(process.pid, "SIGKILL");`;
   expect((await run([process.execPath, "-e", script])).code).not.toBe(0);
@@ -117,7 +151,7 @@ test("what a newer Banter had not finished when it was killed is left as it is",
   const before = contents();
   expect(before.map(([name]) => name)).toContain("chat.db-wal");
   expect(() => openHistory(file)).toThrow(
-    `${file} was made by a newer Banter (format 2; this one knows 1). Run that one, or choose another --data folder.`,
+    `${file} was made by a newer Banter (format 3; this one knows 2). Run that one, or choose another --data folder.`,
   );
   expect(contents()).toEqual(before);
 });
