@@ -1,5 +1,5 @@
 import { Database } from "bun:sqlite";
-import { expect, setDefaultTimeout, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import {
   copyFileSync,
   existsSync,
@@ -11,11 +11,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import type { Event, Message } from "../../protocol.ts";
 import { InUse } from "../../server/database.ts";
 import type { Draft } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import { startServer } from "../../server.ts";
-import { PATIENCE, REPOSITORY, run, spawnServer, temporaryFolder } from "../kit/harness.ts";
+import { PATIENCE, REPOSITORY, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -179,4 +180,70 @@ test("a folder in its place, and a folder that cannot be made", async () => {
   const problem = await startServer({ port: 0, data: join(folder.path, "file") }).catch((problem) => problem);
   expect(problem).toMatchObject({ exitCode: 4, message: expect.stringContaining(join(folder.path, "file")) });
   expect(existsSync(join(folder.path, "file", "chat.db"))).toBeFalse();
+});
+
+describe("a large history, of which a line was changed on disk", () => {
+  const MARK = "needle in the middle";
+  const large = (() => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    const history = openHistory(file);
+    const texts = Array.from({ length: 3_000 }, (_, n) => (n === 1_500 ? MARK : `${n}`).padEnd(3_900, "x"));
+    for (let n = 0; n < texts.length; n += 300)
+      void history.append(texts.slice(n, n + 300).map((text, i) => said(text, `id-${n + i + 1}`)));
+    history.close();
+    const content = readFileSync(file);
+    content.write("N", content.indexOf(MARK));
+    return content;
+  })();
+
+  test("its server starts, tells what is whole, and finds the damage before the line is told; a backup says so", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    writeFileSync(file, large);
+    writeAccounts(folder.path, ["alice"]);
+    await using server = await spawnServer(folder.path, ["--no-web"]);
+    const open = async () => {
+      const alice = await Wire.open(server.port);
+      await alice.login("alice");
+      await alice.join("#lab");
+      return alice;
+    };
+    const page = async (alice: Wire, before: number) => {
+      const { messages } = await alice.ask({ type: "history", to: "#lab", limit: 3, before });
+      return messages.map(({ seq }: Message) => seq);
+    };
+    const alice = await open();
+    expect(await page(alice, 3_001)).toEqual([2_998, 2_999, 3_000]);
+    expect(await page(alice, 1_400)).toEqual([1_397, 1_398, 1_399]);
+    const questions = [
+      { type: "history", to: "#lab", limit: 3, before: 1_502 },
+      { type: "history", to: "#lab", match: MARK },
+      { type: "join", to: "#lab", since: 1_490 },
+    ];
+    for (const question of questions) {
+      const one = await open();
+      one.send({ ...question, id: "q" });
+      const seen: Event[] = [];
+      const isFailure = (event: Event) => seen.push(event) > 0 && event.type === "error";
+      expect(await one.next(isFailure)).toMatchObject({ code: "internal" });
+      expect(JSON.stringify(seen)).not.toContain("eedle");
+    }
+    expect(readFileSync(join(folder.path, "log", "app.log"), "utf8")).toContain(`${file} is damaged (what was said`);
+    expect(await page(alice, 1_400)).toEqual([1_397, 1_398, 1_399]);
+
+    const backup = await run([process.execPath, "backup.ts", "--data", folder.path]);
+    expect(backup).toMatchObject({ code: 1, stdout: "" });
+    expect(backup.stderr).toMatch(/backup.*chat\.db is damaged \(what was said .*\)\. .* use an older backup\.\n$/);
+  });
+
+  test("it is found at the start when a server was killed", async () => {
+    using folder = temporaryFolder();
+    const file = join(folder.path, "chat.db");
+    writeFileSync(file, large);
+    openHistory(file).close();
+    writeFileSync(`${file}-wal`, "what a server that was killed has left");
+    expect(() => openHistory(file)).toThrow(`${file} is damaged (what was said`);
+    expect(readFileSync(file).equals(large)).toBeTrue();
+  });
 });
