@@ -170,7 +170,7 @@ describe("refusals", () => {
     expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
     expect((await alice.ask({ type: "who" })).users).toEqual(["alice"]);
     expect(chat.log()).toMatch(
-      /^\S+ \S+ - ERROR - bob \(127\.0\.0\.1:\d+\) met a bug: SQLiteError: .* at history\.ts:\d+$/m,
+      /^\S+ \S+ - ERROR - bob \(127\.0\.0\.1:\d+\) met a bug: SQLiteError: .* at runs\.ts:\d+$/m,
     );
   });
 
