@@ -146,7 +146,8 @@ export class Runs {
   #indexRecent(): void {
     const recent = [...this.#recent.values()];
     const places = (this.#recentSize < MOST_TO_MERGE ? this.#merge(recent) : recent).flat();
-    this.#statements.index.run(JSON.stringify(places));
+    for (const { conversation, first, last, chunk, start, size } of places)
+      this.#statements.index.run(conversation, first, last, chunk, start, size);
     this.#statements.indexed.run(this.#lastChunk);
     this.#lastIndexed = this.#lastChunk;
     this.#forgetRecent();
@@ -216,9 +217,8 @@ function prepareStatements(db: Database) {
     insert: db.query<unknown, [number, string, Uint8Array, number]>("insert into chunks values (?, ?, ?, ?)"),
     chunk: db.query<Summed, [number]>("select lines, sum from chunks where n = ?"),
     remove: db.query<unknown, [number, number]>("delete from chunks where n between ? and ?"),
-    index: db.query<unknown, [string]>(
-      `insert into runs select value ->> 'conversation', value ->> 'first', value ->> 'last', value ->> 'chunk',
-         value ->> 'start', value ->> 'size' from json_each(?)`,
+    index: db.query<unknown, [string, number, number, number, number, number]>(
+      "insert into runs values (?, ?, ?, ?, ?, ?)",
     ),
     indexed: db.query<unknown, [number]>("update indexed set chunk = ?"),
     head: db.query<{ last: number }, [string]>(
