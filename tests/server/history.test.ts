@@ -1,6 +1,8 @@
+import { Database } from "bun:sqlite";
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { statSync } from "node:fs";
 import { join } from "node:path";
+import { crc32 } from "node:zlib";
 import type { Draft, History } from "../../server/history.ts";
 import { messagesOf, openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
@@ -312,9 +314,33 @@ describe("pages", () => {
   });
 });
 
+test("a line has room for any field, and one that became shorter is filled up with white space: no place moves", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  const first = openHistory(file, () => 0);
+  await first.append(["one", "a long secret", "three"].map((text, n) => said("#lab", "alice", text, `a-${n + 1}`)));
+  first.close();
+
+  const db = new Database(file);
+  const { lines } = db.query<{ lines: Uint8Array }, []>("select lines from chunks").get()!;
+  const old = Buffer.from(lines).toString().split("\n");
+  const emptied = { ...JSON.parse(old[1]!), text: "", gone: "bob" };
+  const changed = Buffer.from([old[0], JSON.stringify(emptied).padEnd(old[1]!.length), ...old.slice(2)].join("\n"));
+  expect(changed.length).toBe(lines.length);
+  db.run("update chunks set lines = ?, sum = ?", [changed, crc32(changed)]);
+  db.close();
+
+  const second = openHistory(file, () => 0);
+  expect(await read(second, "#lab", 1, 3)).toEqual([emptied, JSON.parse(old[2]!)]);
+  expect(await second.newest("#lab", 2, 3)).toEqual([JSON.parse(old[0]!), emptied]);
+  expect(await second.newest("#lab", 2, undefined, search("secret"))).toEqual([]);
+  expect(await second.append([said("#lab", "alice", "", "a-2")])).toEqual([{ repeated: emptied }]);
+  second.close();
+});
+
 test.each([
   ["a hundred thousand messages", 100_000, "nothing that anybody would look for, in a usual length"],
-  ["two thousand of the longest messages", 2_000, "✓".repeat(4_000)],
+  ["six thousand of the longest messages", 6_000, "✓".repeat(4_000)],
 ])("a search over %s finds the one, and others are answered meanwhile", async (_, count, usual) => {
   await using chat = await startTestServer(["alice", "bob"]);
   await chat.restart(async () => {
