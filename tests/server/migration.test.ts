@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Message } from "../../protocol.ts";
 import type { Draft, History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
-import { PATIENCE, REPOSITORY, temporaryFolder } from "../kit/harness.ts";
+import { PATIENCE, REPOSITORY, run, temporaryFolder } from "../kit/harness.ts";
 import { Model, People } from "../kit/model.ts";
 import { has } from "../kit/needs.ts";
 import { Random } from "../kit/random.ts";
@@ -29,6 +29,8 @@ function writeOld(file: string, batches: number): Model {
   })();
   return model;
 }
+
+const said = (text: string): Draft => ({ to: "#lab", from: "alice", id: `late-${text}`, text });
 
 async function expectAll(history: History, model: Model): Promise<void> {
   await model.compare(history, new Random(2));
@@ -82,6 +84,32 @@ test("what 1.0.0 has stored is there: every message, id and confirmation, also f
 function toRow(conversation: string, { seq, from, to, id, at, text, cut }: Message) {
   return { conversation, seq, sender: from, recipient: to, id, at, text, cut: cut ?? null };
 }
+
+test("what a server of 1.0.0 that was killed has left in its log is there, and the log is not taken for one of the new file", async () => {
+  using folder = temporaryFolder();
+  const file = join(folder.path, "chat.db");
+  const model = writeOld(file, 50);
+  const late = [said("one"), said("two")];
+  model.store(late);
+  const values = model.conversations
+    .get("#lab")!
+    .slice(-2)
+    .map(({ seq, from, id, at, text }) => `('#lab', ${seq}, '${from}', '${id}', null, ${at}, '${text}', null)`);
+  const source = `import { Database } from "bun:sqlite";
+    const db = new Database(${JSON.stringify(file)});
+    db.run("pragma journal_mode = wal");
+    db.run(${JSON.stringify(`insert into messages values ${values.join(", ")}`)});
+    process.kill(process.pid, "SIGKILL");`;
+  expect((await run([process.execPath, "-e", source])).code).not.toBe(0);
+  expect(statSync(`${file}-wal`).size).toBeGreaterThan(0);
+  const history = openHistory(file, () => model.now);
+  await expectAll(history, model);
+  model.take(late, await history.append(late));
+  history.close();
+  const again = openHistory(file);
+  await expectAll(again, model);
+  again.close();
+});
 
 test.if(has("strace"))("who is killed while it is converted finds the old file whole, or the new one", async () => {
   using folder = temporaryFolder();
