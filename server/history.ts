@@ -6,7 +6,7 @@ import { closeSync, read } from "node:fs";
 import { open } from "node:fs/promises";
 import { promisify } from "node:util";
 import type { ErrorCode, Message } from "../protocol.ts";
-import { LIMITS } from "../protocol.ts";
+import { encode, LIMITS } from "../protocol.ts";
 import { answeredIn, inboxOf } from "./conversations.ts";
 import { isRoom } from "../shared/names.ts";
 import { ANSWERING, CHECKPOINT, markCopy, openDatabase } from "./database.ts";
@@ -17,12 +17,13 @@ export interface Draft {
   from: string;
   id: string;
   text: string;
-  cut?: number;
+  cut?: number | undefined;
 }
 /** One copy of a stored message. A room's message has one; a direct message one in either inbox ("@alice"). */
 export interface Copy {
   conversation: string;
   message: Message;
+  line: string; // the message as it is sent, LF included
 }
 /** What became of a draft: stored; already there, so this is the stored one; or refused. */
 export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: ErrorCode };
@@ -236,7 +237,7 @@ class SqliteHistory implements History {
     heads.set(conversation, seq);
     const message: Message = { type: "message", to, seq, from, id, at, text };
     if (cut !== undefined) message.cut = cut;
-    return { conversation, message };
+    return { conversation, message, line: encode(message) };
   }
 
   /** What is stored already under the id of a draft, if something is. */

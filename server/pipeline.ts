@@ -71,9 +71,11 @@ export class Pipeline {
    *  2. MUST keep the order of one member's posts, also when one of them could not be stored: after `unavailable` this
    *     member's later posts are refused alike until it sends the failed one again (`Says`).
    *  3. MUST answer each post exactly once. */
-  post(post: Omit<Post, "id">): Batch {
+  post(said: Omit<Post, "id">): Batch {
     const batch = this.#gather();
-    batch.posts.push({ ...post, id: post.asked ?? this.#nextId() });
+    const post = said as Post;
+    post.id = said.asked ?? this.#nextId();
+    batch.posts.push(post);
     return batch;
   }
 
@@ -177,8 +179,8 @@ export class Pipeline {
       else {
         this.stored++;
         // Who types sees what was typed; frames come back to their sender as the receipt.
-        for (const { conversation, message } of outcome.stored)
-          add(conversation, post.by.text ? { event: message, not: post.by } : { event: message });
+        const not = post.by.text ? post.by : undefined;
+        for (const { conversation, message, line } of outcome.stored) add(conversation, { event: message, line, not });
         if (post.note !== undefined)
           add(answeredIn(post), { event: { type: "notice", text: post.note }, only: post.by });
       }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Draft, History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
-import { LIMITS } from "../../protocol.ts";
+import { encode, LIMITS } from "../../protocol.ts";
 import {
   PASSWORD,
   PATIENCE,
@@ -49,31 +49,13 @@ describe("append and read", () => {
     ]);
 
     const at = 1763668800000;
+    const lab1: Message = { type: "message", to: "#lab", seq: 1, from: "alice", id: "a1", at, text: "one" };
+    const attic1: Message = { type: "message", to: "#attic", seq: 1, from: "alice", id: "a2", at, text: "first" };
+    const lab2: Message = { type: "message", to: "#lab", seq: 2, from: "bob", id: "b1", at, text: "two", cut: 3 };
     expect(outcomes).toEqual([
-      {
-        stored: [
-          {
-            conversation: "#lab",
-            message: { type: "message", to: "#lab", seq: 1, from: "alice", id: "a1", at, text: "one" },
-          },
-        ],
-      },
-      {
-        stored: [
-          {
-            conversation: "#attic",
-            message: { type: "message", to: "#attic", seq: 1, from: "alice", id: "a2", at, text: "first" },
-          },
-        ],
-      },
-      {
-        stored: [
-          {
-            conversation: "#lab",
-            message: { type: "message", to: "#lab", seq: 2, from: "bob", id: "b1", at, text: "two", cut: 3 },
-          },
-        ],
-      },
+      { stored: [{ conversation: "#lab", message: lab1, line: encode(lab1) }] },
+      { stored: [{ conversation: "#attic", message: attic1, line: encode(attic1) }] },
+      { stored: [{ conversation: "#lab", message: lab2, line: encode(lab2) }] },
     ]);
     await history.append([said("#lab", "alice", "three")]);
     expect((await history.read("#lab", 0, 3)).map(({ seq, text }) => [seq, text])).toEqual([
