@@ -4,8 +4,7 @@
 import type { Event } from "../protocol.ts";
 import { encode } from "../protocol.ts";
 import type { Viewer } from "../shared/render.ts";
-import { render } from "../shared/render.ts";
-import { Payload } from "./delivery.ts";
+import { linesOf, Payload } from "./delivery.ts";
 import type { Transport } from "./transport.ts";
 
 export class Answers {
@@ -25,7 +24,7 @@ export class Answers {
   add(event: Event, viewer?: Viewer): number {
     const before = this.size;
     if (viewer === undefined) this.#text += encode(event);
-    else for (const line of render(event, viewer)) this.#text += line + "\n";
+    else this.#text += linesOf(event, viewer);
     return this.size - before;
   }
 

@@ -32,7 +32,7 @@ export class Dialect {
       if (text !== "") this.#name = opening === "{" ? "frames" : "lines";
     }
     if (text === "") return undefined;
-    if (place.user === undefined && text !== null && Buffer.byteLength(text) > LIMITS.lineBeforeSignIn)
+    if (!place.user && text !== null && Buffer.byteLength(text) > LIMITS.lineBeforeSignIn)
       return { code: "line_too_long" };
     if (!this.isText) return decode(text);
     if (text === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was sent." };

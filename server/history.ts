@@ -22,7 +22,7 @@ export interface Draft {
   from: string;
   id?: string | undefined;
   text: string;
-  cut?: number;
+  cut?: number | undefined; // characters that were cut off
 }
 /** One copy of a stored message. A room's message has one; a direct message one in either inbox ("@alice"). */
 export interface Copy {

@@ -13,7 +13,6 @@ const MORE_TURNS = 3; // of the event loop, for which the batch after a busy one
 /** A draft on its way to the history. */
 export interface Post extends Draft {
   by: Member; // who said it
-  asked?: string | undefined; // the id of the client's request, if it had one
   note?: string | undefined; // what a person who typed it is told once it is stored
 }
 
@@ -49,8 +48,6 @@ export class Pipeline {
   #isAwake = false; // there is something to deliver even if nothing was said
   #size = 0; // messages in the last batch
   #flushing: Promise<void> | undefined;
-  #serial = 0;
-  readonly #prefix = crypto.getRandomValues(new BigUint64Array(1))[0]!.toString(36);
   /** Messages stored. */
   stored = 0;
 
@@ -71,9 +68,9 @@ export class Pipeline {
    *  2. MUST keep the order of one member's posts, also when one of them could not be stored: after `unavailable` this
    *     member's later posts are refused alike until it sends the failed one again (`Says`).
    *  3. MUST answer each post exactly once. */
-  post(post: Omit<Post, "id">): Batch {
+  post(post: Post): Batch {
     const batch = this.#gather();
-    batch.posts.push({ ...post, id: post.asked ?? this.#nextId() });
+    batch.posts.push(post);
     return batch;
   }
 
@@ -94,12 +91,6 @@ export class Pipeline {
   async settled(): Promise<void> {
     await this.#flushing;
     await this.#batch?.settled;
-  }
-
-  /** An id for a `say` that came without one. They ascend, so that the index of ids grows at one end: a page or two to
-   *  write in a batch instead of one a sender. */
-  #nextId(): string {
-    return `${this.#prefix}-${(++this.#serial).toString(36).padStart(7, "0")}`;
   }
 
   #gather(): Batch {
@@ -151,11 +142,11 @@ export class Pipeline {
       else list.push(entry);
     };
     const refuse = (post: Post, refusal: Refusal): void =>
-      add(answeredIn(post), { event: failure(refusal, post.asked), only: post.by });
+      add(answeredIn(post), { event: failure(refusal, post.id), only: post.by });
 
     const posts: Post[] = [];
     for (const post of batch.posts)
-      if (post.by.says.mayStore(post.asked)) posts.push(post);
+      if (post.by.says.mayStore(post.id)) posts.push(post);
       else refuse(post, { code: "unavailable", after: 1 });
     let outcomes: Outcome[];
     try {
@@ -164,7 +155,7 @@ export class Pipeline {
       this.#report(`Cannot store ${posts.length} messages`, problem);
       batch.failed = true;
       for (const post of posts) {
-        post.by.says.failed(post.asked);
+        post.by.says.failed(post.id);
         refuse(post, { code: "unavailable", after: 1 });
       }
       return entries;
@@ -177,8 +168,8 @@ export class Pipeline {
       else {
         this.stored++;
         // Who types sees what was typed; frames come back to their sender as the receipt.
-        for (const { conversation, message } of outcome.stored)
-          add(conversation, post.by.text ? { event: message, not: post.by } : { event: message });
+        const not = post.by.text ? post.by : undefined;
+        for (const { conversation, message, line } of outcome.stored) add(conversation, { event: message, line, not });
         if (post.note !== undefined)
           add(answeredIn(post), { event: { type: "notice", text: post.note }, only: post.by });
       }

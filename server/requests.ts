@@ -5,9 +5,10 @@ import type { Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { isRefusal, LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
-import { answeredIn, inboxOf } from "./conversations.ts";
+import { inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
 import type { Asker } from "./network.ts";
+import type { Post } from "./pipeline.ts";
 import type { Services } from "./services.ts";
 import type { Proof, SignedIn } from "./signin.ts";
 import { authenticateUser, registerUser } from "./signin.ts";
@@ -122,25 +123,24 @@ function onLeave(caller: Caller, { to }: RequestOf<"leave">): Answer {
   return {};
 }
 
-function onSay(caller: Caller, { to, text: said, id: asked }: RequestOf<"say">): Answer {
+function onSay(caller: Caller, { to, text: said, id }: RequestOf<"say">): Answer {
   const clean = sanitizeMessage(said);
   const refusal = whyNotSay(caller, to, clean);
   if (refusal !== undefined) {
-    caller.says.gaveUp(asked);
+    caller.says.gaveUp(id);
     return refusal;
   }
   const { text, cut } = truncateMessage(clean);
-  const from = caller.user;
-  const batch = caller.services.pipeline.post({
+  const post: Post = {
     to,
-    from,
+    from: caller.user,
+    id,
     text,
+    cut: cut > 0 ? cut : undefined,
     by: caller,
-    asked,
-    ...(cut > 0 && { cut }),
-    ...(caller.text && { note: note(caller, to, cut) }),
-  });
-  caller.says.posted(batch, answeredIn({ to, from }));
+    note: caller.text ? note(caller, to, cut) : undefined,
+  };
+  caller.says.posted(caller.services.pipeline.post(post), to);
 }
 
 function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefined {

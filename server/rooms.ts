@@ -86,7 +86,7 @@ export class Rooms {
         const messages = messagesOf(page);
         member.send(compose(messages, member, true));
         this.#shown(conversation, messages, [member]);
-      } else member.send(new Payload(page.lines.toString("utf8"))); // as it is stored
+      } else member.send(new Payload(page.lines)); // as it is stored
       after = page.last;
     }
     conversation.replaying.delete(member);

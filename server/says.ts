@@ -1,6 +1,10 @@
 // says.ts: the order of one connection's `say`s. Requests take effect in the order they were sent, and a `say` that could not
 // be stored is not overtaken by later ones while the client sends it again.
 
+import { isRoom } from "../shared/names.ts";
+
+const OWN_INBOX = "@"; // where every direct message of this connection is answered
+
 /** What a batch of the pipeline tells those whose messages are in it. */
 interface Stored {
   readonly settled: Promise<void>; // resolves when all of it is stored and delivered, or refused
@@ -9,20 +13,20 @@ interface Stored {
 
 export class Says {
   #batch: Stored | undefined; // of the last `say`
-  #conversation = ""; // that answers it
+  #answeredIn = ""; // a room, or OWN_INBOX
   #failed: string | undefined; // the id of a `say` that could not be stored
 
-  /** A `say` is on its way in `batch` and will be answered in `conversation`. */
-  posted(batch: Stored, conversation: string): void {
+  /** A `say` to a room or a person is on its way in `batch`. */
+  posted(batch: Stored, to: string): void {
     this.#batch = batch;
-    this.#conversation = conversation;
+    this.#answeredIn = answeredIn(to);
   }
 
-  /** What a later request has to wait for, `undefined` if nothing. A `say` that is answered in the same conversation
-   *  (`conversation`) travels in the same batch or a later one, so it need not wait. */
-  blocks(conversation?: string): Promise<void> | undefined {
-    if (this.#batch === undefined || this.#batch.isSettled || this.#conversation === conversation) return undefined;
-    return this.#batch.settled;
+  /** What a later request has to wait for, `undefined` if nothing. A `say` (`to`: its address) that is answered in the same
+   *  conversation travels in the same batch or a later one, so it need not wait. */
+  blocks(to?: string): Promise<void> | undefined {
+    if (this.#batch === undefined || this.#batch.isSettled) return undefined;
+    return to !== undefined && answeredIn(to) === this.#answeredIn ? undefined : this.#batch.settled;
   }
 
   // ---- what could not be stored ----
@@ -43,4 +47,8 @@ export class Says {
   gaveUp(id: string | undefined): void {
     if (this.#failed === id) this.#failed = undefined;
   }
+}
+
+function answeredIn(to: string): string {
+  return isRoom(to) ? to : OWN_INBOX;
 }

@@ -4,10 +4,10 @@
 
 import type { Event, Ok, Refusal, Request, Verb } from "../protocol.ts";
 import { failure, isRefusal, LIMITS } from "../protocol.ts";
+import type { Place } from "../shared/commands.ts";
 import { help } from "../shared/commands.ts";
 import { LOBBY } from "../shared/names.ts";
 import { Answers } from "./answers.ts";
-import { answeredIn } from "./conversations.ts";
 import type { Payload } from "./delivery.ts";
 import type { Read } from "./dialect.ts";
 import { Dialect, isRequest, isSay } from "./dialect.ts";
@@ -25,7 +25,7 @@ import { Turns } from "./turns.ts";
 
 const LONG_LINE = 4 * 1024; // characters; reading one may take a millisecond or more
 
-export class Session implements Caller, Taker {
+export class Session implements Caller, Taker, Place {
   readonly services: Services;
   readonly says = new Says();
   readonly #transport: Transport;
@@ -34,7 +34,8 @@ export class Session implements Caller, Taker {
   #user = ""; // "" before sign-in
   hash = ""; // of the password it signed in with
   #room: string = LOBBY;
-  #partner: string | undefined; // who sent the last direct message (text sessions)
+  /** Who sent the last direct message (text sessions). */
+  partner: string | undefined;
   readonly #dialect = new Dialect();
   readonly #turns = new Turns(this);
   readonly #share: Share;
@@ -138,7 +139,7 @@ export class Session implements Caller, Taker {
   // ---- what rooms and handlers do with it ----
 
   send(payload: Payload): void {
-    if (payload.text === "") return;
+    if (payload.isEmpty) return;
     this.#answers.write();
     this.#transport.send(payload);
   }
@@ -150,7 +151,7 @@ export class Session implements Caller, Taker {
   }
 
   wasWrittenBy(from: string): void {
-    this.#partner = from;
+    this.partner = from;
   }
   signIn(user: string, hash: string): void {
     [this.#user, this.hash] = [user, hash];
@@ -198,8 +199,7 @@ export class Session implements Caller, Taker {
   /** Reads a line and counts it; what comes faster than the rate waits. A blank line asks for nothing and costs nothing. */
   #pace(line: string | null): Promise<void> | undefined {
     if (this.#user === "" && this.#patience.isSignInOver) return this.#endTooLate();
-    const place = { user: this.#user || undefined, room: this.#room, partner: this.#partner };
-    const read = this.#dialect.read(line, this.#transport.opening, place);
+    const read = this.#dialect.read(line, this.#transport.opening, this);
     if (read === undefined) return undefined;
     const wait = this.#limiter.take(isRequest(read) ? read : undefined);
     return wait > 0 ? Bun.sleep(wait).then(() => this.#takeTurn(read)) : this.#takeTurn(read);
@@ -214,8 +214,7 @@ export class Session implements Caller, Taker {
   /** `say`s to one conversation travel together; anything else waits until they are answered, so that requests take
    *  effect and are answered in the order they were sent. */
   #keepOrder(read: Read): Promise<void> | undefined {
-    const conversation = isSay(read) ? answeredIn({ to: read.to, from: this.#user }) : undefined;
-    const blocked = this.says.blocks(conversation);
+    const blocked = this.says.blocks(isSay(read) ? read.to : undefined);
     return blocked === undefined ? this.#dispatch(read) : blocked.then(() => this.#dispatch(read));
   }
 

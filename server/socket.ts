@@ -107,8 +107,9 @@ export abstract class SocketConnection implements Connection {
     this.#isHandingOn = true;
     while (this.#unread !== undefined && !this.isPaused && !this.isEnding) {
       const bytes: Uint8Array = this.#unread;
-      this.#unread = bytes.length > this.piece ? bytes.subarray(this.piece) : undefined;
-      this.received(bytes.subarray(0, this.piece));
+      const isMore = bytes.length > this.piece;
+      this.#unread = isMore ? bytes.subarray(this.piece) : undefined;
+      this.received(isMore ? bytes.subarray(0, this.piece) : bytes);
     }
     this.#isHandingOn = false;
     if (!this.#isPeerEnded || this.#isFinished || this.#unread !== undefined || this.isEnding) return;

@@ -7,7 +7,7 @@ import { foldName, foldRoom, isRoom, LOBBY } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { sanitizeMessage } from "./text.ts";
 
-/** Where a typed line is read: who types (nobody before sign-in), the current room, who wrote to them last. */
+/** Where a typed line is read: who types (nobody, or "", before sign-in), the current room, who wrote to them last. */
 export interface Place {
   user?: string | undefined;
   room: string;
@@ -124,27 +124,29 @@ export const COMMANDS: readonly Command[] = [
   },
 ];
 
+const BY_NAME = new Map(COMMANDS.flatMap((command) => command.names.map((name) => [name, command])));
+
 /** A typed line to the request it stands for, to something local, or to a refusal; `undefined` for an empty line.
  *  Signed in, a plain line is said in the current room, `/word` is a command and `//x` says "/x". An unknown command is
  *  refused and never sent: a mistyped `/lgoin` must not show a password to a room (profanity-im/profanity#390). */
 export function parseCommand(line: string, place: Place): Typed | undefined {
   const text = line.trimEnd();
-  if (text.trim() === "") return undefined;
+  if (text === "") return undefined;
   if (text === "!exit") return { type: "exit" };
-  const signedIn = place.user !== undefined;
+  const signedIn = !!place.user;
   if (signedIn && (!text.startsWith("/") || text.startsWith("//")))
     return { type: "say", to: place.room, text: text.startsWith("//") ? line.slice(1) : line };
-  const [word, rest] = cutWord(line.trimStart().replace(/^[/!]/, ""));
-  const command = COMMANDS.find(({ names }) => names.includes(word.toLowerCase()));
+  const [first, rest] = cutWord(line.trimStart());
+  const word = first.replace(/^[/!]/, "");
+  const command = BY_NAME.get(word.toLowerCase());
   if (command && (command.when === "any time" || (command.when === "signed out") !== signedIn))
     return command.read(command.exact ? rest : rest.trimEnd(), place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
   // Where the nearest command is one that only works signed out, such as /login, there is nothing to suggest.
-  const every = COMMANDS.flatMap(({ names }) => names);
-  const near = nearest(word.toLowerCase(), every);
-  const useless = COMMANDS.some(({ names, when }) => when === "signed out" && names.includes(near ?? ""));
-  const hint = near === undefined || useless ? "/help lists the commands." : `Did you mean /${near}?`;
+  const near = nearest(word.toLowerCase(), [...BY_NAME.keys()]);
+  const isUseful = near !== undefined && BY_NAME.get(near)!.when !== "signed out";
+  const hint = isUseful ? `Did you mean /${near}?` : "/help lists the commands.";
   return usage(`Unknown command /${sanitizeMessage(word).slice(0, 20)}. ${hint} Nothing was sent.`);
 }
 
@@ -163,8 +165,8 @@ function usage(text: string): Refusal {
   return { code: "bad_request", text };
 }
 function cutWord(text: string): [word: string, rest: string] {
-  const [, word = "", rest = ""] = /^(\S*)\s*([\s\S]*)$/.exec(text) ?? [];
-  return [word, rest];
+  const end = text.search(/\s/);
+  return end < 0 ? [text, ""] : [text.slice(0, end), text.slice(end + 1).trimStart()];
 }
 function credentials(type: "register" | "login", rest: string): Typed {
   const [user, password] = cutWord(rest);

@@ -45,8 +45,10 @@ export function decode(line: string | null): Request | Refusal {
   if (id?.startsWith("~"))
     return { code: "bad_request", ...label, text: "A client's id must not begin with ~. Nothing was done." };
   if (typeof type !== "string" || !Object.hasOwn(FIELDS, type)) return { code: "bad_request", ...label };
-  const request: Record<string, unknown> = { type, ...label };
-  for (const [name, kind] of Object.entries<string>(FIELDS[type as Verb])) {
+  const fields: Record<string, string> = FIELDS[type as Verb];
+  const request: Record<string, unknown> = id === undefined ? { type } : { type, id };
+  for (const name in fields) {
+    const kind = fields[name]!;
     const isOptional = kind.endsWith("?");
     const value = frame[name];
     if (isOptional && (value === undefined || value === null)) continue;

@@ -12,12 +12,11 @@ export interface Viewer {
   late?: boolean;
 }
 
-/** An event as the lines a person reads: `alice: hi`, `alice (in lab): hi`, `[pm] bob: hi`, `* bob has joined lab`.
- *  A message's further lines are indented, so that nobody can type a line that looks like another's. */
+/** An event as the lines a person reads: `alice: hi`, `alice (in lab): hi`, `[pm] bob: hi`, `* bob has joined lab`. */
 export function render(event: Event, viewer: Viewer): string[] {
   switch (event.type) {
     case "message":
-      return renderMessage(event, viewer.user, viewer.late ? ` (${when(event.at)})` : "");
+      return renderMessage(event, viewer.user, viewer.late ? ` (${when(event.at)})` : "").split("\n");
     case "joined":
     case "left": {
       if (event.to === LOBBY) return [];
@@ -37,12 +36,12 @@ export function render(event: Event, viewer: Viewer): string[] {
   }
 }
 
-function renderMessage({ to, from, text, cut }: Message, user: string | undefined, time: string): string[] {
-  const [first, ...more] = text.split("\n");
+/** A message as a person (`user`) reads it. Its further lines are indented, so that nobody can type a line that looks like another's. */
+export function renderMessage({ to, from, text, cut }: Message, user?: string, time = ""): string {
   const where = isRoom(to) && to !== LOBBY ? ` (in ${bare(to)})` : "";
   const kind = isRoom(to) ? "" : from === user && to !== user ? `[pm to ${to}] ` : "[pm] ";
-  const tail = cut === undefined ? [] : [`  (${cut} more characters were cut off)`];
-  return [`${kind}${from}${where}${time}: ${first}`, ...more.map((line) => `  ${line}`), ...tail];
+  const tail = cut === undefined ? "" : `\n  (${cut} more characters were cut off)`;
+  return `${kind}${from}${where}${time}: ${text.replaceAll("\n", "\n  ")}${tail}`;
 }
 
 function renderOk(event: Ok, { user, asked }: Viewer): string[] {
@@ -64,10 +63,7 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
     case "history":
       if (!event.messages?.length)
         return [asked.match === undefined ? "* Nothing was said here yet." : "* Nothing found."];
-      return event.messages.flatMap((message) => {
-        const [first, ...more] = renderMessage(message, user, "");
-        return [`* ${when(message.at)} ${first}`, ...more];
-      });
+      return event.messages.flatMap((message) => `* ${when(message.at)} ${renderMessage(message, user)}`.split("\n"));
     case "exit":
       return ["* Goodbye."];
     default:

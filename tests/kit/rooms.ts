@@ -47,6 +47,11 @@ export function openRooms(): Wired & { problems: string[] } & Disposable {
   };
 }
 
+/** What is sent to those who read lines or frames, as text. */
+export function textOf(payload: Payload): string {
+  return new TextDecoder().decode(payload.bytes);
+}
+
 /** A member that keeps what it is sent. */
 export class Person implements Member {
   readonly user: string;
@@ -74,7 +79,7 @@ export class Person implements Member {
     this.partner = from;
   }
   get events(): Event[] {
-    const lines = this.payloads.flatMap(({ text }) => text.split("\n")).filter(Boolean);
+    const lines = this.payloads.flatMap((payload) => textOf(payload).split("\n")).filter(Boolean);
     return lines.map((line) => JSON.parse(line));
   }
   get seqs(): number[] {

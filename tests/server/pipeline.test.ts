@@ -28,7 +28,7 @@ test("nothing is delivered that is not stored: when the history fails everybody 
   bob.payloads = [];
   open.history.close();
 
-  const batch = open.pipeline.post({ to: "#lab", from: "alice", text: "one", by: alice, asked: "1" });
+  const batch = open.pipeline.post({ to: "#lab", from: "alice", text: "one", by: alice, id: "1" });
   await batch.settled;
   await say(open, alice, "two", "2");
 
