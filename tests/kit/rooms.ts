@@ -100,7 +100,7 @@ export async function enter(rooms: Rooms, member: Member, name: string, since?: 
 }
 
 /** Says a line and waits until it is stored and delivered. */
-export const say = ({ pipeline }: Wired, by: Member, text: string, asked?: string) =>
-  pipeline.post({ to: "#lab", from: by.user, text, by, asked }).settled;
+export const say = ({ pipeline }: Wired, by: Member, text: string, id?: string) =>
+  pipeline.post({ to: "#lab", from: by.user, text, by, id }).settled;
 
 export const upTo = (last: number, first = 1) => Array.from({ length: last - first + 1 }, (_, n) => first + n);
