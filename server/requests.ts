@@ -110,8 +110,11 @@ async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answe
     since,
     // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
     start: (head) => (caller.text ? head : head - LIMITS.backlog),
-    begin: ({ head, users, reset }) =>
-      caller.ok({ to, users, seq: head, epoch: history.epoch, ...(reset && { reset }) }, request),
+    begin: ({ head, reset }) =>
+      caller.ok(
+        { to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, ...(reset && { reset }) },
+        request,
+      ),
   });
 }
 
@@ -158,8 +161,8 @@ function note({ services }: Caller, to: string, cut: number): string | undefined
   return notes.length > 0 ? notes.join(" ") : undefined;
 }
 
-function onWho({ services }: Caller, { to }: RequestOf<"who">): Answer {
-  return { ...(to !== undefined && { to }), users: services.rooms.who(to) };
+function onWho({ services, user }: Caller, { to }: RequestOf<"who">): Answer {
+  return { ...(to !== undefined && { to }), users: services.rooms.who(to, user) };
 }
 
 function onRooms({ services }: Caller): Answer {

@@ -11,6 +11,7 @@ import { broadcast, compose, Payload } from "./delivery.ts";
 import type { History } from "./history.ts";
 import { messagesOf } from "./history.ts";
 import type { Batch, Pipeline } from "./pipeline.ts";
+import { Presence } from "./presence.ts";
 
 const MAX_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
 
@@ -22,7 +23,6 @@ interface Conversation {
   accounts: Map<string, number>; // connections an account has in it
   head: number; // seq of the last message delivered
   ready: Promise<void>; // `head` is known
-  changes: Map<string, "joined" | "left">; // by account, since the last delivery
 }
 
 /** How a member enters a conversation. */
@@ -30,7 +30,7 @@ export interface Entering {
   since?: number | undefined; // seq of the last message the member has; beyond the head it is a reset
   epoch?: string | undefined; // of the history in which it has that place; another one is a reset, too
   start: (head: number) => number; // the seq to begin after when there is no usable `since`
-  begin: (at: { head: number; users: string[]; reset: boolean }) => void; // told before any message
+  begin: (at: { head: number; reset: boolean }) => void; // told before any message
 }
 
 export class Rooms {
@@ -39,13 +39,14 @@ export class Rooms {
   readonly #conversations = new Map<string, Conversation>();
   readonly #memberships = new Map<Member, Set<Conversation>>();
   #rooms = 0; // of the conversations
-  readonly #changed = new Set<Conversation>(); // whose presence is to be told
+  readonly #presence: Presence;
   /** How often a message was handed to a connection. */
   delivered = 0;
 
-  constructor(history: History, pipeline: Pipeline) {
+  constructor(history: History, pipeline: Pipeline, presence = new Presence(() => pipeline.wake())) {
     this.#history = history;
     this.#pipeline = pipeline;
+    this.#presence = presence;
   }
 
   /** Confirms an account's inbox up to `seq`, at most its head, never backwards; stored when the batch is settled. */
@@ -74,7 +75,7 @@ export class Rooms {
     const isStale = epoch !== undefined && epoch !== this.#history.epoch;
     const reset = since !== undefined && (isStale || since > conversation.head);
     let after = since === undefined || reset ? Math.max(0, start(conversation.head)) : since;
-    begin({ head: conversation.head, users: [...conversation.accounts.keys()], reset });
+    begin({ head: conversation.head, reset });
     conversation.replaying.add(member);
     while (after < conversation.head) {
       await member.readyForPage(conversation.head - after <= LIMITS.page);
@@ -118,8 +119,9 @@ export class Rooms {
     return this.#rooms >= MAX_ROOMS && !this.#conversations.has(name);
   }
 
-  /** The accounts in a room, or everybody online. */
-  who(name: string = EVERYBODY): string[] {
+  /** The accounts in a room, or everybody online, as `reader` is told of them. */
+  who(name: string = EVERYBODY, reader?: string): string[] {
+    this.#presence.listed(name, reader);
     return [...(this.#conversations.get(name)?.accounts.keys() ?? [])];
   }
 
@@ -147,48 +149,43 @@ export class Rooms {
       ready: this.#history.head(name).then((head) => {
         conversation.head = Math.max(conversation.head, head);
       }),
-      changes: new Map(),
     };
     this.#conversations.set(name, conversation);
     if (isRoom(name)) this.#rooms++;
     return conversation;
   }
 
+  #close({ name }: Conversation): void {
+    this.#presence.forget(name);
+    this.#conversations.delete(name);
+    if (isRoom(name)) this.#rooms--;
+  }
+
   #add(conversation: Conversation, member: Member): void {
-    if (conversation.members.has(member)) return;
-    conversation.members.add(member);
+    const { name, members, accounts } = conversation;
+    if (members.has(member)) return;
+    members.add(member);
     const memberships = this.#memberships.get(member);
     if (memberships === undefined) this.#memberships.set(member, new Set([conversation]));
     else memberships.add(conversation);
-    const count = conversation.accounts.get(member.user) ?? 0;
-    conversation.accounts.set(member.user, count + 1);
-    if (count > 0) return;
-    this.#tellPresence(conversation, member.user, "joined");
+    const count = accounts.get(member.user) ?? 0;
+    accounts.set(member.user, count + 1);
+    if (count === 0 && accounts.size > 1) this.#presence.changed(name, member.user, true);
   }
 
   #remove(conversation: Conversation, member: Member): void {
-    conversation.members.delete(member);
+    const { name, members, accounts } = conversation;
+    members.delete(member);
     conversation.live.delete(member);
     conversation.replaying.delete(member);
     const memberships = this.#memberships.get(member)!;
     memberships.delete(conversation);
     if (memberships.size === 0) this.#memberships.delete(member);
-    const count = conversation.accounts.get(member.user)! - 1;
-    if (count > 0) {
-      conversation.accounts.set(member.user, count);
-      return;
-    }
-    conversation.accounts.delete(member.user);
-    this.#tellPresence(conversation, member.user, "left");
-  }
-
-  /** Who goes and comes back between two deliveries was never away, and who comes and goes was never there. */
-  #tellPresence(conversation: Conversation, user: string, change: "joined" | "left"): void {
-    const { changes } = conversation;
-    if (changes.has(user)) changes.delete(user);
-    else changes.set(user, change);
-    this.#changed.add(conversation);
-    this.#pipeline.wake();
+    const count = accounts.get(member.user)! - 1;
+    if (count > 0) accounts.set(member.user, count);
+    else accounts.delete(member.user);
+    if (members.size === 0) this.#close(conversation);
+    else if (count === 0) this.#presence.changed(name, member.user, false);
   }
 
   // ---- delivery ----
@@ -196,28 +193,26 @@ export class Rooms {
   /** Tells everybody what is theirs, in the order in which it was stored. An account's coming is told before what it says
    *  and its going after it, wherever that was. */
   deliver(entries: Map<string, Entry[]>): void {
-    const changed = [...this.#changed];
-    this.#changed.clear();
     const comings = new Map<string, Entry[]>();
     const goings = new Map<string, Entry[]>();
-    for (const { name, changes } of changed) {
-      const joined: string[] = [];
-      const left: string[] = [];
-      for (const [user, change] of changes) (change === "joined" ? joined : left).push(user);
-      changes.clear();
-      if (isInbox(name)) continue; // only its owner is in it
-      if (joined.length > 0) comings.set(name, [{ event: { type: "joined", to: name, users: joined } }]);
-      if (left.length > 0) goings.set(name, [{ event: { type: "left", to: name, users: left } }]);
+    for (const { name, joined, left } of this.#presence.take(entries)) {
+      const came: Entry[] = joined.length > 0 ? [{ event: { type: "joined", to: name, users: joined } }] : [];
+      const went: Entry[] = left.length > 0 ? [{ event: { type: "left", to: name, users: left } }] : [];
       const said = entries.get(name);
-      if (said === undefined || !isRoom(name)) continue;
-      // A room's own are sent together with what was said in it, in one write.
-      entries.set(name, [...(comings.get(name) ?? []), ...said, ...(goings.get(name) ?? [])]);
-      comings.delete(name);
-      goings.delete(name);
+      if (said !== undefined)
+        entries.set(name, [...came, ...said, ...went]); // in one write
+      else {
+        if (came.length > 0) comings.set(name, came);
+        if (went.length > 0) goings.set(name, went);
+      }
     }
-    for (const group of [comings, entries, goings]) for (const [name, told] of group) this.#tell(name, told);
-    for (const { name, members } of changed)
-      if (members.size === 0 && this.#conversations.delete(name) && isRoom(name)) this.#rooms--;
+    if (comings.size > 0) this.#presence.tell(() => this.#tellAll(comings));
+    this.#tellAll(entries);
+    if (goings.size > 0) this.#presence.tell(() => this.#tellAll(goings));
+  }
+
+  #tellAll(entries: Map<string, Entry[]>): void {
+    for (const [name, told] of entries) this.#tell(name, told);
   }
 
   #tell(name: string, entries: readonly Entry[]): void {

@@ -233,6 +233,11 @@ export class Wire {
     return { ...answer, backlog: (await this.quiet()).filter(({ type }) => type === "message") };
   }
 
+  /** Waits until it is told that somebody came or went, which is a little later; what comes before that is dropped. */
+  hears(user: string, type: "joined" | "left", to = "*"): Promise<Event> {
+    return this.next((frame) => frame.type === type && frame.to === to && frame.users.includes(user));
+  }
+
   /** Everything that came and was not asked for, after a `ping` … `ok` has proved that nothing more is on the way. */
   async quiet(): Promise<any[]> {
     const id = `quiet-${++this.#serial}`;

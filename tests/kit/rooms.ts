@@ -6,15 +6,39 @@ import type { Member, Payload } from "../../server/delivery.ts";
 import type { History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import { Pipeline } from "../../server/pipeline.ts";
+import { Presence } from "../../server/presence.ts";
 import { Rooms } from "../../server/rooms.ts";
 import { Says } from "../../server/says.ts";
 import { temporaryFolder } from "./harness.ts";
 
-/** Rooms and a pipeline on one history, as server.ts wires them. */
+/** A clock that a test moves, and what is to be done at a later time. */
+export class Clock {
+  now = 0; // ms
+  #later: { at: number; work: () => void }[] = [];
+
+  readonly time = () => this.now;
+  readonly after = (ms: number, work: () => void) => void this.#later.push({ at: this.now + ms, work });
+
+  /** When the next work is due, in ms from now; Infinity if there is none. */
+  get next(): number {
+    return Math.min(...this.#later.map(({ at }) => at)) - this.now;
+  }
+  /** Lets time pass, up to the next work, and does it. */
+  goOn(): void {
+    if (this.#later.length > 0) this.now += Math.max(0, this.next);
+    const due = this.#later.filter(({ at }) => at <= this.now);
+    this.#later = this.#later.filter(({ at }) => at > this.now);
+    for (const { work } of due) work();
+  }
+}
+
+/** Rooms and a pipeline on one history, as server.ts wires them, but for the clock. */
 export function wire(history: History, report: (event: string, problem: unknown) => void = () => {}) {
+  const clock = new Clock();
   const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
-  const rooms = new Rooms(history, pipeline);
-  return { rooms, pipeline, history };
+  const presence = new Presence(() => pipeline.wake(), clock.time, clock.after);
+  const rooms = new Rooms(history, pipeline, presence);
+  return { rooms, pipeline, history, clock };
 }
 export type Wired = ReturnType<typeof wire>;
 
@@ -88,7 +112,7 @@ export class Person implements Member {
 }
 
 export async function enter(rooms: Rooms, member: Member, name: string, since?: number) {
-  let at: { head: number; users: string[]; reset: boolean } | undefined;
+  let at: { head: number; reset: boolean } | undefined;
   await rooms.enter(member, name, {
     since,
     start: (head) => head - 50,

@@ -1,6 +1,7 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Event } from "../../protocol.ts";
 import type { History } from "../../server/history.ts";
 import { Slices } from "../../server/slices.ts";
 import { Browser } from "../kit/browser.ts";
@@ -35,10 +36,11 @@ describe("signing in", () => {
   });
 
   test("a failed login touches nobody: Bob stays signed in and nobody hears of it", async () => {
-    await using chat = await startTestServer(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
-    await alice.quiet();
+    await alice.hears("bob", "joined", "#lab");
+    await bob.quiet();
 
     const stranger = await chat.wire();
     const wrong = await stranger.ask({ type: "login", user: "bob", password: "not-bobs-word" });
@@ -49,27 +51,38 @@ describe("signing in", () => {
     expect(await alice.quiet()).toEqual([]);
     expect(await bob.quiet()).toEqual([]);
     expect((await alice.ask({ type: "who" })).users.sort()).toEqual(["alice", "bob"]);
+    await chat.signedIn("carol");
+    const next: Event = { type: "joined", to: "*", users: ["carol"] }; // before it, all would be told that happened before
+    expect([await alice.next(), await bob.next()]).toEqual([next, next]);
     expect(await stranger.login("bob")).toMatchObject({ user: "bob" });
   });
 
   test("several connections of one account are one person, who joins with the first and leaves with the last", async () => {
-    await using chat = await startTestServer(["alice", "bob"]);
+    await using chat = await startTestServer(["alice", "bob", "carol", "dave"]);
     const alice = await chat.signedIn("alice", "#lab");
     const laptop = await chat.signedIn("bob", "#lab");
+    /** What everybody has heard once somebody has come and spoken: by then all is told that there is to tell. */
+    const heardUntil = async (newcomer: string) => {
+      const wire = await chat.signedIn(newcomer, "#lab");
+      await wire.ask({ type: "say", to: "#lab", text: "hi" });
+      const frames = [...(await alice.quiet()), ...(await laptop.quiet())];
+      return frames.flatMap(({ type, to, users }) => (users ? [`${users} ${type} ${to}`] : []));
+    };
+    await heardUntil("carol");
     const phone = await chat.signedIn("bob", "#lab");
 
-    expect((await alice.ask({ type: "who", to: "#lab" })).users.sort()).toEqual(["alice", "bob"]);
-    expect((await alice.ask({ type: "rooms" })).rooms).toEqual([{ to: "#lab", users: 2 }]);
-    expect(await laptop.quiet()).toEqual([]);
+    expect((await alice.ask({ type: "who", to: "#lab" })).users.sort()).toEqual(["alice", "bob", "carol"]);
+    expect((await alice.ask({ type: "rooms" })).rooms).toEqual([{ to: "#lab", users: 3 }]);
 
     await phone.ask({ type: "exit" });
-    expect((await alice.ask({ type: "say", to: "#lab", text: "still there?" })).seq).toBe(1);
+    expect((await alice.ask({ type: "say", to: "#lab", text: "still there?" })).seq).toBe(2);
     expect((await laptop.next("message")).type).toBe("message");
-    expect((await alice.quiet()).filter(({ type }) => type === "left")).toEqual([]);
+    const came = ["dave joined *", "dave joined #lab"];
+    expect(await heardUntil("dave")).toEqual([...came, ...came]);
 
     await laptop.ask({ type: "exit" });
     expect(await alice.next((frame) => frame.type === "left" && frame.to === "*")).toMatchObject({ users: ["bob"] });
-    expect((await alice.ask({ type: "who" })).users).toEqual(["alice"]);
+    expect((await alice.ask({ type: "who" })).users.sort()).toEqual(["alice", "carol", "dave"]);
   });
 
   test("every connection of an account sees what its other one says, and its direct messages", async () => {

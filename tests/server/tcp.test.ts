@@ -51,10 +51,11 @@ describe("hostile bytes", () => {
     await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
+    await alice.hears("bob", "joined");
     bob.raw('{"type":"say","to":"#lab","text":"half a');
     bob.reset();
 
-    await alice.next((frame) => frame.type === "left" && frame.to === "*");
+    await alice.hears("bob", "left");
     expect((await alice.ask({ type: "history", to: "#lab" })).messages).toEqual([]);
     expect(chat.log()).toMatch(/ - INFO - bob \(127\.0\.0\.1:\d+\) disconnected \(\w+/);
   });
@@ -281,8 +282,10 @@ describe("time", () => {
     const alice = await chat.signedIn("alice");
     const bob = await chat.signedIn("bob");
     const carol = await chat.typist("carol");
+    for (const wire of [alice, bob]) await wire.hears("carol", "joined");
     await alice.quiet();
     await bob.quiet();
+    await carol.quietLines();
 
     now += 30_000;
     chat.server.sweep();

@@ -143,6 +143,7 @@ describe.if(canMount())("on a full disk", () => {
     await alice.join("#lab");
     await bob.login("bob");
     await bob.join("#lab");
+    await alice.hears("bob", "joined", "#lab");
     const before = await alice.ask({ type: "say", to: "#lab", text: "before", id: "a-0" });
     expect(await bob.next<Message>("message")).toEqual(before);
     fill();
