@@ -1,10 +1,12 @@
-/* chatload.h: what the load generator's loop (chatload.c), its figures (figures.c), its command line (options.c) and
- * the ways to speak to a server (dialects.c, redis.c, websocket.c) share. */
+/* chatload.h: what the parts of the load generator share: its traffic (chatload.c), its connections (connections.c), its
+ * figures (figures.c), its command line (options.c) and the ways to speak to a server (dialects.c, redis.c, websocket.c). */
 #ifndef CHATLOAD_H
 #define CHATLOAD_H
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define SECOND 1000000000ull /* ns */
 
 enum {
   MOST_STEPS = 8,
@@ -35,6 +37,7 @@ struct connection {
   uint32_t *count;           /* by message under way: who has it */
   struct connection *writer; /* what this client sends through, where its own connection only listens */
   bool is_writer;
+  char prefix[14]; /* of the ids of its messages; no other run has the same */
   int entries, token; /* redis-stream: what is left of the reply that is being read */
   char cursor[32];
 };
@@ -64,8 +67,20 @@ double server_cpu(void);         /* ns */
 double server_memory(void);      /* KiB */
 double own_cpu(void);            /* ns */
 
+/* Of connections.c. */
+extern struct dialect *dialect;
+extern int ready_count, dead_count, connecting_count;
+uint64_t now(void); /* ns */
+void prepare_connections(int count);
+void open_connection(struct connection *);
+void turn(int timeout); /* ms: waits so long at most, reads what has come and sends what is queued */
+void run_until(uint64_t end);
+void flush_all(void);
 void become_ready(struct connection *);
 void put(struct connection *, const void *bytes, size_t length);
 void put_text(struct connection *, const char *text);
 void put_format(struct connection *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Of chatload.c: a chat message that was read at a time. */
+void on_message(struct connection *, const char *text, size_t length, uint64_t at);
 #endif

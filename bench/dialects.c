@@ -16,7 +16,8 @@ void complain(const char *who, const char *p, size_t length) {
   fprintf(stderr, "%s: %.*s\n", who, (int)(length > 200 ? 200 : length), p);
 }
 
-/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body; \n \r \s escapes ---- */
+/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body, %p its prefix, %n how many messages it has sent;
+ * \n \r \s escapes ---- */
 
 static void put_template(struct connection *c, const char *format, size_t length, int to, const char *body, int size) {
   char out[8192];
@@ -28,6 +29,8 @@ static void put_template(struct connection *c, const char *format, size_t length
     } else if (format[i] == '%' && i + 1 < length) {
       switch (format[++i]) {
       case 'i': k += sprintf(out + k, "%d", c->index); break;
+      case 'n': k += sprintf(out + k, "%u", c->sequence); break;
+      case 'p': k += sprintf(out + k, "%s", c->prefix); break;
       case 't': k += sprintf(out + k, "%d", to); break;
       case 'w': k += sprintf(out + k, "%.200s", c->index < options.word_count ? options.words[c->index] : ""); break;
       case 'b':
