@@ -14,7 +14,15 @@ import type { Scenario } from "./scenarios.ts";
 import { RATE } from "./scenarios.ts";
 
 /** Of the load generator. */
-const SOURCES = ["chatload.c", "connections.c", "dialects.c", "redis.c", "websocket.c", "figures.c", "options.c"];
+export const SOURCES = [
+  "chatload.c",
+  "connections.c",
+  "dialects.c",
+  "redis.c",
+  "websocket.c",
+  "figures.c",
+  "options.c",
+];
 
 const CAPPED = 0.9; // of its core, above which the generator and not the server decides the rate
 const RESERVED = 256; // descriptors that a server or the generator may need besides those of clients
@@ -126,7 +134,7 @@ export class Benchmark {
     const measured = peers.filter(({ onlySpeaks }) => !(isSilent && onlySpeaks));
     const reps = this.#plan.reps ?? scenario.reps ?? 3;
     const seconds = this.#plan.seconds ?? scenario.seconds ?? 1;
-    const warm = this.#plan.warm ?? scenario.warm ?? 1;
+    const warm = this.#plan.warm ?? scenario.warm ?? 0.5;
     const samples = new Map<Peer, Figures[]>(measured.map((peer) => [peer, []]));
     const notes = new Set<string>([
       isSilent ? `Median of ${reps}.` : `Median of ${reps} × ${seconds} s, each after ${warm} s of warm-up.`,

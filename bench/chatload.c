@@ -18,7 +18,7 @@ static struct connection *connections, **waiting; /* waiting: senders whose mess
 static int total, opened, waiting_count;
 static bool pairs;
 static char body[MOST_BODY + 1];
-static uint64_t sent, delivered, gaps, reordered, foreign, measured_from, signed_in;
+static uint64_t sent, delivered, gaps, reordered, foreign, started, measured_from, signed_in;
 
 /* ---- messages ---- */
 
@@ -40,13 +40,13 @@ static void send_message(struct connection *c, uint64_t at) {
 }
 void on_message(struct connection *c, const char *text, size_t length, uint64_t at) {
   uint32_t sender = length < 30 || text[29] != '^' ? UINT32_MAX : get_hex(text + 1, 4);
-  if (pairs && sender == (uint32_t)c->index) return; /* a receipt */
+  uint64_t sent_at = length < 30 ? 0 : get_hex(text + 13, 16);
+  if (sent_at < started || (pairs && sender == (uint32_t)c->index)) return; /* of an earlier run; a receipt */
   if (sender >= (uint32_t)options.senders) {
     foreign++;
     return;
   }
   uint32_t sequence = get_hex(text + 5, 8);
-  uint64_t sent_at = get_hex(text + 13, 16);
   delivered++;
   if (measured_from && sent_at >= measured_from) note_latency(at > sent_at ? at - sent_at : 0);
   uint32_t *last = &c->last[pairs ? 0 : sender];
@@ -119,7 +119,7 @@ static void talk(uint64_t at, double *due) {
   flush_all();
 }
 static void traffic(void) {
-  uint64_t expected = 0, start = now(), from = start + options.warm * SECOND, to = from + options.seconds * SECOND;
+  uint64_t expected = 0, start = started = now(), from = start + options.warm * SECOND, to = from + options.seconds * SECOND;
   uint64_t delivered_before = 0, sent_before = 0, began = 0, seen = 0, last_progress = start;
   double cpu = 0, own = 0, due = start;
   bool stalled = false;

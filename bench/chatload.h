@@ -18,6 +18,7 @@ struct options {
   const char *dialect, *mode;                     /* mode: room, pairs or silent */
   const char *pids;                               /* the server's processes, whose CPU and memory are read */
   const char *steps[MOST_STEPS], *room, *direct;  /* templates of the line dialect */
+  const char *seen;                               /* another: what confirms the messages that were read */
   char **words;                                   /* %w: a line of --words for each client */
   int port, clients, senders, size, window, echo; /* echo: does a sender get its own message? -1: as the dialect says */
   int step_count, word_count;
@@ -32,7 +33,7 @@ struct connection {
   bool ready, dead, dirty, want_write, connecting;
   char *out, *rest; /* bytes to send; input without an end yet */
   size_t out_length, out_sent, out_room, rest_length, rest_room;
-  uint32_t sequence, outstanding, expect;
+  uint32_t sequence, outstanding, expect, place;
   uint32_t *last;            /* by sender: the last sequence number seen */
   uint32_t *count;           /* by message under way: who has it */
   struct connection *writer; /* what this client sends through, where its own connection only listens */

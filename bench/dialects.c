@@ -16,8 +16,8 @@ void complain(const char *who, const char *p, size_t length) {
   fprintf(stderr, "%s: %.*s\n", who, (int)(length > 200 ? 200 : length), p);
 }
 
-/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body, %p its prefix, %n how many messages it has sent;
- * \n \r \s escapes ---- */
+/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body, %p its prefix, %n how many messages it has sent, %s
+ * the place of the last message it has read; \n \r \s escapes ---- */
 
 static void put_template(struct connection *c, const char *format, size_t length, int to, const char *body, int size) {
   char out[8192];
@@ -31,6 +31,7 @@ static void put_template(struct connection *c, const char *format, size_t length
       case 'i': k += sprintf(out + k, "%d", c->index); break;
       case 'n': k += sprintf(out + k, "%u", c->sequence); break;
       case 'p': k += sprintf(out + k, "%s", c->prefix); break;
+      case 's': k += sprintf(out + k, "%u", c->place); break;
       case 't': k += sprintf(out + k, "%d", to); break;
       case 'w': k += sprintf(out + k, "%.200s", c->index < options.word_count ? options.words[c->index] : ""); break;
       case 'b':
@@ -53,6 +54,13 @@ static void line_start(struct connection *c) {
   }
   become_ready(c);
 }
+/* Takes the place of a message from its frame and, after the last one that has come so far, confirms them all. */
+static void note_place(struct connection *c, const char *p, size_t length, bool is_last) {
+  static const char NAME[] = "\"seq\":";
+  const char *found = memmem(p, length, NAME, sizeof NAME - 1);
+  if (found) c->place = strtoul(found + sizeof NAME - 1, 0, 10);
+  if (found && is_last) put_template(c, options.seen, strlen(options.seen), 0, "", 0);
+}
 static size_t line_parse(struct connection *c, char *p, size_t length, char **body, size_t *size) {
   size_t used = line_length(p, length);
   if (used == 0) return 0;
@@ -69,6 +77,7 @@ static size_t line_parse(struct connection *c, char *p, size_t length, char **bo
     if (mark) {
       *body = mark;
       *size = used - 1 - (mark - p);
+      if (*options.seen) note_place(c, p, mark - p, line_length(p + used, length - used) == 0);
     }
   }
   return used;

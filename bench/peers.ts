@@ -107,7 +107,7 @@ function onNpm(name: string, title: string, runtime: "node" | "bun", file: strin
   };
 }
 /** Banter as it is in a checkout: whose clients leave it to the server to make ids (as people in text sessions do), and whose
- *  clients make them, as programs do. Compare like with like: a program also gets its own direct messages back, as receipts. */
+ *  clients make them, as programs do. Programs also get their own direct messages back and confirm what they have read. */
 export function banterIn(folder: string, name: string, title: string): Peer[] {
   const banter: Peer = {
     name,
@@ -139,6 +139,7 @@ export function banterIn(folder: string, name: string, title: string): Peer[] {
       ...frames(kit, doing),
       ...["--room", frame({ type: "say", id: "%p-%n", to: "#r0", text: "%b" })],
       ...["--direct", frame({ type: "say", id: "%p-%n", to: "u%t", text: "%b" })],
+      ...(doing === "pairs" ? ["--seen", '{"type":"seen","seq":%s}\\n'] : []),
     ],
   };
   return [banter, withIds];

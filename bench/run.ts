@@ -27,7 +27,7 @@ ${INDENT}${PEERS.slice(6).join(", ")}
   --before DIR   also the Banter in another checkout, in turn with the others
   --reps N       repetitions of each, of which the median counts   3; of idle and signin5000 1
   --seconds S    of measured traffic in each                       1; of pace 5
-  --warm S       of traffic before that, which is not measured     1; of pace 3
+  --warm S       of traffic before that, which is not measured     0.5; of pace 3
   --npm          also ws and socket.io, installed from npm into the temporary folder
   --write        keep the tables in bench/RESULTS.md
   --help         this text

@@ -19,7 +19,7 @@ export interface Scenario {
   columns: Column[];
   reps?: number; // where it is not 3
   seconds?: number; // of measured traffic, where it is not 1
-  warm?: number; // seconds of traffic before that, where it is not 1
+  warm?: number; // seconds of traffic before that, where it is not 0.5
   fresh?: boolean; // a new server for each run
   visitors?: number; // clients who sign in and leave before, so that the server has just started no longer
   allCores?: boolean; // the server is not bound to one
