@@ -15,17 +15,20 @@ import { SCENARIOS } from "./scenarios.ts";
 
 const NAMES = [...SCENARIOS, ...GROWTH].map(({ name }) => name);
 const PEERS = ALL_PEERS.map(({ name }) => name);
+const LONG = GROWTH.filter(({ isLong }) => isLong).map(({ name }) => name);
+const SINGLE = SCENARIOS.filter(({ reps }) => reps === 1).map(({ name }) => name);
 const INDENT = " ".repeat(17);
 const HELP = `Usage: bun bench/run.ts [options]
 Measures Banter beside what is on this machine, all in one run, and prints medians as ratios. Uses loopback and a
-temporary folder only, and takes under MINUTES.
+temporary folder only, and takes under twenty minutes; with --reps 1 eight, with --npm a quarter more.
 
   --only A,B     these only: ${NAMES.slice(0, 8).join(", ")},
-${INDENT}${NAMES.slice(8).join(", ")} (millions is measured only by name)
+${INDENT}${NAMES.slice(8).join(", ")};
+${INDENT}those of them that take minutes are measured only when they are named: ${LONG.join(", ")}
   --peers A,B    these peers only: ${PEERS.slice(0, 6).join(", ")},
 ${INDENT}${PEERS.slice(6).join(", ")}
-  --before DIR   also the Banter in another checkout, in turn with the others
-  --reps N       repetitions of each, of which the median counts   3; of idle and signin5000 1
+  --before DIR   also the Banter in another checkout, in turn with this one
+  --reps N       repetitions of each, of which the median counts   3; of ${SINGLE.join(", ")} 1
   --seconds S    of measured traffic in each                       1; of pace 5
   --warm S       of traffic before that, which is not measured     0.5; of pace 3
   --npm          also ws and socket.io, installed from npm into the temporary folder
