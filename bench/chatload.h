@@ -33,7 +33,7 @@ struct connection {
   bool ready, dead, dirty, want_write, connecting;
   char *out, *rest; /* bytes to send; input without an end yet */
   size_t out_length, out_sent, out_room, rest_length, rest_room;
-  uint32_t sequence, outstanding, expect, place;
+  uint32_t sequence, outstanding, expect, place, confirmed;
   uint32_t *last;            /* by sender: the last sequence number seen */
   uint32_t *count;           /* by message under way: who has it */
   struct connection *writer; /* what this client sends through, where its own connection only listens */

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CONFIRMED = 100 }; /* messages that are confirmed at once */
+
 size_t line_length(const char *p, size_t length) {
   const char *end = memchr(p, '\n', length);
   return end ? (size_t)(end - p) + 1 : 0;
@@ -54,12 +56,15 @@ static void line_start(struct connection *c) {
   }
   become_ready(c);
 }
-/* Takes the place of a message from its frame and, after the last one that has come so far, confirms them all. */
-static void note_place(struct connection *c, const char *p, size_t length, bool is_last) {
+/* Takes the place of a message from its frame, and confirms now and then what was read. */
+static void note_place(struct connection *c, const char *p, size_t length) {
   static const char NAME[] = "\"seq\":";
   const char *found = memmem(p, length, NAME, sizeof NAME - 1);
-  if (found) c->place = strtoul(found + sizeof NAME - 1, 0, 10);
-  if (found && is_last) put_template(c, options.seen, strlen(options.seen), 0, "", 0);
+  if (!found) return;
+  c->place = strtoul(found + sizeof NAME - 1, 0, 10);
+  if (c->place < c->confirmed + CONFIRMED) return;
+  c->confirmed = c->place;
+  put_template(c, options.seen, strlen(options.seen), 0, "", 0);
 }
 static size_t line_parse(struct connection *c, char *p, size_t length, char **body, size_t *size) {
   size_t used = line_length(p, length);
@@ -77,7 +82,7 @@ static size_t line_parse(struct connection *c, char *p, size_t length, char **bo
     if (mark) {
       *body = mark;
       *size = used - 1 - (mark - p);
-      if (*options.seen) note_place(c, p, mark - p, line_length(p + used, length - used) == 0);
+      if (*options.seen) note_place(c, p, mark - p);
     }
   }
   return used;

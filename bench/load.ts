@@ -10,6 +10,7 @@ import type { Kit, Peer } from "./peers.ts";
 const START = 15_000; // ms a server may take to listen
 const STOP = 5_000; // ms a server may take to stop by itself
 const LEAVING = 10_000; // ms a server may take until it has closed the connections of those who have left
+const ANSWERING = 500; // ms a server may take to answer, or the connection was one it will close
 const SPARE = 8; // descriptors that a server may have opened since its start
 
 /** What the generator prints, by name; see chatload.c. */
@@ -35,7 +36,7 @@ export class Running implements AsyncDisposable {
     this.#descriptors = this.#open();
   }
   #open(): number {
-    return readdirSync(`/proc/${this.pid}/fd`).length;
+    return process.platform === "linux" ? readdirSync(`/proc/${this.pid}/fd`).length : 0;
   }
   get pid(): number {
     return this.#child.pid;
@@ -143,7 +144,7 @@ async function listens(port: number, hello?: string): Promise<boolean> {
       socket: { data: () => resolve(true), close: () => resolve(false), error: () => resolve(false) },
     });
     if (hello !== undefined) socket.write(hello);
-    const isUp = hello === undefined || (await answered);
+    const isUp = hello === undefined || (await Promise.race([answered, Bun.sleep(ANSWERING).then(() => false)]));
     socket.terminate();
     return isUp;
   } catch {

@@ -20,11 +20,11 @@ const SINGLE = SCENARIOS.filter(({ reps }) => reps === 1).map(({ name }) => name
 const INDENT = " ".repeat(17);
 const HELP = `Usage: bun bench/run.ts [options]
 Measures Banter beside what is on this machine, all in one run, and prints medians as ratios. Uses loopback and a
-temporary folder only, and takes under twenty minutes; with --reps 1 eight, with --npm a quarter more.
+temporary folder only, and takes a quarter of an hour; with --npm twenty minutes, with --reps 1 a third.
 
   --only A,B     these only: ${NAMES.slice(0, 8).join(", ")},
-${INDENT}${NAMES.slice(8).join(", ")};
-${INDENT}those of them that take minutes are measured only when they are named: ${LONG.join(", ")}
+${INDENT}${NAMES.slice(8).join(", ")}
+${INDENT}(${LONG.join(", ")} only by name: minutes)
   --peers A,B    these peers only: ${PEERS.slice(0, 6).join(", ")},
 ${INDENT}${PEERS.slice(6).join(", ")}
   --before DIR   also the Banter in another checkout, in turn with this one

@@ -53,9 +53,9 @@ async function measure({ kit, work }: Bench, { banter, folder }: Checkout, size:
   try {
     await makeHistory(join(data, "chat.db"), size, folder);
     const starts: number[] = [];
-    for (let i = 1; i < STARTS; i++) {
-      await using before = await open();
-      starts.push(before.started);
+    while (starts.length < STARTS - 1) {
+      await using stopped = await open();
+      starts.push(stopped.started);
     }
     await using server = await open();
     starts.push(server.started);
@@ -78,14 +78,19 @@ async function measure({ kit, work }: Bench, { banter, folder }: Checkout, size:
 }
 
 /** A history of short messages in #r0, by 50 people, and then `more`, as the server in the checkout `folder` stores it. */
-export async function makeHistory(file: string, { count, batch }: Stored, folder: string, more: Draft[] = []) {
+export async function makeHistory(
+  file: string,
+  { count, batch }: Stored,
+  folder: string,
+  more: Draft[] = [],
+): Promise<void> {
   const module = ["server/history.ts", "history.ts"].map((name) => join(folder, name)).find(existsSync);
   if (module === undefined) throw new Error(`there is no history.ts in ${folder}`);
   const { openHistory }: typeof import("../server/history.ts") = await import(module);
   const history = openHistory(file);
   for (let first = 0; first < count; first += batch)
     await history.append(Array.from({ length: Math.min(batch, count - first) }, (_, i) => made(first + i)));
-  await history.append(more);
+  if (more.length > 0) await history.append(more);
   history.close();
 }
 /** Every word but the numbers is in each second message at least, so no search for them can skip many. */
