@@ -74,14 +74,6 @@ export class Attack {
     this.#tokens = tokens;
   }
 
-  /** Whether the server answers. */
-  async isReady(): Promise<boolean> {
-    const first = await Attacker.open(this.port).catch(() => undefined);
-    const isAnswered = (await first?.until(PING, PONG)) ?? false;
-    first?.close();
-    return isAnswered;
-  }
-
   /** `count` more connections, of an account each, that have said this after signing in. */
   async enter(count: number, hello: (i: number) => string = () => ""): Promise<Attacker[]> {
     const entered: Attacker[] = [];

@@ -2,19 +2,18 @@
 // The server, the bystander and those who attack are three processes. A program of its own, as it can compare the servers of
 // several checkouts. Prints a table; asserts nothing.
 
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { openHistory } from "../server/history.ts";
 import type { Case } from "./attacks.ts";
 import { Attack, CASES } from "./attacks.ts";
-import { makeHistory } from "./growth.ts";
 import type { Running } from "./load.ts";
 import { start } from "./load.ts";
 import type { Kit, Peer } from "./peers.ts";
-import { ALL_PEERS, writeLoadAccounts } from "./peers.ts";
+import { banterIn, REPOSITORY, writeLoadAccounts } from "./peers.ts";
 import { figure, format } from "./report.ts";
+import { makeHistory } from "./stored.ts";
 
 const MESSAGES = 1_000_000; // in #r0
 const LONG = { messages: 200, length: 4_000 }; // in #long: the longest answer to a history
@@ -64,34 +63,24 @@ function readOptions(): Options | undefined {
   if (!(seconds > 0 && seconds <= 60))
     throw new UsageError(`--seconds must be more than 0 and at most 60, not "${values.seconds}".`);
   return {
-    servers: (values.server ?? [join(import.meta.dir, "..")]).map((folder) => resolve(folder)),
+    servers: (values.server ?? [REPOSITORY]).map((folder) => resolve(folder)),
     cases: CASES.filter(({ name }) => wanted?.includes(name) ?? true),
     seconds,
   };
 }
 
-/** The server of a checkout, started as every other. */
-function serverOf(folder: string): Peer {
-  const banter = ALL_PEERS[0]!;
-  const program = join(folder, "server.ts");
-  return {
-    ...banter,
-    start: (...args) => {
-      const { command } = banter.start(...args);
-      return { command: command.map((word) => (word.endsWith("/server.ts") ? program : word)) };
-    },
-  };
-}
-
-/** A history with a million messages, and a room with the longest ones. */
-async function makeLongHistory(folder: string): Promise<void> {
+/** A history with a million messages, and a room with the longest ones, as the server in `checkout` stores them. */
+async function makeLongHistory(folder: string, checkout: string): Promise<void> {
+  mkdirSync(folder);
   const file = join(folder, "chat.db");
-  await makeHistory(file, MESSAGES);
-  const history = openHistory(file);
   const text = "x".repeat(LONG.length);
-  const drafts = Array.from({ length: LONG.messages }, (_, i) => ({ to: "#long", from: "u0", id: `long-${i}`, text }));
-  await history.append(drafts);
-  history.close();
+  const long = Array.from({ length: LONG.messages }, (_, i) => ({
+    to: "#long",
+    from: "u0",
+    id: `long-${i + 1}`,
+    text,
+  }));
+  await makeHistory(file, { count: MESSAGES, batch: 5_000 }, checkout, long);
 }
 
 interface Waits {
@@ -129,11 +118,10 @@ async function watch(server: Running, token: string, work: () => Promise<string>
 }
 
 async function measure(one: Case, peer: Peer, kit: Kit, work: string, seconds: number): Promise<string> {
-  const folder = one.isLong ? join(work, "long") : mkdtempSync(join(work, "case-"));
-  await using server = await start(peer, kit, work, folder);
+  const folder = one.isLong ? join(work, peer.name) : mkdtempSync(join(work, "case-"));
+  await using server = await start(peer, kit, work, { folder, allCores: true });
   const tokens = (await Bun.file(join(kit.accounts, "words")).text()).trimEnd().split("\n");
   const attack = new Attack(server.port, tokens);
-  while (!(await attack.isReady())); // an older server opens its port, closes it and opens it again
   try {
     const run = await one.prepare(attack);
     const limit = () => Promise.race([run(), Bun.sleep(seconds * 1e3).then(() => "not done")]);
@@ -149,18 +137,17 @@ async function compare({ servers, cases, seconds }: Options, work: string): Prom
   await writeLoadAccounts(accounts);
   const { signal: cancelled } = new AbortController();
   const kit: Kit = { floor: undefined, packages: undefined, cancelled, accounts };
-  if (cases.some(({ isLong }) => isLong)) {
-    await Bun.write(join(work, "long", ".made"), "");
-    await makeLongHistory(join(work, "long"));
-  }
+  const peers = servers.map((folder, i) => banterIn(folder, `server-${i}`, folder)[0]!);
+  if (cases.some(({ isLong }) => isLong))
+    for (const [i, { name }] of peers.entries()) await makeLongHistory(join(work, name), servers[i]!);
   let failures = 0;
   const rows: string[][] = [];
   for (const one of cases) {
     const row = [one.title];
-    for (const folder of servers) {
-      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${one.name}: ${folder}`);
+    for (const peer of peers) {
+      if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${one.name}: ${peer.title}`);
       try {
-        row.push(await measure(one, serverOf(folder), kit, work, seconds));
+        row.push(await measure(one, peer, kit, work, seconds));
       } catch (problem) {
         failures++;
         row.push(`could not be measured: ${(problem as Error).message}`);

@@ -1,112 +1,24 @@
 /* chatload.c: the load generator. One thread that plays many clients against one server on this machine (Linux, epoll),
  * checks that every message reached everybody once and in order, and prints one line of JSON. Called by run.ts.
- *   cc -O2 -o chatload chatload.c dialects.c redis.c websocket.c figures.c options.c && ./chatload --dialect line
- * --port 7000 --pid PID
- * --clients 100 --senders 10 A body is ^SSSSQQQQQQQQTTTTTTTTTTTTTTTT^xxx: sender, its sequence number, time of sending
- * (ns), then padding. With
+ *   cc -O2 -o chatload chatload.c connections.c dialects.c redis.c websocket.c figures.c options.c
+ *   ./chatload --dialect line --port 7000 --pid PID --clients 100 --senders 10
+ * A body is ^SSSSQQQQQQQQTTTTTTTTTTTTTTTT^xxx: sender, its sequence number, time of sending (ns), then padding. With
  * --window W a sender has W messages under way, one being done when all have it; with --rate R messages leave at their
- * time whether or not the server keeps up, and the time in them is when they were due. */
-#define _GNU_SOURCE
+ * time whether or not the server keeps up, and the time in them is when they were due. What is sent in the first --warm
+ * seconds is checked and not measured. */
 #include "chatload.h"
-#include <arpa/inet.h>
-#include <errno.h>
-#include <netinet/tcp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/resource.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/random.h>
 
-enum {
-  CONNECTING = 64,   /* connections being set up at once */
-  CHUNK = 256 << 10, /* bytes read at once */
-  INPUT = 1 << 20,   /* bytes a frame may have */
-};
-#define SECOND 1000000000ull /* ns */
+enum { CONNECTING = 64 }; /* connections being set up at once */
 
-static struct dialect *dialect;
-static struct connection *connections, **dirty, **waiting; /* waiting: senders whose message is done */
-static int total, epoll, ready_count, dead_count, connecting_count, opened, dirty_count, waiting_count;
+static struct connection *connections, **waiting; /* waiting: senders whose message is done */
+static int total, opened, waiting_count;
 static bool pairs;
-static char *input, body[MOST_BODY + 1];
-static uint64_t sent, delivered, gaps, reordered, foreign, measured_from, last_progress, signed_in;
-
-static uint64_t now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return t.tv_sec * SECOND + t.tv_nsec;
-}
-
-/* ---- bytes out ---- */
-
-void put(struct connection *c, const void *bytes, size_t length) {
-  if (c->out_length + length > c->out_room) {
-    c->out_room = (c->out_length + length) * 2 + 256;
-    c->out = realloc(c->out, c->out_room);
-  }
-  memcpy(c->out + c->out_length, bytes, length);
-  c->out_length += length;
-  if (!c->dirty) {
-    c->dirty = true;
-    dirty[dirty_count++] = c;
-  }
-}
-void put_text(struct connection *c, const char *text) { put(c, text, strlen(text)); }
-void put_format(struct connection *c, const char *format, ...) {
-  char text[2048];
-  va_list list;
-  va_start(list, format);
-  put(c, text, vsnprintf(text, sizeof text, format, list));
-  va_end(list);
-}
-static void watch(struct connection *c, int operation) {
-  struct epoll_event event = {EPOLLIN | (c->want_write || c->connecting ? EPOLLOUT : 0), {.ptr = c}};
-  epoll_ctl(epoll, operation, c->fd, &event);
-}
-static void lose(struct connection *c) {
-  if (c->dead) return;
-  c->dead = true;
-  dead_count++;
-  if (!c->ready) connecting_count--;
-  close(c->fd);
-}
-static void flush(struct connection *c) {
-  while (c->out_sent < c->out_length) {
-    ssize_t k = send(c->fd, c->out + c->out_sent, c->out_length - c->out_sent, MSG_NOSIGNAL);
-    if (k < 0 && errno == EINTR) continue;
-    if (k < 0 && errno != EAGAIN) return lose(c);
-    if (k < 0) {
-      if (!c->want_write) {
-        c->want_write = true;
-        watch(c, EPOLL_CTL_MOD);
-      }
-      return;
-    }
-    c->out_sent += k;
-  }
-  c->out_sent = c->out_length = 0;
-  if (c->want_write) {
-    c->want_write = false;
-    watch(c, EPOLL_CTL_MOD);
-  }
-}
-static void flush_all(void) {
-  for (int i = 0; i < dirty_count; i++) {
-    struct connection *c = dirty[i];
-    c->dirty = false;
-    if (!c->dead && !c->connecting && !c->want_write) flush(c);
-  }
-  dirty_count = 0;
-}
-void become_ready(struct connection *c) {
-  if (c->ready) return;
-  c->ready = true;
-  ready_count++;
-  connecting_count--;
-}
+static char body[MOST_BODY + 1];
+static uint64_t sent, delivered, gaps, reordered, foreign, started, measured_from, signed_in;
 
 /* ---- messages ---- */
 
@@ -126,14 +38,15 @@ static void send_message(struct connection *c, uint64_t at) {
   else dialect->say(c->writer, body, options.size);
   sent++;
 }
-static void on_message(struct connection *c, const char *text, size_t length, uint64_t at) {
+void on_message(struct connection *c, const char *text, size_t length, uint64_t at) {
   uint32_t sender = length < 30 || text[29] != '^' ? UINT32_MAX : get_hex(text + 1, 4);
+  uint64_t sent_at = length < 30 ? 0 : get_hex(text + 13, 16);
+  if (sent_at < started || (pairs && sender == (uint32_t)c->index)) return; /* of an earlier run; a receipt */
   if (sender >= (uint32_t)options.senders) {
     foreign++;
     return;
   }
   uint32_t sequence = get_hex(text + 5, 8);
-  uint64_t sent_at = get_hex(text + 13, 16);
   delivered++;
   if (measured_from && sent_at >= measured_from) note_latency(at > sent_at ? at - sent_at : 0);
   uint32_t *last = &c->last[pairs ? 0 : sender];
@@ -151,71 +64,6 @@ static void on_message(struct connection *c, const char *text, size_t length, ui
       waiting[waiting_count++] = from;
     }
   }
-}
-
-/* ---- bytes in ---- */
-
-static void on_readable(struct connection *c) {
-  if (c->rest_length) memcpy(input, c->rest, c->rest_length);
-  ssize_t k = recv(c->fd, input + c->rest_length, CHUNK, 0);
-  if (k == 0 || (k < 0 && errno != EAGAIN && errno != EINTR)) return lose(c);
-  if (k < 0) return;
-  uint64_t at = now();
-  char *p = input, *end = input + c->rest_length + k;
-  while (p < end) {
-    char *text = 0;
-    size_t length = 0, used = dialect->parse(c, p, end - p, &text, &length);
-    if (!used) break;
-    if (text && c->last) on_message(c, text, length, at);
-    p += used;
-  }
-  size_t rest = end - p;
-  if (rest > INPUT - CHUNK) die("a frame of more than %d bytes", INPUT - CHUNK);
-  if (rest > c->rest_room) c->rest = realloc(c->rest, c->rest_room = rest * 2 + 256);
-  if (rest) memcpy(c->rest, p, rest);
-  c->rest_length = rest;
-}
-static void open_connection(struct connection *c) {
-  int one = 1;
-  struct linger linger = {1, 0};
-  struct sockaddr_in address = {
-      .sin_family = AF_INET, .sin_port = htons(options.port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-  c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-  if (c->fd < 0) die("socket: %s", strerror(errno));
-  setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger); /* leave with a reset, so no port waits */
-  if (connect(c->fd, (void *)&address, sizeof address) < 0 && errno != EINPROGRESS) die("connect: %s", strerror(errno));
-  c->connecting = true;
-  connecting_count++;
-  watch(c, EPOLL_CTL_ADD);
-}
-static void turn(int timeout) {
-  struct epoll_event events[1024];
-  int k = epoll_wait(epoll, events, 1024, timeout);
-  for (int i = 0; i < k; i++) {
-    struct connection *c = events[i].data.ptr;
-    if (c->dead) continue;
-    if (c->connecting) {
-      int problem = 0;
-      socklen_t length = sizeof problem;
-      getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &problem, &length);
-      if (problem) {
-        fprintf(stderr, "connect: %s\n", strerror(problem));
-        lose(c);
-        continue;
-      }
-      c->connecting = false;
-      watch(c, EPOLL_CTL_MOD);
-      dialect->start(c);
-      continue;
-    }
-    if (events[i].events & EPOLLOUT) flush(c);
-    if (!c->dead && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) on_readable(c);
-  }
-  flush_all();
-}
-static void run_until(uint64_t end) {
-  for (uint64_t t; (t = now()) < end;) turn((end - t) / 1000000 > 50 ? 50 : (end - t) / 1000000 + 1);
 }
 
 /* ---- a run ---- */
@@ -271,8 +119,8 @@ static void talk(uint64_t at, double *due) {
   flush_all();
 }
 static void traffic(void) {
-  uint64_t expected = 0, start = now(), from = start + options.warm * SECOND, to = from + options.seconds * SECOND;
-  uint64_t delivered_before = 0, sent_before = 0, began = 0, seen = 0;
+  uint64_t expected = 0, start = started = now(), from = start + options.warm * SECOND, to = from + options.seconds * SECOND;
+  uint64_t delivered_before = 0, sent_before = 0, began = 0, seen = 0, last_progress = start;
   double cpu = 0, own = 0, due = start;
   bool stalled = false;
   for (int i = 0; i < options.clients; i++) {
@@ -282,7 +130,6 @@ static void traffic(void) {
     c->expect = pairs ? 1 : options.clients - !dialect->echo;
     for (int k = 0; options.rate == 0 && i < options.senders && k < options.window; k++) waiting[waiting_count++] = c;
   }
-  last_progress = start;
   for (uint64_t at; (at = now()) < to;) {
     if (!began && at >= from) {
       began = measured_from = at;
@@ -316,6 +163,12 @@ static void traffic(void) {
       latency(.5), latency(.99), (long)(expected - delivered), gaps, reordered, foreign, dead_count,
       stalled ? "true" : "false");
 }
+/* As clients make them: 64 random bits in base 36. */
+static void make_prefix(char *prefix) {
+  uint64_t bits;
+  if (getrandom(&bits, sizeof bits, 0) != sizeof bits) die("getrandom failed");
+  for (; bits; bits /= 36) *prefix++ = "0123456789abcdefghijklmnopqrstuvwxyz"[bits % 36];
+}
 
 int main(int count, char **values) {
   read_options(count, values);
@@ -326,21 +179,16 @@ int main(int count, char **values) {
   if (pairs) options.senders = options.clients &= ~1;
   if (options.senders > options.clients) options.senders = options.clients;
 
-  struct rlimit limit;
-  getrlimit(RLIMIT_NOFILE, &limit);
-  limit.rlim_cur = limit.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &limit);
-  epoll = epoll_create1(0);
   total = options.clients + (dialect->writers && !quiet ? options.senders : 0);
+  prepare_connections(total);
   connections = calloc(total, sizeof *connections);
-  dirty = calloc(total + 1, sizeof *dirty);
   waiting = calloc((size_t)options.senders * (options.window + 1), sizeof *waiting);
-  input = malloc(INPUT + CHUNK);
   memset(body, 'x', MOST_BODY);
   body[0] = body[29] = '^';
   for (int i = 0; i < total; i++) {
     struct connection *c = &connections[i];
     c->index = i;
+    make_prefix(c->prefix);
     c->is_writer = i >= options.clients;
     c->writer = i + options.clients < total ? c + options.clients : c;
   }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { CONFIRMED = 100 }; /* messages that are confirmed at once */
+
 size_t line_length(const char *p, size_t length) {
   const char *end = memchr(p, '\n', length);
   return end ? (size_t)(end - p) + 1 : 0;
@@ -16,7 +18,8 @@ void complain(const char *who, const char *p, size_t length) {
   fprintf(stderr, "%s: %.*s\n", who, (int)(length > 200 ? 200 : length), p);
 }
 
-/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body; \n \r \s escapes ---- */
+/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body, %p its prefix, %n how many messages it has sent, %s
+ * the place of the last message it has read; \n \r \s escapes ---- */
 
 static void put_template(struct connection *c, const char *format, size_t length, int to, const char *body, int size) {
   char out[8192];
@@ -28,6 +31,9 @@ static void put_template(struct connection *c, const char *format, size_t length
     } else if (format[i] == '%' && i + 1 < length) {
       switch (format[++i]) {
       case 'i': k += sprintf(out + k, "%d", c->index); break;
+      case 'n': k += sprintf(out + k, "%u", c->sequence); break;
+      case 'p': k += sprintf(out + k, "%s", c->prefix); break;
+      case 's': k += sprintf(out + k, "%u", c->place); break;
       case 't': k += sprintf(out + k, "%d", to); break;
       case 'w': k += sprintf(out + k, "%.200s", c->index < options.word_count ? options.words[c->index] : ""); break;
       case 'b':
@@ -50,6 +56,16 @@ static void line_start(struct connection *c) {
   }
   become_ready(c);
 }
+/* Takes the place of a message from its frame, and confirms now and then what was read. */
+static void note_place(struct connection *c, const char *p, size_t length) {
+  static const char NAME[] = "\"seq\":";
+  const char *found = memmem(p, length, NAME, sizeof NAME - 1);
+  if (!found) return;
+  c->place = strtoul(found + sizeof NAME - 1, 0, 10);
+  if (c->place < c->confirmed + CONFIRMED) return;
+  c->confirmed = c->place;
+  put_template(c, options.seen, strlen(options.seen), 0, "", 0);
+}
 static size_t line_parse(struct connection *c, char *p, size_t length, char **body, size_t *size) {
   size_t used = line_length(p, length);
   if (used == 0) return 0;
@@ -66,6 +82,7 @@ static size_t line_parse(struct connection *c, char *p, size_t length, char **bo
     if (mark) {
       *body = mark;
       *size = used - 1 - (mark - p);
+      if (*options.seen) note_place(c, p, mark - p);
     }
   }
   return used;

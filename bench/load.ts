@@ -1,14 +1,17 @@
 // load.ts: processes. Builds the C programs, starts a server on a free port and its own folder, runs the load generator
 // against it, and ends what it started. Pins the server to one core and the generator to another where that can be done.
-// Knows no peer by name and prints nothing. Called by run.ts, growth.ts and bystander.ts.
+// Knows no peer by name and prints nothing. Called by benchmark.ts, growth.ts, stored.ts and bystander.ts.
 
-import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Kit, Peer } from "./peers.ts";
 
 const START = 15_000; // ms a server may take to listen
 const STOP = 5_000; // ms a server may take to stop by itself
+const LEAVING = 10_000; // ms a server may take until it has closed the connections of those who have left
+const ANSWERING = 500; // ms a server may take to answer, or the connection was one it will close
+const SPARE = 8; // descriptors that a server may have opened since its start
 
 /** What the generator prints, by name; see chatload.c. */
 export type Figures = Record<string, number>;
@@ -24,17 +27,31 @@ export class Running implements AsyncDisposable {
   readonly port: number;
   readonly started: number; // ms from its start to the first connection
   readonly #child: Bun.Subprocess;
+  readonly #descriptors: number; // at its start
 
   constructor(port: number, started: number, child: Bun.Subprocess) {
     this.port = port;
     this.started = started;
     this.#child = child;
+    this.#descriptors = this.#open();
+  }
+  #open(): number {
+    return process.platform === "linux" ? readdirSync(`/proc/${this.pid}/fd`).length : 0;
   }
   get pid(): number {
     return this.#child.pid;
   }
   get alive(): boolean {
     return this.#child.exitCode === null;
+  }
+  /** Resolves when the connections of those who have left are closed here too, and what that costs is over. */
+  async empty(): Promise<void> {
+    const began = performance.now();
+    while (this.alive && this.#open() > this.#descriptors + SPARE) {
+      if (performance.now() - began > LEAVING) throw new Error("it did not close the connections of those who left");
+      await Bun.sleep(20);
+    }
+    await Bun.sleep(100);
   }
   async [Symbol.asyncDispose](): Promise<void> {
     this.#child.kill("SIGTERM");
@@ -44,11 +61,16 @@ export class Running implements AsyncDisposable {
   }
 }
 
-/** Starts a peer in a new folder under `work`, on the servers' core; or in `folder`, on all cores, as there is no generator
- *  beside it. Throws what it said if it does not listen. */
-export async function start(peer: Peer, kit: Kit, work: string, folder?: string): Promise<Running> {
+/** Starts a peer in `folder` or a new one under `work`; on the servers' core, or on all of them. Throws what it said if it
+ *  does not listen. */
+export async function start(
+  peer: Peer,
+  kit: Kit,
+  work: string,
+  { folder, allCores = false }: { folder?: string | undefined; allCores?: boolean | undefined } = {},
+): Promise<Running> {
   const home = folder ?? mkdtempSync(join(work, `${peer.name}-`));
-  const core = folder === undefined ? pin(0) : [];
+  const core = allCores ? [] : pin(0);
   const port = freePort();
   const { command, cwd = home } = peer.start(port, home, kit);
   const log = join(work, `${peer.name}.log`);
@@ -57,7 +79,7 @@ export async function start(peer: Peer, kit: Kit, work: string, folder?: string)
     ...{ cwd, stdin: "ignore", stdout: Bun.file(log), stderr: Bun.file(log) },
     ...{ signal: kit.cancelled, killSignal: "SIGKILL" },
   });
-  while (!(await listens(port))) {
+  while (!(await listens(port, peer.hello))) {
     if (child.exitCode === null && performance.now() - began < START) {
       await Bun.sleep(2);
       continue;
@@ -112,11 +134,19 @@ function freePort(): number {
   return port;
 }
 
-async function listens(port: number): Promise<boolean> {
+/** Whether a connection is taken; with `hello`, whether this line is answered. */
+async function listens(port: number, hello?: string): Promise<boolean> {
+  const { promise: answered, resolve } = Promise.withResolvers<boolean>();
   try {
-    const socket = await Bun.connect({ hostname: "127.0.0.1", port, socket: { data() {} } });
+    const socket = await Bun.connect({
+      hostname: "127.0.0.1",
+      port,
+      socket: { data: () => resolve(true), close: () => resolve(false), error: () => resolve(false) },
+    });
+    if (hello !== undefined) socket.write(hello);
+    const isUp = hello === undefined || (await Promise.race([answered, Bun.sleep(ANSWERING).then(() => false)]));
     socket.terminate();
-    return true;
+    return isUp;
   } catch {
     return false;
   }

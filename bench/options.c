@@ -13,6 +13,7 @@ struct options options = {.dialect = "line",
                           .pids = "",
                           .room = "",
                           .direct = "",
+                          .seen = "",
                           .clients = 10,
                           .senders = 1,
                           .size = 64,
@@ -58,6 +59,7 @@ void read_options(int count, char **values) {
       {"step", 1, 0, 'x'},
       {"room", 1, 0, 'u'},
       {"direct", 1, 0, 'M'},
+      {"seen", 1, 0, 'S'},
       {"words", 1, 0, 'o'},
       {"echo", 1, 0, 'e'},
       {0},
@@ -85,6 +87,7 @@ void read_options(int count, char **values) {
       break;
     case 'u': options.room = optarg; break;
     case 'M': options.direct = optarg; break;
+    case 'S': options.seen = optarg; break;
     case 'o': read_words(optarg); break;
     case 'e': options.echo = atoi(optarg); break;
     default: exit(2);

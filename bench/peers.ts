@@ -1,14 +1,15 @@
 // peers.ts: the servers that are measured beside each other: what each needs on this machine, how it is started on a port
-// and a folder, and in which words the load generator speaks to it. Starts nothing itself. Called by run.ts.
+// and a folder, and in which words the load generator speaks to it. Starts nothing itself. Called by run.ts, benchmark.ts and
+// bystander.ts.
 
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { authenticateUser, openUsers } from "../server/signin.ts";
 import { isRefusal } from "../protocol.ts";
 
-const REPOSITORY = join(import.meta.dir, "..");
+export const REPOSITORY = join(import.meta.dir, "..");
 const PEERS = join(import.meta.dir, "peers");
-const ACCOUNTS = 2_000; // the most clients that any scenario has
+const ACCOUNTS = 10_000; // the most clients that any scenario has
 const PASSWORD = "pass-word-9";
 
 /** What was made for this run, in its temporary folder. */
@@ -19,13 +20,21 @@ export interface Kit {
   accounts: string; // users.json and secret.key with ACCOUNTS accounts, and `words`: a token for each, a line each
 }
 
-/** What clients do once they are signed in: speak in one room, write to each other, or nothing. */
-export type Doing = "room" | "pairs" | "nothing";
+/** A folder with Banter in it, as a row. */
+export interface Checkout {
+  folder: string;
+  banter: Peer;
+}
+
+/** What clients do once they are signed in: speak in one room, write to each other, enter a room in silence, or nothing. */
+export type Doing = "room" | "pairs" | "enter" | "nothing";
 
 export interface Peer {
   name: string; // on the command line
   title: string;
   stores: boolean; // a message is on disk before anybody sees it
+  onlySpeaks?: boolean; // differs from another row where somebody speaks, and is measured only there
+  hello?: string; // a line that it answers once it serves; where there is none, taking a connection is enough
   /** Why it cannot run here; undefined if it can. */
   missing: (kit: Kit) => string | undefined;
   start: (port: number, folder: string, kit: Kit) => { command: string[]; cwd?: string };
@@ -76,7 +85,7 @@ function redis(name: string, title: string, dialect: string, options: string[]):
     start: (port, folder) => ({
       command: [
         ...["redis-server", "--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder],
-        ...["--maxclients", "10000", ...options],
+        ...["--maxclients", "11000", ...options],
       ],
     }),
     version: ["redis-server", "--version"],
@@ -97,35 +106,59 @@ function onNpm(name: string, title: string, runtime: "node" | "bun", file: strin
     wire: () => ["--dialect", dialect],
   };
 }
+/** Banter as it is in a checkout: whose clients leave it to the server to make ids (as people in text sessions do), and whose
+ *  clients make them, as programs do. Programs also get their own direct messages back and confirm what they have read. */
+export function banterIn(folder: string, name: string, title: string): Peer[] {
+  const banter: Peer = {
+    name,
+    title,
+    stores: true,
+    missing: () => undefined,
+    hello: '{"type":"ping"}\n',
+    start: (port, home, { accounts }) => {
+      if (!existsSync(join(home, "users.json")))
+        for (const file of ["users.json", "secret.key"]) copyFileSync(join(accounts, file), join(home, file));
+      const options = ["--port", String(port), "--no-web", "--rate", "0", "--log-level", "error", "--data", home];
+      return { command: [process.execPath, join(folder, "server.ts"), "--host", "127.0.0.1", ...options] };
+    },
+    version: [process.execPath, "--version"],
+    wire: (kit, doing) =>
+      doing === "pairs"
+        ? line(
+            ...["--step", `login u%i ${PASSWORD}\\n=>You are in`, "--room", "%b\\n", "--direct", "/msg u%t %b\\n"],
+            ...["--echo", "0"],
+          )
+        : [...frames(kit, doing), "--room", frame({ type: "say", to: "#r0", text: "%b" })],
+  };
+  const withIds: Peer = {
+    ...banter,
+    name: `${name}-ids`,
+    title: `${title}, ids made by its clients`,
+    onlySpeaks: true,
+    wire: (kit, doing) => [
+      ...frames(kit, doing),
+      ...["--room", frame({ type: "say", id: "%p-%n", to: "#r0", text: "%b" })],
+      ...["--direct", frame({ type: "say", id: "%p-%n", to: "u%t", text: "%b" })],
+      ...(doing === "pairs" ? ["--seen", '{"type":"seen","seq":%s}\\n'] : []),
+    ],
+  };
+  return [banter, withIds];
+}
+/** How a program signs in to Banter and enters the room. */
+function frames({ accounts }: Kit, doing: Doing): string[] {
+  const isIn = doing === "room" || doing === "enter";
+  return line(
+    ...["--words", join(accounts, "words")],
+    ...["--step", frame({ type: "login", user: "u%i", token: "%w", id: "in" }) + '=>"in"'],
+    ...(isIn ? ["--step", frame({ type: "join", to: "#r0", id: "room" }) + '=>"room"'] : []),
+  );
+}
 /** Stored, then shown: the file is synced after every turn of Redis's loop, and never rewritten while we measure. */
 const SYNCED = ["--appendonly", "yes", "--appendfsync", "always", "--auto-aof-rewrite-percentage", "0"];
 
 /** All of them; Banter first, because every other is a ratio to it. */
 export const ALL_PEERS: readonly Peer[] = [
-  {
-    name: "banter",
-    title: "Banter",
-    stores: true,
-    missing: () => undefined,
-    start: (port, folder, { accounts }) => {
-      if (!existsSync(join(folder, "users.json")))
-        for (const file of ["users.json", "secret.key"]) copyFileSync(join(accounts, file), join(folder, file));
-      const options = ["--port", String(port), "--no-web", "--rate", "0", "--log-level", "error", "--data", folder];
-      return { command: [process.execPath, join(REPOSITORY, "server.ts"), "--host", "127.0.0.1", ...options] };
-    },
-    version: [process.execPath, "--version"],
-    wire: ({ accounts }, doing) =>
-      doing === "pairs" // a text session: a program would get its own direct message back as well
-        ? line(
-            ...["--step", `login u%i ${PASSWORD}\\n=>You are in`, "--room", "%b\\n", "--direct", "/msg u%t %b\\n"],
-            ...["--echo", "0"],
-          )
-        : line(
-            ...["--words", join(accounts, "words"), "--room", frame({ type: "say", to: "#r0", text: "%b" })],
-            ...["--step", frame({ type: "login", user: "u%i", token: "%w", id: "in" }) + '=>"in"'],
-            ...(doing === "room" ? ["--step", frame({ type: "join", to: "#r0", id: "room" }) + '=>"room"'] : []),
-          ),
-  },
+  ...banterIn(REPOSITORY, "banter", "Banter"),
   redis("redis-stored", "Redis, XADD then PUBLISH, synced", "redis-store", SYNCED),
   redis("redis-stream", "Redis, XADD and XREAD, synced", "redis-stream", SYNCED),
   python("python-stored", "Python threads, SQLite, synced", "chat.db"),
@@ -138,7 +171,7 @@ export const ALL_PEERS: readonly Peer[] = [
     version: ["cc", "--version"],
     wire: (_, doing) =>
       line(
-        ...["--step", "LOGIN u%i\\n=>OK", ...(doing === "room" ? ["--step", "JOIN r0\\n=>OK"] : [])],
+        ...["--step", "LOGIN u%i\\n=>OK", ...(doing === "nothing" ? [] : ["--step", "JOIN r0\\n=>OK"])],
         ...["--room", "MSG r0 %b\\n", "--direct", "DM u%t %b\\n"],
       ),
   },

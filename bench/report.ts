@@ -1,5 +1,6 @@
 // report.ts: figures as tables: medians of the repetitions, as ratios to the first row. Text for the terminal and Markdown
-// are the same table, aligned. Computes and formats; measures nothing. Called by run.ts and growth.ts.
+// are the same table, aligned. Computes and formats; measures nothing. Called by benchmark.ts, machine.ts, growth.ts,
+// stored.ts and bystander.ts.
 
 export interface Table {
   title: string;
@@ -34,4 +35,22 @@ export function format({ title, head, rows, notes }: Table): string {
   const rule = `| ${widths.map((width, i) => (i === 0 ? "-".repeat(width) : "-".repeat(width - 1) + ":")).join(" | ")} |`;
   const below = notes.map((note) => `\n${note}\n`).join("");
   return `### ${title}\n\n${[line(head), rule, ...rows.map(line)].join("\n")}\n${below}`;
+}
+
+/** A table of rows of figures as multiples of the first, whose own are given in `units`. */
+export function grown(
+  title: string,
+  head: string[],
+  units: string[],
+  rows: [string, number[]][],
+  notes: string[] = [],
+): Table {
+  const base = rows[0]![1];
+  const cells = rows.map(([size, figures], row) => [
+    size,
+    ...figures.map((value, i) =>
+      row === 0 ? `1× = ${figure(value)} ${units[i]}` : `${ratio(value, base[i]!)} (${figure(value)} ${units[i]})`,
+    ),
+  ]);
+  return { title, head, rows: cells, notes };
 }

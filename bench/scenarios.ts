@@ -13,11 +13,16 @@ export interface Column {
 export interface Scenario {
   name: string; // on the command line
   title: string;
+  doing: Doing;
+  clients: number;
   options: string[]; // of the generator
   columns: Column[];
+  reps?: number; // where it is not 3
+  seconds?: number; // of measured traffic, where it is not 1
+  warm?: number; // seconds of traffic before that, where it is not 0.5
   fresh?: boolean; // a new server for each run
-  reps?: number; // fewer than asked for, where a run differs little from the next
-  doing?: Doing; // "room" if absent
+  visitors?: number; // clients who sign in and leave before, so that the server has just started no longer
+  allCores?: boolean; // the server is not bound to one
 }
 
 /** The one figure that the load generator may limit. */
@@ -31,47 +36,109 @@ export const RATE: Column = {
 const CPU: Column = { key: "cpu_ns", title: "server CPU per delivery", unit: "µs", scale: 1e-3, better: "less" };
 const P50: Column = { key: "p50_us", title: "p50", unit: "ms", scale: 1e-3, better: "less" };
 const P99: Column = { key: "p99_us", title: "p99", unit: "ms", scale: 1e-3, better: "less" };
-const room = (clients: number): string[] => ["--clients", String(clients), "--senders", "10", "--window", "8"];
+const SIGN_INS: Column = { key: "signins_per_s", title: "sign-ins", unit: "1/s", better: "more" };
+const FIRST: Column = { key: "first_signins_per_s", title: "the first 500 after a start", unit: "1/s", better: "more" };
+const NEXT: Column = { ...SIGN_INS, title: "500 once others have been here" };
+const MEMORY: Column[] = [
+  { key: "session_kb", title: "memory per session", unit: "KiB", better: "less" },
+  { key: "memory_kb", title: "memory in all", unit: "MiB", scale: 1 / 1024, better: "less" },
+];
+const SIGN_IN = "who connect, sign in (by token, or however the peer does it without hashing) and enter one room";
+const TALK = ["--senders", "10", "--window", "8"];
 
 export const SCENARIOS: readonly Scenario[] = [
-  { name: "room10", title: "A room of 10, all talking at once", options: room(10), columns: [RATE, CPU] },
-  { name: "room100", title: "A room of 100, ten of them talking at once", options: room(100), columns: [RATE, CPU] },
+  {
+    name: "room10",
+    title: "A room of 10, all talking at once",
+    doing: "room",
+    clients: 10,
+    options: TALK,
+    columns: [RATE, CPU],
+  },
+  {
+    name: "room100",
+    title: "A room of 100, ten of them talking at once",
+    doing: "room",
+    clients: 100,
+    options: TALK,
+    columns: [RATE, CPU],
+  },
   {
     name: "room1000",
     title: "A room of 1,000, ten of them talking at once",
-    options: room(1000),
+    doing: "room",
+    clients: 1_000,
+    options: TALK,
     columns: [RATE, CPU],
   },
   {
     name: "pairs",
     title: "50 pairs writing direct messages",
-    options: ["--mode", "pairs", "--clients", "100", "--window", "8"],
-    columns: [RATE, CPU],
     doing: "pairs",
+    clients: 100,
+    options: ["--window", "8"],
+    columns: [RATE, CPU],
   },
   {
     name: "pace",
     title: "A room of 100, 200 messages a second: from the sender to the last reader's screen",
-    options: ["--clients", "100", "--senders", "10", "--rate", "200"],
+    doing: "room",
+    clients: 100,
+    options: ["--senders", "10", "--rate", "200"],
     columns: [P50, P99, CPU],
+    warm: 3,
+    seconds: 5, // the 99th percentile of 1,000 messages, and not of a compiler that is still at work
   },
   {
     name: "idle",
     title: "2,000 who are signed in and silent",
-    options: ["--mode", "silent", "--clients", "2000", "--no-room"],
-    columns: [
-      { key: "session_kb", title: "memory per session", unit: "KiB", better: "less" },
-      { key: "memory_kb", title: "memory in all", unit: "MiB", scale: 1 / 1024, better: "less" },
-    ],
     doing: "nothing",
+    clients: 2_000,
+    options: [],
+    columns: MEMORY,
+    fresh: true,
+    reps: 1,
+  },
+  {
+    name: "idle10000",
+    title: "10,000 who are signed in and silent",
+    doing: "nothing",
+    clients: 10_000,
+    options: [],
+    columns: MEMORY,
     fresh: true,
     reps: 1,
   },
   {
     name: "signin",
-    title: "500 who connect, sign in (by token, or however the peer does it without hashing) and enter one room",
-    options: ["--mode", "silent", "--clients", "500"],
-    columns: [{ key: "signins_per_s", title: "sign-ins", unit: "1/s", better: "more" }],
+    title: `500 ${SIGN_IN}`,
+    doing: "enter",
+    clients: 500,
+    options: [],
+    columns: [NEXT, FIRST],
     fresh: true,
+    visitors: 500,
+  },
+  {
+    name: "signin-cores",
+    title: `500 ${SIGN_IN}, at a server that is not bound to one core`,
+    doing: "enter",
+    clients: 500,
+    options: [],
+    columns: [NEXT, FIRST],
+    fresh: true,
+    visitors: 500,
+    allCores: true,
+  },
+  {
+    name: "signin5000",
+    title: `5,000 ${SIGN_IN}`,
+    doing: "enter",
+    clients: 5_000,
+    options: [],
+    columns: [SIGN_INS],
+    fresh: true,
+    visitors: 500,
+    reps: 1,
   },
 ];
