@@ -7,7 +7,7 @@ import { compile, generate, start } from "../../bench/load.ts";
 import { banterIn, writeLoadAccounts } from "../../bench/peers.ts";
 import { makeHistory } from "../../bench/stored.ts";
 import type { Message } from "../../protocol.ts";
-import { openHistory } from "../../server/history.ts";
+import { messagesOf, openHistory } from "../../server/history.ts";
 import { PATIENCE, REPOSITORY, run, temporaryFolder } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
 
@@ -107,7 +107,7 @@ test("a history is made in batches and one by one, by the code of the checkout t
     await makeHistory(file, { count: 100, batch }, REPOSITORY);
     const history = openHistory(file);
     expect(await history.head("#r0")).toBe(100);
-    expect((await history.read("#r0", 0, 100)).map(({ from, id }) => `${from} ${id}`)).toEqual(
+    expect(messagesOf(await history.read("#r0", 0, 100)).map(({ from, id }) => `${from} ${id}`)).toEqual(
       Array.from({ length: 100 }, (_, i) => `u${i % 50} made-${i < 50 ? 1 : 2}`),
     );
     history.close();
