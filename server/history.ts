@@ -83,7 +83,7 @@ export function openHistory(
 }
 
 /** The messages of a page, parsed. */
-export function messagesOf({ lines }: Page): Message[] {
+export function messagesOf({ lines }: Pick<Page, "lines">): Message[] {
   if (lines.length === 0) return [];
   const each = lines.toString("utf8", 0, lines.length - 1).split("\n");
   return each.map((line) => JSON.parse(line));
@@ -108,6 +108,7 @@ class SqliteHistory implements History {
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #runs: Runs;
   readonly #ids: Ids;
+  #areIdsKnown = false; // also those of recent runs
   #isClosed = false;
 
   constructor(opened: Opened, file: string, now: () => number) {
@@ -124,9 +125,10 @@ class SqliteHistory implements History {
     const at = this.#now();
     begin.run();
     try {
+      if (!this.#areIdsKnown) this.#learnIds();
       const outcomes = drafts.map((draft) => this.#store(draft, at));
-      this.#runs.write();
-      this.#ids.write();
+      const isIndexed = this.#runs.write();
+      if (isIndexed || this.#ids.isDue) this.#ids.write();
       for (const [account, seq] of confirmed ?? []) confirm.run(account, seq);
       commit.run();
       this.#ids.committed();
@@ -201,6 +203,18 @@ class SqliteHistory implements History {
       if (left < 0 || found.length === max) return run.first;
     }
     return undefined;
+  }
+
+  /** The ids of runs that are not in the index are in their lines only: a batch whose ids go to many places of that table would take
+   *  a third longer. */
+  #learnIds(): void {
+    for (const run of this.#runs.recent())
+      for (const message of messagesOf(run)) {
+        if (answeredIn(message) !== run.conversation || message.id.startsWith(OWN)) continue;
+        const slot = this.#ids.find(run.conversation, message.from, message.id);
+        if (!slot.isTaken) this.#ids.take(slot, message.seq);
+      }
+    this.#areIdsKnown = true;
   }
 
   // ---- one draft of a batch ----

@@ -6,7 +6,9 @@ import type { Database } from "bun:sqlite";
 
 /** Seqs that the messages of a row reach over at most, so that a retry is found by a short look. */
 export const SPAN = 1_000;
+const MAX_UNWRITTEN = 1_000; // rows
 const MAX_CACHED = 10_000; // rows
+const MAX_DIGITS = 15; // of a number; larger ones are not exact in JavaScript
 
 /** The ids PREFIX-low to PREFIX-high of one sender; PREFIX itself where both are 0. */
 interface Row {
@@ -19,6 +21,7 @@ interface Row {
 }
 /** An id, and the row that holds it or that it may continue. */
 export interface Slot {
+  readonly key: string; // of the prefix
   readonly number: number;
   readonly row: Row;
   readonly isTaken: boolean;
@@ -36,30 +39,38 @@ export class Ids {
 
   /** Looks an id up among those of a sender in the conversation that answers it. */
   find(conversation: string, sender: string, id: string): Slot {
-    const { prefix, number } = split(id);
-    const { last, before } = this.#statements;
-    const key = keyOf(conversation, sender, prefix);
+    const end = endOfPrefix(id);
+    const prefix = id.slice(0, end);
+    const number = end < id.length ? Number(id.slice(end + 1)) : 0;
+    const key = `${conversation} ${sender} ${prefix}`; // none of them contains a space
     let row = this.#last.get(key);
     if (row === undefined) {
-      row = last.get(conversation, sender, prefix) ?? nothing(conversation, sender, prefix);
+      row =
+        this.#statements.last.get(conversation, sender, prefix) ??
+        ({ conversation, sender, prefix, low: 0, high: -1, seq: 0 } satisfies Row);
       this.#last.set(key, row);
     }
     if (number < row.low) {
       this.write();
-      row = before.get(conversation, sender, prefix, number) ?? nothing(conversation, sender, prefix);
+      row = this.#statements.before.get(conversation, sender, prefix, number) ?? { ...row, low: 0, high: -1 };
     }
-    return { number, row, isTaken: number <= row.high };
+    return { key, number, row, isTaken: number <= row.high };
   }
 
   /** Takes an id that was free, for the message with this seq. */
-  take({ number, row }: Slot, seq: number): void {
-    const { conversation, sender, prefix, high } = row;
-    const key = keyOf(conversation, sender, prefix);
-    const isLast = number > this.#last.get(key)!.high;
-    if (high > 0 && number === high + 1 && seq < row.seq + SPAN) row.high = number;
-    else row = { conversation, sender, prefix, low: number, high: number, seq };
+  take({ key, number, row }: Slot, seq: number): void {
+    if (row.high > 0 && number === row.high + 1 && seq < row.seq + SPAN) row.high = number;
+    else {
+      const isLast = number > this.#last.get(key)!.high;
+      row = { ...row, low: number, high: number, seq };
+      if (isLast) this.#last.set(key, row);
+    }
     this.#changed.add(row);
-    if (isLast) this.#last.set(key, row);
+  }
+
+  /** Whether there is so much to write that it should not wait. */
+  get isDue(): boolean {
+    return this.#changed.size >= MAX_UNWRITTEN || this.#last.size >= MAX_CACHED;
   }
 
   /** Writes what was taken. */
@@ -71,32 +82,28 @@ export class Ids {
 
   /** What was written is stored. */
   committed(): void {
-    if (this.#last.size > MAX_CACHED) this.#last.clear();
+    if (this.#changed.size === 0 && this.#last.size >= MAX_CACHED) this.#last.clear();
   }
 
-  /** What was taken since the last commit was not stored. */
+  /** Forgets what was taken and is not stored: also what was taken before and not written. */
   rolledBack(): void {
     this.#last.clear();
     this.#changed.clear();
   }
 }
 
-/** A number has one spelling: "p-7" is one of p, "p-07" is a prefix. */
-function split(id: string): { prefix: string; number: number } {
-  const dash = id.lastIndexOf("-");
-  const digits = id.slice(dash + 1);
-  const number = Number(digits);
-  if (dash > 0 && number > 0 && Number.isSafeInteger(number) && String(number) === digits)
-    return { prefix: id.slice(0, dash), number };
-  return { prefix: id, number: 0 };
+/** Where the prefix of an id ends and "-" and its number begin; the end of an id without one. A number has one spelling: "p-7" is one
+ *  of p, "p-07" is a prefix. */
+function endOfPrefix(id: string): number {
+  let at = id.length - 1;
+  while (at > 0 && isDigit(id.charCodeAt(at))) at--;
+  const digits = id.length - 1 - at;
+  const isNumber = digits > 0 && digits <= MAX_DIGITS && id[at] === "-" && id[at + 1] !== "0";
+  return isNumber && at > 0 ? at : id.length;
 }
 
-function keyOf(conversation: string, sender: string, prefix: string): string {
-  return `${conversation} ${sender} ${prefix}`; // none of them contains a space
-}
-
-function nothing(conversation: string, sender: string, prefix: string): Row {
-  return { conversation, sender, prefix, low: 0, high: -1, seq: 0 };
+function isDigit(code: number): boolean {
+  return code >= 48 && code <= 57;
 }
 
 function prepareStatements(db: Database) {

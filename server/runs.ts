@@ -6,7 +6,8 @@ import { crc32 } from "node:zlib";
 import { damaged } from "./faults.ts";
 
 const CHUNK = 16 * 1024; // characters of lines before the next run begins another chunk
-const MAX_RECENT = 1_000; // runs that are noted in their chunks only; their places are kept in memory, and read at the start
+/** Runs that are noted in their chunks only, and bytes of them. Their places are kept in memory, and read at the start. */
+const MAX_RECENT = { runs: 1_000, bytes: 4 * 1024 * 1024 };
 const MOST_TO_MERGE = 512 * 1024; // bytes of recent runs; if there are more they are large enough to be read well where they are
 
 /** Lines of a conversation that lie together. */
@@ -35,7 +36,7 @@ interface Growing {
   last: number;
   text: string;
 }
-/** A run that is to be written into a chunk. */
+/** A run and whose it is. */
 interface Packed extends Run {
   conversation: string;
 }
@@ -83,8 +84,8 @@ export class Runs {
     this.#growing.set(conversation, begun);
   }
 
-  /** Writes the batch. */
-  write(): void {
+  /** Writes the batch; whether all runs are in the index now. */
+  write(): boolean {
     let packed: Packed[] = [];
     let size = 0; // characters
     for (const [i, { conversation, first, last, text }] of this.#batch.entries()) {
@@ -96,7 +97,9 @@ export class Runs {
     }
     this.#batch.length = 0;
     this.#growing.clear();
-    if (this.#recentCount >= MAX_RECENT) this.#indexRecent();
+    if (this.#recentCount < MAX_RECENT.runs && this.#recentSize < MAX_RECENT.bytes) return false;
+    this.#indexRecent();
+    return true;
   }
 
   /** The batch was not stored. */
@@ -189,6 +192,12 @@ export class Runs {
     const recent = this.#recent.get(conversation) ?? [];
     for (let i = recent.length - 1; i >= 0; i--) if (recent[i]!.first < seq) yield this.#read(recent[i]!);
     for (const stored of this.#statements.before.iterate(conversation, seq)) yield this.#take(stored);
+  }
+
+  /** The runs that are not in the index yet. Throws when one is damaged. */
+  *recent(): Generator<Packed> {
+    for (const [conversation, places] of this.#recent)
+      for (const place of places) yield { conversation, ...this.#read(place) };
   }
 
   #read({ chunk, first, last, start, size }: Place): Run {

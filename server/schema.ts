@@ -24,7 +24,7 @@ export const SCHEMA = `
   ) strict, without rowid;
   create table indexed (chunk integer not null) strict;
   insert into indexed values (0);
-  create table ids (               -- stored are the ids PREFIX-low to PREFIX-high, or PREFIX itself where both are 0
+  create table ids (               -- of indexed runs: stored are the ids PREFIX-low to PREFIX-high, or PREFIX itself where both are 0
     conversation text not null,    -- that answers the sender
     sender text not null,
     prefix text not null,
