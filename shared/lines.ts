@@ -32,8 +32,11 @@ export class Lines {
       this.#hold(chunk);
       return [];
     }
-    if (this.#length > 0) this.#hold(chunk.subarray(0, end));
-    const block = this.#length > 0 ? this.#rest!.subarray(0, this.#length) : chunk.subarray(0, end);
+    let block = end + 1 === chunk.length ? chunk : chunk.subarray(0, end + 1);
+    if (this.#length > 0) {
+      this.#hold(block);
+      block = this.#rest!.subarray(0, this.#length);
+    }
     const lines = this.overflow ? [] : this.#split(block);
     this.#rest = undefined;
     this.#length = 0;
@@ -43,10 +46,7 @@ export class Lines {
 
   /** The stream has ended: the last line, if it had no LF. */
   end(): string | null | undefined {
-    if (this.#length === 0 || this.overflow) return undefined;
-    const line = this.#split(this.#rest!.subarray(0, this.#length))[0];
-    this.#length = 0;
-    return line;
+    return this.#length === 0 ? undefined : this.push(Uint8Array.of(LF))[0];
   }
 
   #hold(bytes: Uint8Array): void {
@@ -66,6 +66,7 @@ export class Lines {
     this.#length = length;
   }
 
+  /** Whole lines, each with its LF. */
   #split(block: Uint8Array): (string | null)[] {
     const text = utf8(block); // one decode for a whole chunk: a tenth of the cost of one a line
     return text === null ? this.#splitBytes(block) : this.#splitText(text);
@@ -73,6 +74,7 @@ export class Lines {
 
   #splitText(text: string): string[] {
     const lines = text.split("\n");
+    lines.pop(); // what is behind the last LF: nothing
     for (let i = 0; i < lines.length; i++) {
       const line = lines[i]!;
       // A UTF-16 unit is one to three bytes: only lines near the limit need to be measured.
@@ -88,16 +90,13 @@ export class Lines {
   /** The same for a chunk in which some line is not UTF-8. */
   #splitBytes(block: Uint8Array): (string | null)[] {
     const lines: (string | null)[] = [];
-    for (let start = 0; start <= block.length;) {
-      const lf = block.indexOf(LF, start);
-      const end = lf < 0 ? block.length : lf;
+    for (let start = 0, end: number; (end = block.indexOf(LF, start)) >= 0; start = end + 1) {
       if (end - start > this.limit) {
         this.overflow = true;
         return lines;
       }
       const line = utf8(block.subarray(start, end));
       lines.push(line?.endsWith("\r") ? line.slice(0, -1) : line);
-      start = end + 1;
     }
     return lines;
   }
