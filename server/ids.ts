@@ -106,14 +106,15 @@ function isDigit(code: number): boolean {
   return code >= 48 && code <= 57;
 }
 
+/** `+?` as in runs.ts. */
 function prepareStatements(db: Database) {
   const columns = "conversation, sender, prefix, low, high, seq";
   return {
     last: db.query<Row, [string, string, string]>(
-      `select ${columns} from ids where conversation = ? and sender = ? and prefix = ? order by low desc limit 1`,
+      `select ${columns} from ids where conversation = +? and sender = +? and prefix = +? order by low desc limit 1`,
     ),
     before: db.query<Row, [string, string, string, number]>(
-      `select ${columns} from ids where conversation = ? and sender = ? and prefix = ? and low <= ?
+      `select ${columns} from ids where conversation = +? and sender = +? and prefix = +? and low <= +?
          order by low desc limit 1`,
     ),
     write: db.query<unknown, [string, string, string, number, number, number]>(

@@ -218,6 +218,8 @@ function check(lines: Uint8Array, sum: number, file: string): void {
   if (crc32(lines) !== sum) throw damaged(file, "what was said has another checksum than it was written with");
 }
 
+/** `+?` and not `?` where a row is sought and the order matters: SQLite, which may choose a plan by a value, prepares the statement anew for
+ *  each one otherwise, in several times the time that reading takes. */
 function prepareStatements(db: Database) {
   return {
     lastChunk: db.query<{ n: number }, []>("select n from chunks order by n desc limit 1"),
@@ -231,17 +233,17 @@ function prepareStatements(db: Database) {
     ),
     indexed: db.query<unknown, [number]>("update indexed set chunk = ?"),
     head: db.query<{ last: number }, [string]>(
-      "select last from runs where conversation = ? order by last desc limit 1",
+      "select last from runs where conversation = +? order by last desc limit 1",
     ),
     after: db.query<Stored, [string, number]>(
       `select first, last, start, size, lines, sum from runs join chunks on n = chunk
-         where conversation = ? and last > ? order by last`,
+         where conversation = +? and last > +? order by last`,
     ),
     // The run that holds the seq before is the first one that ends there or later.
     before: db.query<Stored, [string, number]>(
       `select first, last, start, size, lines, sum from runs join chunks on n = chunk
-         where conversation = ?1 and first < ?2 and last <= coalesce(
-           (select last from runs where conversation = ?1 and last >= ?2 - 1 order by last limit 1), ?2)
+         where conversation = +?1 and first < +?2 and last <= coalesce(
+           (select last from runs where conversation = +?1 and last >= +?2 - 1 order by last limit 1), ?2)
          order by last desc`,
     ),
   };
