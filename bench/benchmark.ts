@@ -25,6 +25,7 @@ export const SOURCES = [
 ];
 
 const CAPPED = 0.9; // of its core, above which the generator and not the server decides the rate
+const DISTURBED = 0.2; // of a core, above which what others did is told
 const RESERVED = 256; // descriptors that a server or the generator may need besides those of clients
 
 export interface Plan {
@@ -210,6 +211,11 @@ function compared({ title, columns }: Scenario, samples: Map<Peer, Figures[]>, n
   if (capped.length > 0 && columns.includes(RATE))
     notes.push(
       `The load generator had no more to give to: ${capped.map(([{ title }]) => title).join(", ")}. Compare CPU.`,
+    );
+  const others = median([...samples.values()].flat().map((each) => each.others_load ?? 0));
+  if (others > DISTURBED)
+    notes.push(
+      `Other processes used ${figure(others)} of a core meanwhile, so times and rates are worse than they are.`,
     );
   const head = columns.map(({ title, unit, better }) => `${title}, ${unit} (${better} is better)`);
   return { title, head: ["", ...head], rows, notes };

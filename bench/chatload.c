@@ -119,9 +119,10 @@ static void talk(uint64_t at, double *due) {
   flush_all();
 }
 static void traffic(void) {
-  uint64_t expected = 0, start = started = now(), from = start + options.warm * SECOND, to = from + options.seconds * SECOND;
+  uint64_t expected = 0, start = started = now(), from = start + options.warm * SECOND;
+  uint64_t to = from + options.seconds * SECOND;
   uint64_t delivered_before = 0, sent_before = 0, began = 0, seen = 0, last_progress = start;
-  double cpu = 0, own = 0, due = start;
+  double cpu = 0, own = 0, machine = 0, due = start;
   bool stalled = false;
   for (int i = 0; i < options.clients; i++) {
     struct connection *c = &connections[i];
@@ -137,6 +138,7 @@ static void traffic(void) {
       sent_before = sent;
       cpu = server_cpu();
       own = own_cpu();
+      machine = machine_cpu();
     }
     talk(at, &due);
     if (delivered != seen) {
@@ -150,6 +152,7 @@ static void traffic(void) {
   double wall = now() - (began ? began : start), copies = delivered - delivered_before;
   cpu = server_cpu() - cpu;
   own = own_cpu() - own;
+  machine = machine_cpu() - machine;
   for (int i = 0; i < options.senders; i++) expected += (uint64_t)connections[i].sequence * connections[i].expect;
   for (uint64_t deadline = now() + options.drain * SECOND; delivered < expected && now() < deadline;) {
     turn(20);
@@ -157,11 +160,11 @@ static void traffic(void) {
   }
   printf(
       ",\"messages_per_s\":%.0f,\"deliveries_per_s\":%.0f,\"cpu_ns\":%.0f,\"server_load\":%.2f,\"generator_load\":%.2f,"
-      "\"p50_us\":%.0f,\"p99_us\":%.0f,\"lost\":%ld,\"gaps\":%lu,\"reordered\":%lu,\"foreign\":%lu,\"dead\":%d,"
-      "\"stalled\":%s}\n",
+      "\"others_load\":%.2f,\"p50_us\":%.0f,\"p99_us\":%.0f,\"lost\":%ld,\"gaps\":%lu,\"reordered\":%lu,"
+      "\"foreign\":%lu,\"dead\":%d,\"stalled\":%s}\n",
       (sent - sent_before) / wall * 1e9, copies / wall * 1e9, copies ? cpu / copies : 0, cpu / wall, own / wall,
-      latency(.5), latency(.99), (long)(expected - delivered), gaps, reordered, foreign, dead_count,
-      stalled ? "true" : "false");
+      (machine - cpu - own) / wall, latency(.5), latency(.99), (long)(expected - delivered), gaps, reordered, foreign,
+      dead_count, stalled ? "true" : "false");
 }
 /* As clients make them: 64 random bits in base 36. */
 static void make_prefix(char *prefix) {

@@ -1,5 +1,6 @@
-/* chatload.h: what the parts of the load generator share: its traffic (chatload.c), its connections (connections.c), its
- * figures (figures.c), its command line (options.c) and the ways to speak to a server (dialects.c, redis.c, websocket.c). */
+/* chatload.h: what the parts of the load generator share: its traffic (chatload.c), its connections (connections.c),
+ * its figures (figures.c), its command line (options.c) and the ways to speak to a server (dialects.c, redis.c,
+ * websocket.c). */
 #ifndef CHATLOAD_H
 #define CHATLOAD_H
 #include <stdbool.h>
@@ -67,6 +68,7 @@ double latency(double quantile); /* µs */
 double server_cpu(void);         /* ns */
 double server_memory(void);      /* KiB */
 double own_cpu(void);            /* ns */
+double machine_cpu(void);        /* ns */
 
 /* Of connections.c. */
 extern struct dialect *dialect;

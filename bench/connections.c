@@ -1,5 +1,5 @@
-/* connections.c: bytes between the load generator and a server: connecting, sending, receiving and cutting into frames, all
- * in one epoll loop. Knows no message; what a frame brings goes to on_message. Called by chatload.c. */
+/* connections.c: bytes between the load generator and a server: connecting, sending, receiving and cutting into frames,
+ * all in one epoll loop. Knows no message; what a frame brings goes to on_message. Called by chatload.c. */
 #define _GNU_SOURCE
 #include "chatload.h"
 #include <arpa/inet.h>

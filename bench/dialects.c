@@ -18,8 +18,8 @@ void complain(const char *who, const char *p, size_t length) {
   fprintf(stderr, "%s: %.*s\n", who, (int)(length > 200 ? 200 : length), p);
 }
 
-/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body, %p its prefix, %n how many messages it has sent, %s
- * the place of the last message it has read; \n \r \s escapes ---- */
+/* ---- lines, by templates: %i client, %t to whom, %w its word, %b body, %p its prefix, %n how many messages it has sent,
+ * %s the place of the last message it has read; \n \r \s escapes ---- */
 
 static void put_template(struct connection *c, const char *format, size_t length, int to, const char *body, int size) {
   char out[8192];
