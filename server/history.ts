@@ -135,6 +135,7 @@ class SqliteHistory implements History {
       return outcomes;
     } catch (problem) {
       if (this.#opened.db.inTransaction) rollback.run();
+      this.#areIdsKnown = false;
       this.#ids.rolledBack();
       this.#runs.rolledBack();
       throw problem;

@@ -171,14 +171,18 @@ describe("a batch that cannot be stored leaves nothing", () => {
   test("when one draft of it is wrong", async () => {
     using open = openTemporary();
     const { history } = open;
-    await history.append([said("#lab", "alice", "one")]);
+    await history.append([said("#lab", "alice", "one", "one")]);
     const wrong = { ...said("#lab", "alice", "three"), text: 1n as unknown as string };
 
-    expect(history.append([said("#lab", "alice", "two"), wrong], new Map([["alice", 1]]))).rejects.toThrow();
+    expect(history.append([said("#lab", "alice", "two", "two"), wrong], new Map([["alice", 1]]))).rejects.toThrow();
 
     expect(await history.head("#lab")).toBe(1);
     expect(await history.confirmed("alice")).toBe(0);
-    const [next] = await history.append([said("#lab", "alice", "two")]);
+    const [again, next] = await history.append([
+      said("#lab", "alice", "one", "one"),
+      said("#lab", "alice", "two", "two"),
+    ]);
+    expect(again).toMatchObject({ repeated: { seq: 1 } });
     expect(next).toMatchObject({ stored: [{ message: { seq: 2 } }] });
   });
 
