@@ -156,7 +156,7 @@ class SqliteHistory implements History {
         [to, last] = [next, last + 1];
       }
       parts.push(run.lines.subarray(from, to));
-      if (to < run.lines.length) break;
+      if (last === end || to < run.lines.length) break;
     }
     return { lines: parts.length === 1 ? parts[0]! : Buffer.concat(parts), last: last > after ? last : upTo };
   }
