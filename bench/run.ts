@@ -20,7 +20,7 @@ const SINGLE = SCENARIOS.filter(({ reps }) => reps === 1).map(({ name }) => name
 const INDENT = " ".repeat(17);
 const HELP = `Usage: bun bench/run.ts [options]
 Measures Banter beside what is on this machine, all in one run, and prints medians as ratios. Uses loopback and a
-temporary folder only, and takes a quarter of an hour; with --npm twenty minutes, with --reps 1 a third.
+temporary folder only, and takes a quarter of an hour; with --npm twenty minutes, with --reps 1 half.
 
   --only A,B     these only: ${NAMES.slice(0, 8).join(", ")},
 ${INDENT}${NAMES.slice(8).join(", ")}
