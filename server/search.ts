@@ -10,15 +10,19 @@ const MAX_LOOKED_FOR = 32;
 const DOTTED_I = "İ";
 
 export class Words {
-  readonly #words: string[]; // in lower case
-  readonly #inLines: RegExp[]; // the beginning of each as it stands in JSON
+  readonly #words: string[]; // in lower case, the longest first: it is likely to be the rarest
+  /** The beginning of each as it stands in JSON. The first one is what lines are walked by. */
+  readonly #first: RegExp | undefined;
+  readonly #others: RegExp[];
 
   constructor(match: string) {
-    this.#words = wordsOf(match);
-    this.#inLines = this.#words.map((word) => {
-      const looked = Array.from(word).slice(0, MAX_LOOKED_FOR).join("");
-      return new RegExp(RegExp.escape(JSON.stringify(looked).slice(1, -1)), "iu");
+    this.#words = wordsOf(match).sort((one, other) => other.length - one.length);
+    const [first, ...others] = this.#words.map((word) => {
+      const begin = Array.from(word).slice(0, MAX_LOOKED_FOR).join("");
+      return RegExp.escape(JSON.stringify(begin).slice(1, -1));
     });
+    this.#first = first === undefined ? undefined : new RegExp(first, "giu");
+    this.#others = others.map((word) => new RegExp(word, "iu"));
   }
 
   /** How many they are: what a look costs grows with it. */
@@ -29,22 +33,28 @@ export class Words {
   /** The last `max` messages of these lines that contain all words, newest first; the lines are oldest first. */
   find(lines: string, max: number): Message[] {
     const found: Message[] = [];
-    if (!this.#mayBeIn(lines)) return found;
-    const each = lines.split("\n");
-    for (let i = each.length - 1; i >= 0 && found.length < max; i--) {
-      const line = each[i]!;
-      if (line === "" || !this.#mayBeIn(line)) continue;
-      const message: Message = JSON.parse(line);
-      if (this.#areIn(message.text.toLowerCase())) found.push(message);
+    const candidates = this.#candidates(lines);
+    for (let i = candidates.length - 1; i >= 0 && found.length < max; i--) {
+      const message: Message = JSON.parse(candidates[i]!);
+      const text = message.text.toLowerCase();
+      if (this.#words.every((word) => text.includes(word))) found.push(message);
     }
     return found;
   }
 
-  /** Never wrong when it says no. */
-  #mayBeIn(lines: string): boolean {
-    return this.#inLines.every((word) => word.test(lines)) || lines.includes(DOTTED_I);
-  }
-  #areIn(text: string): boolean {
-    return this.#words.every((word) => text.includes(word));
+  /** The lines that may contain all words; none that does is missing. */
+  #candidates(lines: string): string[] {
+    const first = this.#first;
+    if (first === undefined || lines.includes(DOTTED_I)) return lines.split("\n").slice(0, -1);
+    if (!this.#others.every((word) => word.test(lines))) return [];
+    const candidates: string[] = [];
+    first.lastIndex = 0;
+    while (first.test(lines)) {
+      const end = lines.indexOf("\n", first.lastIndex);
+      const line = lines.slice(lines.lastIndexOf("\n", first.lastIndex - 1) + 1, end);
+      if (this.#others.every((word) => word.test(line))) candidates.push(line);
+      first.lastIndex = end;
+    }
+    return candidates;
   }
 }
