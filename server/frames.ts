@@ -2,6 +2,7 @@
 // sends to bytes. Holds one message at most, and says with which code a connection ends that breaks the rules. Touches no socket.
 
 import { createHash } from "node:crypto";
+import { utf8 } from "../shared/lines.ts";
 
 const CONTINUATION = 0x0;
 const TEXT = 0x1;
@@ -136,7 +137,7 @@ export class FrameReader {
     this.#message = undefined;
     this.#size = 0;
     const text = utf8(whole);
-    if (text === undefined) this.#end(received, CLOSED.notUtf8);
+    if (text === null) this.#end(received, CLOSED.notUtf8);
     else received.push({ text });
   }
 
@@ -170,17 +171,9 @@ function unmask(payload: Buffer, mask: Buffer): Buffer {
 /** The code that answers a client's close frame: its own, if it is one that may be sent (7.4). */
 function codeToEcho(payload: Buffer): number {
   if (payload.length === 0) return CLOSED.normally;
-  if (payload.length === 1 || utf8(payload.subarray(2)) === undefined) return CLOSED.protocolError;
+  if (payload.length === 1 || utf8(payload.subarray(2)) === null) return CLOSED.protocolError;
   const code = payload.readUInt16BE(0);
   const isDefined =
     (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code < 5000);
   return isDefined ? code : CLOSED.protocolError;
-}
-
-function utf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
 }

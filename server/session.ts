@@ -34,8 +34,7 @@ export class Session implements Caller, Taker, Place {
   #user = ""; // "" before sign-in
   hash = ""; // of the password it signed in with
   #room: string = LOBBY;
-  /** Who sent the last direct message (text sessions). */
-  partner: string | undefined;
+  #partner: string | undefined; // who sent the last direct message (text sessions)
   readonly #dialect = new Dialect();
   readonly #turns = new Turns(this);
   readonly #share: Share;
@@ -64,6 +63,9 @@ export class Session implements Caller, Taker, Place {
   }
   get room(): string {
     return this.#room;
+  }
+  get partner(): string | undefined {
+    return this.#partner;
   }
   get text(): boolean {
     return this.#dialect.isText;
@@ -151,7 +153,7 @@ export class Session implements Caller, Taker, Place {
   }
 
   wasWrittenBy(from: string): void {
-    this.partner = from;
+    this.#partner = from;
   }
   signIn(user: string, hash: string): void {
     [this.#user, this.hash] = [user, hash];

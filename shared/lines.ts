@@ -102,7 +102,8 @@ export class Lines {
   }
 }
 
-function utf8(bytes: Uint8Array): string | null {
+/** Bytes as text; `null` if they are not UTF-8. */
+export function utf8(bytes: Uint8Array): string | null {
   try {
     return UTF8.decode(bytes);
   } catch {
