@@ -104,8 +104,8 @@ class Edition {
       if (not === member || (only !== undefined && only !== member)) continue;
       if (event.type === "message") told += this.#messages[i] ??= this.#form(entry, member);
       else if (event.type === "joined" || event.type === "left") {
-        const users = event.users.filter((user) => user !== member.user);
-        if (users.length > 0) told += this.#form({ event: { ...event, users } }, member);
+        const users = without(event.users, member.user);
+        if (users.length > 0) told += this.#form({ event: { type: event.type, to: event.to, users } }, member);
       } else told += this.#form(entry, member);
     }
     return new Payload(told);
@@ -131,4 +131,10 @@ export function compose(events: readonly Event[], { text, user }: Member, late =
   let told = "";
   for (const event of events) told += text ? linesOf(event, { user, late }) : encode(event);
   return new Payload(told);
+}
+
+/** A list without one of its names. */
+function without(names: string[], name: string): string[] {
+  const at = names.indexOf(name);
+  return at < 0 ? names : [...names.slice(0, at), ...names.slice(at + 1)];
 }

@@ -10,8 +10,8 @@ import type { Member } from "./delivery.ts";
 import type { Asker } from "./network.ts";
 import type { Post } from "./pipeline.ts";
 import type { Services } from "./services.ts";
-import type { Proof, SignedIn } from "./signin.ts";
-import { authenticateUser, registerUser } from "./signin.ts";
+import type { SignedIn } from "./signin.ts";
+import { authenticateUser, registerUser, signInByToken } from "./signin.ts";
 
 /** Whose request it is: the session, as far as handlers use it. */
 export interface Caller extends Member, Asker {
@@ -52,12 +52,20 @@ async function onRegister(caller: Caller, request: RequestOf<"register">): Promi
   return isRefusal(result) ? result : enterChat(caller, request, result, 0);
 }
 
-async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Answer> {
-  const { user, password, token, since, epoch } = request;
+function onLogin(caller: Caller, request: RequestOf<"login">): Answer | Promise<Answer> {
+  const { user, password, token } = request;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
-  const result = await login(caller.services, user, token === undefined ? { password: password! } : { token }, caller);
-  return isRefusal(result) ? result : enterChat(caller, request, result, since, epoch);
+  const { services } = caller;
+  if (token === undefined) return onPassword(caller, request, password!);
+  const result = signInByToken(services.users, user, token);
+  logSignIn(services, result, caller);
+  return isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
+}
+
+async function onPassword(caller: Caller, request: RequestOf<"login">, password: string): Promise<Answer> {
+  const result = await login(caller.services, request.user, password, caller);
+  return isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
 }
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
@@ -69,47 +77,55 @@ export async function register(services: Services, user: string, password: strin
   return result;
 }
 
-/** Checks who somebody is and logs it; refuses as `authenticateUser` does. */
-export async function login(services: Services, user: string, proof: Proof, from: Asker) {
-  const result = await authenticateUser(services.users, user, proof, from);
-  if (isRefusal(result)) services.log.warning(`Sign-in from ${from.address} refused (${result.code})`);
-  else services.log.info(`${result.user} signed in from ${from.address}`);
+/** Checks a password and logs it; refuses as `authenticateUser` does. */
+export async function login(services: Services, user: string, password: string, from: Asker) {
+  const result = await authenticateUser(services.users, user, { password }, from);
+  logSignIn(services, result, from);
   return result;
 }
 
+function logSignIn({ log }: Services, result: SignedIn | Refusal, { address }: Asker): void {
+  if (isRefusal(result)) log.warning(`Sign-in from ${address} refused (${result.code})`);
+  else log.info(`${result.user} signed in from ${address}`);
+}
+
 /** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */
-async function enterChat(
+function enterChat(
   caller: Caller,
   asked: Request,
   { user, token, hash }: SignedIn,
   since?: number,
   epoch?: string,
-): Promise<Answer> {
+): Answer | Promise<Answer> {
   const { history, rooms } = caller.services;
   caller.signIn(user, hash); // first: from here on a changed password ends it
-  const confirmed = await history.confirmed(user);
   rooms.arrive(caller);
-  await rooms.enter(caller, inboxOf(user), {
+  const entering = rooms.enter(caller, inboxOf(user), {
     since,
     epoch,
-    start: () => confirmed,
+    start: (head) => (head === 0 ? 0 : history.confirmed(user)),
     begin: ({ head, reset }) =>
       caller.ok({ user, token, seq: head, epoch: history.epoch, ...(reset && { reset }) }, asked),
   });
-  if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
+  return caller.text ? enterLobby(caller, entering) : entering;
 }
 
-async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answer> {
+async function enterLobby(caller: Caller, entering: Promise<void> | undefined): Promise<Answer> {
+  await entering;
+  return onJoin(caller, { type: "join", to: LOBBY });
+}
+
+function onJoin(caller: Caller, request: RequestOf<"join">): Answer | Promise<Answer> {
   const { history, rooms } = caller.services;
   const { to, since } = request;
   if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
   if (to !== LOBBY && rooms.isFull(to))
     return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
   caller.moveTo(to);
-  await rooms.enter(caller, to, {
+  return rooms.enter(caller, to, {
     since,
     // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
-    start: (head) => (caller.text ? head : head - LIMITS.backlog),
+    start: (head) => (caller.text ? head : Math.max(0, head - LIMITS.backlog)),
     begin: ({ head, reset }) =>
       caller.ok(
         { to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, ...(reset && { reset }) },

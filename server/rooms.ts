@@ -21,15 +21,16 @@ interface Conversation {
   live: Set<Member>; // who has everything up to `head` and gets what comes next
   replaying: Set<Member>; // who is being sent what was said before; of the rest they hear who comes and goes
   accounts: Map<string, number>; // connections an account has in it
+  names: string[] | undefined; // of the accounts, once somebody has asked
   head: number; // seq of the last message delivered
-  ready: Promise<void>; // `head` is known
+  ready: Promise<void> | undefined; // until `head` is known
 }
 
 /** How a member enters a conversation. */
 export interface Entering {
   since?: number | undefined; // seq of the last message the member has; beyond the head it is a reset
   epoch?: string | undefined; // of the history in which it has that place; another one is a reset, too
-  start: (head: number) => number; // the seq to begin after when there is no usable `since`
+  start: (head: number) => number | Promise<number>; // the seq to begin after when there is no usable `since`
   begin: (at: { head: number; reset: boolean }) => void; // told before any message
 }
 
@@ -63,25 +64,39 @@ export class Rooms {
   }
 
   /** Puts a member into a conversation: tells it through `begin`, sends what was said after `since` page by page as its
-   *  reader drains, then lets it go live. Resolves when it is live. It misses nothing and gets nothing twice: it goes
-   *  live in the same turn in which its last page reaches `head`, and pages never go past what was delivered. */
-  async enter(member: Member, name: string, { since, epoch, start, begin }: Entering): Promise<void> {
-    if (member.gone) return;
+   *  reader drains, then lets it go live. It is live on return, or when what is returned resolves. It misses nothing and gets
+   *  nothing twice: it goes live in the same turn in which its last page reaches `head`, and pages never go past what was
+   *  delivered. */
+  enter(member: Member, name: string, entering: Entering): Promise<void> | undefined {
+    if (member.gone) return undefined;
     const conversation = this.#open(name);
     this.#add(conversation, member);
     conversation.live.delete(member);
-    await conversation.ready;
-    if (!conversation.members.has(member)) return;
+    if (conversation.ready === undefined) return this.#begin(conversation, member, entering);
+    return conversation.ready.then(() => this.#begin(conversation, member, entering));
+  }
+
+  #begin(conversation: Conversation, member: Member, entering: Entering): Promise<void> | undefined {
+    const { since, epoch, start, begin } = entering;
+    const { head } = conversation;
+    if (!conversation.members.has(member)) return undefined;
     const isStale = epoch !== undefined && epoch !== this.#history.epoch;
-    const reset = since !== undefined && (isStale || since > conversation.head);
-    let after = since === undefined || reset ? Math.max(0, start(conversation.head)) : since;
-    begin({ head: conversation.head, reset });
+    const reset = since !== undefined && (isStale || since > head);
+    const after = since === undefined || reset ? start(head) : since;
+    begin({ head, reset });
+    if (after !== head) return this.#replay(conversation, member, after);
+    conversation.live.add(member);
+    return undefined;
+  }
+
+  async #replay(conversation: Conversation, member: Member, from: number | Promise<number>): Promise<void> {
     conversation.replaying.add(member);
+    let after = Math.max(0, await from);
     while (after < conversation.head) {
       await member.readyForPage(conversation.head - after <= LIMITS.page);
       if (member.gone || !conversation.members.has(member)) return;
       const upTo = conversation.head;
-      const page = await this.#history.read(name, after, upTo);
+      const page = await this.#history.read(conversation.name, after, upTo);
       if (!conversation.members.has(member)) return;
       if (member.text) {
         const messages = messagesOf(page);
@@ -121,8 +136,11 @@ export class Rooms {
 
   /** The accounts in a room, or everybody online, as `reader` is told of them. */
   who(name: string = EVERYBODY, reader?: string): string[] {
+    const conversation = this.#conversations.get(name);
+    if (conversation === undefined) return [];
     this.#presence.listed(name, reader);
-    return [...(this.#conversations.get(name)?.accounts.keys() ?? [])];
+    conversation.names ??= [...conversation.accounts.keys()];
+    return conversation.names.slice();
   }
 
   isOnline(user: string): boolean {
@@ -144,10 +162,12 @@ export class Rooms {
       live: new Set(),
       replaying: new Set(),
       accounts: new Map(),
+      names: undefined,
       head: 0,
       // A batch may be delivered while the head is being read, so the larger of the two counts.
       ready: this.#history.head(name).then((head) => {
         conversation.head = Math.max(conversation.head, head);
+        conversation.ready = undefined;
       }),
     };
     this.#conversations.set(name, conversation);
@@ -170,6 +190,7 @@ export class Rooms {
     else memberships.add(conversation);
     const count = accounts.get(member.user) ?? 0;
     accounts.set(member.user, count + 1);
+    if (count === 0) conversation.names?.push(member.user);
     if (count === 0 && accounts.size > 1) this.#presence.changed(name, member.user, true);
   }
 
@@ -183,7 +204,10 @@ export class Rooms {
     if (memberships.size === 0) this.#memberships.delete(member);
     const count = accounts.get(member.user)! - 1;
     if (count > 0) accounts.set(member.user, count);
-    else accounts.delete(member.user);
+    else {
+      accounts.delete(member.user);
+      conversation.names = undefined;
+    }
     if (members.size === 0) this.#close(conversation);
     else if (count === 0) this.#presence.changed(name, member.user, false);
   }

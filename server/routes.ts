@@ -110,7 +110,7 @@ async function signIn({ body, asker }: Asked, verb: "register" | "login", servic
   const result =
     verb === "register"
       ? await register(services, user, password, asker)
-      : await login(services, user, { password }, asker);
+      : await login(services, user, password, asker);
   if (isRefusal(result)) return refuse(result);
   const answer = JSON.stringify({ user: result.user, token: result.token });
   return reply(verb === "register" ? 201 : 200, "application/json", answer + "\n");

@@ -144,6 +144,16 @@ function nameTaken({ accounts }: Users, user: string): Refusal {
   };
 }
 
+/** Signs an account in by a token of an earlier sign-in; refuses with `bad_login`. */
+export function signInByToken(users: Users, name: string, token: string): SignedIn | Refusal {
+  refreshUsers(users); // for every name alike, so that the time tells nothing
+  const user = foldName(name);
+  const hash = user === undefined ? undefined : users.accounts.get(user)?.password;
+  if (user === undefined || hash === undefined || !users.tokens.isValid(token, user, hash))
+    return { code: "bad_login" };
+  return signedIn(users, user, hash);
+}
+
 /** Signs an account in. The failures of the asker's network are counted together.
  *  Refuses with `bad_login` (unknown name or wrong proof: same answer, same work), `throttled` or `busy`. */
 export async function authenticateUser(
@@ -152,15 +162,10 @@ export async function authenticateUser(
   proof: Proof,
   asker: Asker,
 ): Promise<SignedIn | Refusal> {
-  refreshUsers(users); // for every name alike, so that the time tells nothing
+  if ("token" in proof) return signInByToken(users, name, proof.token);
+  refreshUsers(users);
   const user = foldName(name);
   const hashNow = () => (user === undefined ? undefined : users.accounts.get(user)?.password);
-  if ("token" in proof) {
-    const hash = hashNow();
-    if (user === undefined || hash === undefined || !users.tokens.isValid(proof.token, user, hash))
-      return { code: "bad_login" };
-    return signedIn(users, user, hash);
-  }
   const verdict = await users.gate.run(asker, async (): Promise<SignedIn | Refusal> => {
     const { network } = asker;
     const pair = `${network} ${user}`;

@@ -28,8 +28,8 @@ export class TcpConnection extends SocketConnection {
   opening = "";
   readonly #page: PageAddress | undefined;
   readonly #lines = new Lines();
-  #greeting: Timer | undefined;
-  #isGreeted = false;
+  #greeting: Timer | undefined; // absent once it was sent
+  #hasSpoken = false;
 
   /** `page`: `undefined` without a page. */
   constructor(accepted: Accepted, page: PageAddress | undefined) {
@@ -39,8 +39,9 @@ export class TcpConnection extends SocketConnection {
     accepted.services.log.info(`${this.address} connected`);
   }
 
+  /** Whoever speaks first is greeted in one write with the first answer. */
   send(payload: Payload): void {
-    this.outbox.send(payload.bytes);
+    this.outbox.send(this.#isGreeting() ? Buffer.concat([GREETING_BYTES, payload.bytes]) : payload.bytes);
   }
 
   /** Who says nothing at first is a person and is greeted; a browser or a TLS client speaks first. */
@@ -50,11 +51,11 @@ export class TcpConnection extends SocketConnection {
 
   protected received(chunk: Uint8Array): void {
     this.opening ||= firstCharacter(chunk);
-    if (this.#greeting !== undefined) {
+    if (!this.#hasSpoken && this.#greeting !== undefined) {
       const answer = answerToOtherProtocol(chunk, this.#page);
       if (answer !== undefined) return this.#endWith(answer);
-      this.#greet();
     }
+    this.#hasSpoken = true;
     this.session.receive(this.#lines.push(chunk));
     if (this.#lines.overflow || this.#lines.pending > this.session.lineLimit)
       this.session.refuse({ code: "line_too_long" });
@@ -88,11 +89,15 @@ export class TcpConnection extends SocketConnection {
   }
 
   #greet(): void {
-    if (this.#isGreeted || this.isEnding) return;
-    this.#isGreeted = true;
+    if (this.#isGreeting()) this.outbox.send(GREETING_BYTES);
+  }
+
+  /** Whether it is to be greeted now: once. */
+  #isGreeting(): boolean {
+    if (this.#greeting === undefined || this.isEnding) return false;
     clearTimeout(this.#greeting);
     this.#greeting = undefined;
-    this.outbox.send(GREETING_BYTES);
+    return true;
   }
 }
 

@@ -1,7 +1,7 @@
 // tokens.ts: what a client signs in with after its first password. A token is `expiry.HMAC` over the name, the expiry and
 // the stored password hash, so the server stores nothing for it and a new password ends it. Knows no account.
 
-import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
+import { randomBytes, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { replaceFileSync } from "./durable.ts";
 import { fault } from "./faults.ts";
@@ -35,7 +35,7 @@ export class Tokens {
   }
 
   #sign(user: string, expiry: number, hash: string): string {
-    return createHmac("sha256", this.#key).update(`${user}\n${expiry}\n${hash}`).digest("base64url");
+    return new Bun.CryptoHasher("sha256", this.#key).update(`${user}\n${expiry}\n${hash}`).digest("base64url");
   }
 }
 
