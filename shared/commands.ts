@@ -50,7 +50,7 @@ export const COMMANDS: readonly Command[] = [
     usage: "NAME TEXT",
     help: "a private message, also to someone who is away",
     read: (rest) => {
-      const [name, text] = cutWord(rest);
+      const { word: name, rest: text } = cutWord(rest);
       return text.trim() === "" ? usage("/msg needs a name and a text: /msg bob hello.") : direct(name, text);
     },
   },
@@ -136,8 +136,8 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
   const signedIn = !!place.user;
   if (signedIn && (!text.startsWith("/") || text.startsWith("//")))
     return { type: "say", to: place.room, text: text.startsWith("//") ? line.slice(1) : line };
-  const [first, rest] = cutWord(line.trimStart());
-  const word = first.replace(/^[/!]/, "");
+  const { word: first, rest } = cutWord(line.trimStart());
+  const word = first.startsWith("/") || first.startsWith("!") ? first.slice(1) : first;
   const command = BY_NAME.get(word.toLowerCase());
   if (command && (command.when === "any time" || (command.when === "signed out") !== signedIn))
     return command.read(command.exact ? rest : rest.trimEnd(), place);
@@ -164,16 +164,16 @@ export function help(signedIn: boolean): string[] {
 function usage(text: string): Refusal {
   return { code: "bad_request", text };
 }
-function cutWord(text: string): [word: string, rest: string] {
+function cutWord(text: string): { word: string; rest: string } {
   const end = text.search(/\s/);
-  return end < 0 ? [text, ""] : [text.slice(0, end), text.slice(end + 1).trimStart()];
+  return end < 0 ? { word: text, rest: "" } : { word: text.slice(0, end), rest: text.slice(end + 1).trimStart() };
 }
 function credentials(type: "register" | "login", rest: string): Typed {
-  const [user, password] = cutWord(rest);
+  const { word: user, rest: password } = cutWord(rest);
   return password.trim() === "" ? usage(`Type: ${type} NAME PASSWORD`) : { type, user, password };
 }
 function direct(name: string, text: string): Typed {
-  const to = foldName(name.replace(/^@/, ""));
+  const to = foldName(name.startsWith("@") ? name.slice(1) : name);
   return to === undefined ? { code: "unknown_user" } : { type: "say", to, text };
 }
 function inRoom(room: string, make: (to: string) => Request): Typed {
