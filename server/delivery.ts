@@ -136,5 +136,5 @@ export function compose(events: readonly Event[], { text, user }: Member, late =
 /** A list without one of its names. */
 function without(names: string[], name: string): string[] {
   const at = names.indexOf(name);
-  return at < 0 ? names : [...names.slice(0, at), ...names.slice(at + 1)];
+  return at < 0 ? names : names.slice(0, at).concat(names.slice(at + 1));
 }

@@ -81,23 +81,25 @@ export class Presence {
    *  otherwise that of the rooms in which something is said, for there it costs no write more. */
   take(messages: ReadonlyMap<string, readonly Entry[]>): News[] {
     if (this.#pending.size === 0) return [];
-    const isUrgent = this.#notice(messages);
-    const isAll = isUrgent || this.#isDue;
+    const isAll = this.#notice(messages) || this.#isDue;
     if (isAll) this.#isDue = false;
-    const news: News[] = [];
-    for (const [name, { changes }] of this.#pending) {
-      if (!isAll && !(isRoom(name) && messages.get(name)?.some(isForAll))) continue;
-      this.#pending.delete(name);
-      const joined: string[] = [];
-      const left: string[] = [];
-      for (const [user, { wasHere, isHere, isNoticed }] of changes) {
-        if (isHere === wasHere && !isNoticed) continue;
-        if (isHere || !wasHere) joined.push(user);
-        if (!isHere) left.push(user);
-      }
-      if (joined.length + left.length > 0) news.push({ name, joined, left });
+    const isSpokenIn = (name: string) => isRoom(name) && messages.get(name)!.some(isForAll);
+    const names = isAll ? [...this.#pending.keys()] : [...messages.keys()].filter(isSpokenIn);
+    return names.flatMap((name) => this.#newsOf(name) ?? []);
+  }
+
+  #newsOf(name: string): News | undefined {
+    const pending = this.#pending.get(name);
+    if (pending === undefined) return undefined;
+    this.#pending.delete(name);
+    const joined: string[] = [];
+    const left: string[] = [];
+    for (const [user, { wasHere, isHere, isNoticed }] of pending.changes) {
+      if (isHere === wasHere && !isNoticed) continue;
+      if (isHere || !wasHere) joined.push(user);
+      if (!isHere) left.push(user);
     }
-    return news;
+    return joined.length + left.length > 0 ? { name, joined, left } : undefined;
   }
 
   /** Does what it takes to tell, after which presence rests. */

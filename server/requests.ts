@@ -56,16 +56,10 @@ function onLogin(caller: Caller, request: RequestOf<"login">): Answer | Promise<
   const { user, password, token } = request;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
-  const { services } = caller;
-  if (token === undefined) return onPassword(caller, request, password!);
-  const result = signInByToken(services.users, user, token);
-  logSignIn(services, result, caller);
-  return isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
-}
-
-async function onPassword(caller: Caller, request: RequestOf<"login">, password: string): Promise<Answer> {
-  const result = await login(caller.services, request.user, password, caller);
-  return isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
+  const enter = (result: SignedIn | Refusal) =>
+    isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
+  if (token === undefined) return login(caller.services, user, password!, caller).then(enter);
+  return enter(logSignIn(caller.services, signInByToken(caller.services.users, user, token), caller));
 }
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
@@ -79,14 +73,13 @@ export async function register(services: Services, user: string, password: strin
 
 /** Checks a password and logs it; refuses as `authenticateUser` does. */
 export async function login(services: Services, user: string, password: string, from: Asker) {
-  const result = await authenticateUser(services.users, user, { password }, from);
-  logSignIn(services, result, from);
-  return result;
+  return logSignIn(services, await authenticateUser(services.users, user, { password }, from), from);
 }
 
-function logSignIn({ log }: Services, result: SignedIn | Refusal, { address }: Asker): void {
+function logSignIn({ log }: Services, result: SignedIn | Refusal, { address }: Asker): SignedIn | Refusal {
   if (isRefusal(result)) log.warning(`Sign-in from ${address} refused (${result.code})`);
   else log.info(`${result.user} signed in from ${address}`);
+  return result;
 }
 
 /** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */
@@ -125,7 +118,7 @@ function onJoin(caller: Caller, request: RequestOf<"join">): Answer | Promise<An
   return rooms.enter(caller, to, {
     since,
     // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
-    start: (head) => (caller.text ? head : Math.max(0, head - LIMITS.backlog)),
+    start: (head) => (caller.text ? head : head - LIMITS.backlog),
     begin: ({ head, reset }) =>
       caller.ok(
         { to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, ...(reset && { reset }) },

@@ -64,34 +64,37 @@ export class Rooms {
   }
 
   /** Puts a member into a conversation: tells it through `begin`, sends what was said after `since` page by page as its
-   *  reader drains, then lets it go live. It is live on return, or when what is returned resolves. It misses nothing and gets
-   *  nothing twice: it goes live in the same turn in which its last page reaches `head`, and pages never go past what was
+   *  reader drains, then lets it go live. It is live on return, or when the promise that is returned resolves. It misses nothing
+   *  and gets nothing twice: it goes live in the same turn in which its last page reaches `head`, and pages never go past what was
    *  delivered. */
   enter(member: Member, name: string, entering: Entering): Promise<void> | undefined {
     if (member.gone) return undefined;
     const conversation = this.#open(name);
     this.#add(conversation, member);
     conversation.live.delete(member);
-    if (conversation.ready === undefined) return this.#begin(conversation, member, entering);
-    return conversation.ready.then(() => this.#begin(conversation, member, entering));
+    const begin = () => this.#begin(conversation, member, entering);
+    return conversation.ready === undefined ? begin() : conversation.ready.then(begin);
   }
 
   #begin(conversation: Conversation, member: Member, entering: Entering): Promise<void> | undefined {
     const { since, epoch, start, begin } = entering;
-    const { head } = conversation;
-    if (!conversation.members.has(member)) return undefined;
     const isStale = epoch !== undefined && epoch !== this.#history.epoch;
-    const reset = since !== undefined && (isStale || since > head);
-    const after = since === undefined || reset ? start(head) : since;
-    begin({ head, reset });
-    if (after !== head) return this.#replay(conversation, member, after);
-    conversation.live.add(member);
-    return undefined;
+    const reset = since !== undefined && (isStale || since > conversation.head);
+    const goOn = (from: number) => {
+      if (!conversation.members.has(member)) return undefined;
+      begin({ head: conversation.head, reset });
+      const after = Math.max(0, from);
+      if (after < conversation.head) return this.#replay(conversation, member, after);
+      conversation.live.add(member);
+      return undefined;
+    };
+    const from = since === undefined || reset ? start(conversation.head) : since;
+    return typeof from === "number" ? goOn(from) : from.then(goOn);
   }
 
-  async #replay(conversation: Conversation, member: Member, from: number | Promise<number>): Promise<void> {
+  async #replay(conversation: Conversation, member: Member, from: number): Promise<void> {
     conversation.replaying.add(member);
-    let after = Math.max(0, await from);
+    let after = from;
     while (after < conversation.head) {
       await member.readyForPage(conversation.head - after <= LIMITS.page);
       if (member.gone || !conversation.members.has(member)) return;

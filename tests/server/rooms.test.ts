@@ -152,6 +152,41 @@ describe("enter", () => {
     await rooms.enter(bob, "#lab", { since: 0, start: () => 0, begin: () => expect.unreachable() });
     expect(rooms.who("#lab")).toEqual(["alice"]);
   });
+
+  test("while it is found out where to begin nothing is told: who leaves meanwhile hears nothing, and a failure is all that is heard", async () => {
+    using open = openRooms();
+    const { rooms } = open;
+    const [alice, bob] = [new Person("alice"), new Person("bob")];
+    await enter(rooms, alice, "#lab");
+    await say(open, alice, "one");
+    const found = Promise.withResolvers<number>();
+    const begin = () => expect.unreachable();
+    const entering = rooms.enter(bob, "#lab", { start: () => found.promise, begin });
+    rooms.leaveAll(bob);
+    found.resolve(1);
+    await entering;
+    await say(open, alice, "two");
+    expect(bob.payloads).toEqual([]);
+
+    const failing = rooms.enter(bob, "#lab", { start: () => Promise.reject(new Error("a bad disk")), begin });
+    await expect(failing).rejects.toThrow("a bad disk");
+  });
+
+  test("what is said while it is found out where to begin comes once", async () => {
+    using open = openRooms();
+    const { rooms } = open;
+    const [alice, bob] = [new Person("alice"), new Person("bob")];
+    await enter(rooms, alice, "#lab");
+    await say(open, alice, "one");
+    const found = Promise.withResolvers<number>();
+    let head = 0;
+    const entering = rooms.enter(bob, "#lab", { start: () => found.promise, begin: (at) => void ({ head } = at) });
+    await say(open, alice, "two");
+    found.resolve(1);
+    await entering;
+    await say(open, alice, "three");
+    expect([head, ...bob.seqs]).toEqual([2, 2, 3]);
+  });
 });
 
 describe("presence", () => {

@@ -93,6 +93,18 @@ describe("the wrong door", () => {
     expect(client.text).toBe("* This is Banter's chat port, which does not speak TLS. Connect without TLS.\n");
   });
 
+  test("who has begun to type is greeted, and before anything else", async () => {
+    await using chat = await startTestServer();
+    const [slow, quick] = [await chat.wire(), await chat.wire()];
+    slow.raw("hel");
+    expect(await slow.line()).toStartWith("* Welcome");
+    slow.type("p");
+    for (const line of help(false)) expect(await slow.line()).toBe(`* ${line}`);
+    quick.raw("help\nhelp\n");
+    expect(await quick.line()).toStartWith("* Welcome");
+    for (const line of [...help(false), ...help(false)]) expect(await quick.line()).toBe(`* ${line}`);
+  });
+
   test("a person may type GET / HTTP/1.1 after the greeting and is only told to sign in", async () => {
     await using chat = await startTestServer();
     const person = await chat.typist();
