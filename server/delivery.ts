@@ -8,7 +8,8 @@ import { render, renderMessage } from "../shared/render.ts";
 import { textFrame } from "./frames.ts";
 import type { Says } from "./says.ts";
 
-/** `Buffer.from` takes three times as long for some lines, and makes the garbage collector run twice as often. */
+/** With `Buffer.from` a message costs 0.2 µs more (1.4 instead of 1.2 without store and kernel): the garbage collector runs twice
+ *  as often. */
 const UTF8 = new TextEncoder();
 
 /** What is sent to many: lines, as text or as the UTF-8 bytes of it. Their bytes, as they are and as a WebSocket's frame, are made

@@ -156,6 +156,14 @@ describe("order", () => {
     expect(answers[11].messages.map(({ text }: { text: string }) => text)).toEqual(["one", "two"]);
   });
 
+  test("what is said to a room and to people by turns is answered in the order it was sent", async () => {
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
+    const alice = await chat.signedIn("alice", "#lab");
+    const addresses = ["bob", "#lab", "bob", "carol", "#lab", "#lab", "carol"];
+    alice.raw(addresses.map((to, i) => JSON.stringify({ type: "say", to, text: "hi", id: `to-${i}` }) + "\n").join(""));
+    for (const [i, to] of addresses.entries()) expect(await alice.next("message")).toMatchObject({ id: `to-${i}`, to });
+  });
+
   test("a clock that goes back an hour, or forward ten years, changes no order", async () => {
     let now = Date.UTC(2026, 10, 21);
     await using chat = await startTestServer(["alice", "bob"], { now: () => now });
