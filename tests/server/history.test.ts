@@ -343,7 +343,7 @@ test("a line has room for any field, and one that became shorter is filled up wi
 });
 
 test.each([
-  ["a hundred thousand messages", 100_000, "nothing that anybody would look for, in a usual length"],
+  ["two hundred thousand messages", 200_000, "nothing that anybody would look for, in a usual length"],
   ["six thousand of the longest messages", 6_000, "✓".repeat(4_000)],
 ])("a search over %s finds the one, and others are answered meanwhile", async (_, count, usual) => {
   await using chat = await startTestServer(["alice", "bob"]);
