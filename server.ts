@@ -44,8 +44,9 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     (entries) => rooms.deliver(entries),
     (event, problem) => log.error(event, problem),
   );
-  const rooms = new Rooms(history, pipeline);
-  const services: Services = { users, history, pipeline, rooms, slices: new Slices(), log, elapsed, rate };
+  const slices = new Slices();
+  const rooms = new Rooms(history, pipeline, slices);
+  const services: Services = { users, history, pipeline, rooms, slices, log, elapsed, rate };
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });

@@ -191,6 +191,11 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    name: "arrivals",
+    title: "2,000 sign in, 50 at a time, and enter one room",
+    prepare: async (attack) => () => attack.enter(1_998, () => JOIN).then(() => "all are in"),
+  },
+  {
     name: "history",
     title: "history of 256 KiB, 500 in one packet",
     isLong: true,

@@ -58,20 +58,33 @@ export interface Entry {
 /** Sends the entries to every member: one shared buffer for all who read the same, one write a member.
  *  A Set may lose members while it is walked and the walk skips nobody, so a member that is cut off here harms no other. */
 export function broadcast(members: Iterable<Member>, entries: readonly Entry[]): void {
-  const personal = new Set<Member>();
-  const named = new Set<string>();
-  for (const { event, only, not } of entries) {
-    if (only !== undefined) personal.add(only);
-    if (not !== undefined) personal.add(not);
-    if (event.type === "joined" || event.type === "left") for (const user of event.users) named.add(user);
+  const all = new Broadcast(entries);
+  for (const member of members) all.to(member);
+}
+
+/** Entries that are sent to one member after the other. */
+export class Broadcast {
+  readonly #entries: readonly Entry[];
+  readonly #personal = new Set<Member>(); // who is sent more or less than the others
+  readonly #named = new Set<string>(); // whose own coming or going is among what is told
+  #frames: Edition | undefined;
+  #lines: Edition | undefined;
+
+  constructor(entries: readonly Entry[]) {
+    this.#entries = entries;
+    for (const { event, only, not } of entries) {
+      if (only !== undefined) this.#personal.add(only);
+      if (not !== undefined) this.#personal.add(not);
+      if (event.type === "joined" || event.type === "left") for (const user of event.users) this.#named.add(user);
+    }
   }
-  let frames: Edition | undefined;
-  let lines: Edition | undefined;
-  for (const member of members) {
+
+  to(member: Member): void {
     const edition = member.text
-      ? (lines ??= new Edition(entries, asLines))
-      : (frames ??= new Edition(entries, asFrame));
-    const isPersonal = (personal.size > 0 && personal.has(member)) || (named.size > 0 && named.has(member.user));
+      ? (this.#lines ??= new Edition(this.#entries, asLines))
+      : (this.#frames ??= new Edition(this.#entries, asFrame));
+    const isPersonal =
+      (this.#personal.size > 0 && this.#personal.has(member)) || (this.#named.size > 0 && this.#named.has(member.user));
     member.send(isPersonal ? edition.for(member) : edition.shared(member));
   }
 }

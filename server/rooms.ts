@@ -12,6 +12,8 @@ import type { History } from "./history.ts";
 import { messagesOf } from "./history.ts";
 import type { Batch, Pipeline } from "./pipeline.ts";
 import { Presence } from "./presence.ts";
+import type { Slices } from "./slices.ts";
+import { Telling } from "./telling.ts";
 
 const MAX_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
 
@@ -41,13 +43,15 @@ export class Rooms {
   readonly #memberships = new Map<Member, Set<Conversation>>();
   #rooms = 0; // of the conversations
   readonly #presence: Presence;
+  readonly #telling: Telling;
   /** How often a message was handed to a connection. */
   delivered = 0;
 
-  constructor(history: History, pipeline: Pipeline, presence = new Presence(() => pipeline.wake())) {
+  constructor(history: History, pipeline: Pipeline, slices: Slices, presence = new Presence(() => pipeline.wake())) {
     this.#history = history;
     this.#pipeline = pipeline;
     this.#presence = presence;
+    this.#telling = new Telling(slices, (work) => presence.tell(work));
   }
 
   /** Confirms an account's inbox up to `seq`, at most its head, never backwards; stored when the batch is settled. */
@@ -101,6 +105,7 @@ export class Rooms {
       const upTo = conversation.head;
       const page = await this.#history.read(conversation.name, after, upTo);
       if (!conversation.members.has(member)) return;
+      this.#telling.before([member]);
       if (member.text) {
         const messages = messagesOf(page);
         member.send(compose(messages, member, true));
@@ -202,6 +207,7 @@ export class Rooms {
     members.delete(member);
     conversation.live.delete(member);
     conversation.replaying.delete(member);
+    this.#telling.drop(member, name);
     const memberships = this.#memberships.get(member)!;
     memberships.delete(conversation);
     if (memberships.size === 0) this.#memberships.delete(member);
@@ -220,26 +226,27 @@ export class Rooms {
   /** Tells everybody what is theirs, in the order in which it was stored. An account's coming is told before what it says
    *  and its going after it, wherever that was. */
   deliver(entries: Map<string, Entry[]>): void {
-    const comings = new Map<string, Entry[]>();
-    const goings = new Map<string, Entry[]>();
-    for (const { name, joined, left } of this.#presence.take(entries)) {
-      const came: Entry[] = joined.length > 0 ? [{ event: { type: "joined", to: name, users: joined } }] : [];
-      const went: Entry[] = left.length > 0 ? [{ event: { type: "left", to: name, users: left } }] : [];
+    const news = this.#presence.take(entries);
+    for (const { name, joined, left } of news) {
       const said = entries.get(name);
-      if (said !== undefined)
-        entries.set(name, [...came, ...said, ...went]); // in one write
+      if (said === undefined) this.#announce("joined", name, joined);
       else {
-        if (came.length > 0) comings.set(name, came);
-        if (went.length > 0) goings.set(name, went);
+        // In one write.
+        if (joined.length > 0) said.unshift({ event: { type: "joined", to: name, users: joined } });
+        if (left.length > 0) said.push({ event: { type: "left", to: name, users: left } });
       }
     }
-    if (comings.size > 0) this.#presence.tell(() => this.#tellAll(comings));
-    this.#tellAll(entries);
-    if (goings.size > 0) this.#presence.tell(() => this.#tellAll(goings));
+    for (const [name, told] of entries) this.#tell(name, told);
+    for (const { name, left } of news) if (!entries.has(name)) this.#announce("left", name, left);
+    this.#telling.go();
   }
 
-  #tellAll(entries: Map<string, Entry[]>): void {
-    for (const [name, told] of entries) this.#tell(name, told);
+  /** Who is there will be told, in slices; who is told something else meanwhile is told this before. */
+  #announce(type: "joined" | "left", name: string, users: string[]): void {
+    const conversation = this.#conversations.get(name);
+    if (conversation === undefined || users.length === 0) return;
+    for (const members of [conversation.live, conversation.replaying])
+      this.#telling.add({ type, to: name, users }, members);
   }
 
   #tell(name: string, entries: readonly Entry[]): void {
@@ -254,6 +261,7 @@ export class Rooms {
         conversation.head = event.seq;
         this.delivered += conversation.live.size;
       }
+    this.#telling.before(conversation.members);
     broadcast(conversation.live, fresh);
     if (conversation.replaying.size > 0)
       broadcast(

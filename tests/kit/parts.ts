@@ -44,8 +44,8 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
     (entries) => rooms.deliver(entries),
     (event, problem) => log.error(event, problem),
   );
-  const rooms = new Rooms(history, pipeline);
   const { slices = new Slices(), admission = new Admission(1_000) } = changes;
+  const rooms = new Rooms(history, pipeline, slices);
   const services = {
     ...{ users: openUsers(folder.path), history, pipeline, rooms, slices, log },
     ...{ elapsed: () => performance.now(), rate: 0 },

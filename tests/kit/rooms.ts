@@ -9,6 +9,7 @@ import { Pipeline } from "../../server/pipeline.ts";
 import { Presence } from "../../server/presence.ts";
 import { Rooms } from "../../server/rooms.ts";
 import { Says } from "../../server/says.ts";
+import { Slices } from "../../server/slices.ts";
 import { temporaryFolder } from "./harness.ts";
 
 /** A clock that a test moves, and what is to be done at a later time. */
@@ -32,13 +33,14 @@ export class Clock {
   }
 }
 
-/** Rooms and a pipeline on one history, as server.ts wires them, but for the clock. */
+/** Rooms and a pipeline on one history, as server.ts wires them, but for the clock, which stands still unless the test moves it. */
 export function wire(history: History, report: (event: string, problem: unknown) => void = () => {}) {
   const clock = new Clock();
   const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
   const presence = new Presence(() => pipeline.wake(), clock.time, clock.after);
-  const rooms = new Rooms(history, pipeline, presence);
-  return { rooms, pipeline, history, clock };
+  const slices = new Slices(clock.time);
+  const rooms = new Rooms(history, pipeline, slices, presence);
+  return { rooms, pipeline, history, clock, slices };
 }
 export type Wired = ReturnType<typeof wire>;
 

@@ -138,8 +138,9 @@ describe("bytes that wait for slow readers", () => {
       (entries) => rooms.deliver(entries),
       (event, problem) => log.error(event, problem),
     );
-    const rooms = new Rooms(history, pipeline);
-    const services = { users, history, pipeline, rooms, slices: new Slices(), log, elapsed: Date.now, rate: 0 };
+    const slices = new Slices();
+    const rooms = new Rooms(history, pipeline, slices);
+    const services = { users, history, pipeline, rooms, slices, log, elapsed: Date.now, rate: 0 };
     const admission = new Admission(1_000, 3 * MEGABYTE);
     const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
     listeners.serve({ services, admission, certificate: undefined });

@@ -116,6 +116,73 @@ test("in a hurry or not, presence rests after it was told", async () => {
   expect(heard(alice)).toEqual(["carol joined *"]);
 });
 
+/** Twenty people more are in the chat and in #lab, and to write to one of them takes a millisecond: two are told in a slice. */
+async function crowded() {
+  const crowd = upTo(20).map((n) => new Person(`person-${n}`));
+  const { open, alice } = await opened(...crowd);
+  for (const person of crowd) person.onSend = () => void (open.clock.now += 1);
+  const whoHeard = (what: string) => crowd.filter((person) => heard(person).includes(what)).length;
+  return { open, alice, crowd, whoHeard };
+}
+/** Everybody, a few in each turn, has been told everything. */
+async function allTold(open: Wired): Promise<void> {
+  for (let turn = 0; turn < 50; turn++) await nextTelling(open);
+}
+const nextTurn = () => new Promise<void>((resume) => setImmediate(resume));
+
+test("however many are told who came and went, others wait for a slice of it, and presence rests after all of them", async () => {
+  const { open, crowd, whoHeard } = await crowded();
+  using _ = open;
+  const { clock, rooms } = open;
+  await enter(rooms, new Person("bob"), EVERYBODY);
+  const began = clock.now + clock.next;
+  await nextTelling(open);
+  const turns: number[] = [];
+  for (let told = 0; told < crowd.length; await nextTurn()) {
+    turns.push(whoHeard("bob joined *") - told);
+    told = whoHeard("bob joined *");
+  }
+  expect(Math.max(...turns)).toBe(2);
+  expect(crowd.map(heard)).toEqual(crowd.map(() => ["bob joined *"]));
+  expect(clock.now - began).toBe(20);
+  await enter(rooms, new Person("carol"), EVERYBODY);
+  expect(clock.now + clock.next - began).toBeGreaterThan(200);
+});
+
+test("whoever is told something meanwhile is told before it who came, each once, and in the order in which it happened", async () => {
+  const { open, crowd, whoHeard } = await crowded();
+  using _ = open;
+  const { rooms, pipeline } = open;
+  const bob = new Person("bob");
+  const [outside, reading, away, last] = crowd.slice(-4) as [Person, Person, Person, Person];
+  await say(open, last, "one");
+  for (const person of [outside, reading]) rooms.leave(person, "#lab");
+  const { promise, resolve } = Promise.withResolvers<void>();
+  reading.reading = promise;
+  const entering = enter(rooms, reading, "#lab", 0);
+  await allTold(open);
+  for (const person of crowd) person.payloads = [];
+
+  for (const name of [EVERYBODY, "#lab"]) await enter(rooms, bob, name);
+  await nextTelling(open);
+  expect(whoHeard("bob joined #lab")).toBeLessThan(crowd.length / 2);
+  rooms.leave(away, "#lab");
+  await pipeline.post({ to: "#lab", from: "bob", text: "two", by: bob }).settled;
+  expect(heard(last)).toEqual(["bob joined *", "bob joined #lab", "bob: two", "person-19 left #lab"]);
+  expect(heard(reading)).toEqual(["bob joined *", "bob joined #lab", "person-19 left #lab"]);
+  resolve();
+  await entering;
+  expect(heard(reading).slice(3)).toEqual(["person-20: one", "bob: two"]);
+  await enter(rooms, outside, "#lab", 0);
+  expect(heard(outside)).toEqual(["bob joined *", "person-20: one", "bob: two"]);
+
+  rooms.leaveAll(bob);
+  await allTold(open);
+  expect(heard(away)).toEqual(["bob joined *", "bob left *"]); // it had left #lab before it was told
+  for (const person of crowd) expect(new Set(heard(person)).size).toBe(heard(person).length);
+  expect(whoHeard("bob left *")).toBe(crowd.length);
+});
+
 test("what is told of a room travels with the room's own messages, and for other rooms it waits", async () => {
   const [bob, carol] = [new Person("bob"), new Person("carol")];
   const { open, alice } = await opened(bob);
