@@ -144,6 +144,7 @@ export class Chat implements Reader {
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#timeline.print(this.#display.event(failure(typed)));
     else if (typed.type === "help") this.#timeline.print(this.#display.help());
+    else if (typed.type === "open") this.#connection.send({ type: "history", to: "@", with: typed.to });
     else if (typed.type === "exit") this.end();
     else if (typed.type === "say") void this.#ask(typed);
     else if (typed.type === "join" && this.#tabs.get(typed.to)?.head !== undefined) this.#show(typed.to);

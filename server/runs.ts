@@ -248,3 +248,11 @@ function prepareStatements(db: Database) {
     ),
   };
 }
+
+/** Where in its bytes the message with a seq begins; the end of them for those that follow. */
+export function offsetOf({ first, last, lines }: Run, seq: number): number {
+  if (seq > last) return lines.length;
+  let offset = 0;
+  for (let at = first; at < seq; at++) offset = lines.indexOf(LF, offset) + 1;
+  return offset;
+}

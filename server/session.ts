@@ -134,7 +134,7 @@ export class Session implements Caller, Taker, Place {
   closed(reason: string): void {
     this.#isClosed = true;
     this.#turns.stop();
-    this.services.rooms.leaveAll(this);
+    this.services.rooms.lose(this);
     this.services.log.info(`${this.#who()} disconnected (${reason})`);
   }
 

@@ -31,6 +31,7 @@ export function render(event: Event, viewer: Viewer): string[] {
     }
     case "notice":
       return [`* ${event.text}`];
+    case "seen":
     case "ping":
       return [];
   }
@@ -60,9 +61,17 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
     }
     case "rooms":
       return [`* Rooms: ${(event.rooms ?? []).map(({ to, users }) => `${bare(to)} (${users})`).join(", ")}`];
+    case "people": {
+      const people = (event.people ?? []).map((one) => one.user);
+      return [people.length > 0 ? `* You wrote with ${people.join(", ")}` : "* You have not written with anybody yet."];
+    }
     case "history":
-      if (!event.messages?.length)
-        return [asked.match === undefined ? "* Nothing was said here yet." : "* Nothing found."];
+      if (!event.messages?.length) {
+        if (asked.match !== undefined) return ["* Nothing found."];
+        return [
+          asked.with === undefined ? "* Nothing was said here yet." : `* You have not written with ${asked.with} yet.`,
+        ];
+      }
       return event.messages.flatMap((message) => `* ${when(message.at)} ${renderMessage(message, user)}`.split("\n"));
     case "exit":
       return ["* Goodbye."];

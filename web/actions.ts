@@ -76,6 +76,8 @@ export class Actions {
     switch (typed.type) {
       case "help":
         return this.#stage.note(help(true).join("\n"));
+      case "open":
+        return this.#stage.open(typed.to);
       case "exit":
         return this.#stage.signOut();
       case "history":

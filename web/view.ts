@@ -233,7 +233,7 @@ export class View implements Stage {
     if (this.#conversation.isLookedAt) this.#threads.markRead(this.#conversation.thread);
     keep("local", `read.${this.#user}`, this.#threads.read);
     keep("local", `rooms.${this.#user}`, this.#connection.rooms);
-    if (!this.#isFirst) this.#connection.seen(this.#threads.seen);
+    if (!this.#isFirst) this.#connection.seen("@", this.#threads.seen);
 
     const { unread, calls } = this.#sidebar.show({
       user: this.#user,

@@ -239,6 +239,60 @@ test("who comes and goes before it is told was never there, and who goes and com
   expect(heard(alice)).toEqual([]);
 });
 
+test("who is lost and is back within 30 s was never away; who is not has left then, and not before", async () => {
+  const [bob, again] = [new Person("bob"), new Person("bob")];
+  const { open, alice } = await opened(bob);
+  using _ = open;
+  const { clock, rooms } = open;
+  rooms.lose(bob);
+  expect([rooms.who(), rooms.who("#lab"), rooms.isOnline("bob")]).toEqual([["alice", "bob"], ["alice", "bob"], false]);
+  clock.now += 29_999;
+  for (const name of [EVERYBODY, "#lab"]) await enter(rooms, again, name);
+  await allTold(open);
+  expect([heard(alice), clock.next]).toEqual([[], Infinity]);
+
+  rooms.lose(again);
+  expect(await nextTelling(open)).toBe(30_000);
+  expect([rooms.who(), rooms.who("#lab")]).toEqual([["alice"], ["alice"]]);
+  expect(await nextTelling(open)).toBe(20);
+  expect(heard(alice)).toEqual(["bob left *", "bob left #lab"]);
+});
+
+test("of who comes back to some rooms only, the others are told after 30 s", async () => {
+  const [bob, again, last] = [new Person("bob"), new Person("bob"), new Person("bob")];
+  const { open, alice } = await opened(bob);
+  using _ = open;
+  const { clock, rooms } = open;
+  rooms.lose(bob);
+  clock.now += 10_000;
+  await enter(rooms, again, EVERYBODY);
+  rooms.lose(again);
+  clock.now += 10_000;
+  await enter(rooms, last, EVERYBODY);
+  await allTold(open);
+  expect(heard(alice)).toEqual(["bob left #lab"]);
+});
+
+test("who leaves is told at once, also of where a connection was lost before; and who is lost while nobody is there has left", async () => {
+  const [laptop, phone, carol] = [new Person("bob"), new Person("bob"), new Person("carol")];
+  const { open, alice } = await opened(laptop, carol);
+  using _ = open;
+  const { rooms } = open;
+  rooms.lose(laptop);
+  await enter(rooms, phone, EVERYBODY);
+  rooms.leaveAll(phone);
+  expect(await nextTelling(open)).toBe(20);
+  expect(heard(alice)).toEqual(["bob left #lab", "bob left *"]);
+
+  for (const person of [alice, carol]) rooms.lose(person);
+  expect([rooms.who(), rooms.who("#lab"), rooms.list()]).toEqual([[], [], []]);
+  await enter(rooms, carol, EVERYBODY);
+  await enter(rooms, alice, EVERYBODY);
+  carol.payloads = [];
+  await allTold(open);
+  expect(heard(carol)).toEqual(["alice joined *"]);
+});
+
 test("what was told and the lists that were given out meanwhile come to the same", async () => {
   const people = ["bob", "carol", "dave", "erin", "frank"].map((name) => new Person(name));
   const [bob, carol, dave, erin, frank] = people as [Person, Person, Person, Person, Person];

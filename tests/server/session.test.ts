@@ -280,17 +280,18 @@ function watched(history: History, told: (what: "newest" | "page" | "step") => v
       told("page");
       return history.read(...args);
     },
-    newest(name, limit, before, search) {
+    newest(name, limit, range, search) {
       told("newest");
       const goOn = () =>
         search!.goOn().then((may) => {
           if (may) told("step");
           return may;
         });
-      return history.newest(name, limit, before, search && { ...search, goOn });
+      return history.newest(name, limit, range, search && { ...search, goOn });
     },
     head: (...args) => history.head(...args),
-    confirmed: (...args) => history.confirmed(...args),
+    partners: (...args) => history.partners(...args),
+    positions: (...args) => history.positions(...args),
     copy: (...args) => history.copy(...args),
     close: () => history.close(),
   };
