@@ -13,7 +13,6 @@ import { openDatabase } from "./database.ts";
 import { Ids, SPAN } from "./ids.ts";
 import type { Position } from "./positions.ts";
 import { Positions } from "./positions.ts";
-import type { Run } from "./runs.ts";
 import { offsetOf, Runs } from "./runs.ts";
 import type { Range, Search, Walk } from "./search.ts";
 import { Filter } from "./search.ts";
