@@ -19,6 +19,7 @@ import { Positions } from "./positions.ts";
 import type { Answer, Waiting } from "./unanswered.ts";
 import { Unanswered } from "./unanswered.ts";
 
+const CLOSED = "The connection was closed before the answer.";
 const SIGNED_OUT = "Your password was changed or your account was removed, so you are signed out.";
 
 export interface ConnectionOptions {
@@ -63,10 +64,7 @@ export class Connection {
         confirm: (to, seq) => this.#dialer.link?.send({ type: "seen", to, seq }),
         ask: (request, granted) => this.#request(request, (answer) => answer?.type === "ok" && granted?.()),
         enter: (to) => this.#positions.join(to),
-        gone: (to) => {
-          this.#positions.leave(to);
-          this.#feed.tell({ type: "gone", to });
-        },
+        gone: (to) => this.#left(to, { type: "gone", to }),
       },
       options.follows ?? false,
     );
@@ -155,8 +153,7 @@ export class Connection {
   ask(request: Request): Promise<Ok | Message> {
     const answer = new Promise<Ok | Message>((resolve, reject) =>
       this.#request(request, (answer) => {
-        if (answer === undefined)
-          reject(new Refused({ code: "closed", text: "The connection was closed before the answer." }));
+        if (answer === undefined) reject(new Refused({ code: "closed", text: CLOSED }));
         else if (answer.type === "error") reject(new Refused(answer));
         else resolve(answer);
       }),
@@ -186,7 +183,6 @@ export class Connection {
 
   // ---- signing in ----
 
-  /** Signs in and enters every room where it was left. Rejects with `Refused`, also when the link is lost meanwhile. */
   async #signIn(link: Link): Promise<void> {
     this.#handshake = new Handshake(
       link,
@@ -196,11 +192,14 @@ export class Connection {
     this.#missed = 0;
     this.#feed.hold();
     link.listen((event) => this.#receive(event, link));
-    const refused = (to: string, why: Failure) => {
-      this.#positions.leave(to);
-      this.#feed.tell(why);
-    };
+    const refused = (to: string, why: Failure) => this.#left(to, why);
     this.#positions.inboxEnds(await this.#handshake.signIn(this.#credentials, () => this.rooms, refused));
+  }
+
+  /** A room was left without a request of ours to leave it. */
+  #left(to: string, why: ClientEvent): void {
+    this.#positions.leave(to);
+    this.#feed.tell(why);
   }
 
   #resumed(): void {
@@ -223,7 +222,7 @@ export class Connection {
     void this.close();
   }
 
-  // ---- receiving ----
+  // ---- receiving and reading ----
 
   #receive(event: Event, link: Link): void {
     if (this.#closed || this.#dialer.link !== link) return;
@@ -275,8 +274,6 @@ export class Connection {
     if (place === "new" || isAnswer) this.#feed.tell(message);
     if (isAnswer) this.#unanswered.settle(message.id, message);
   }
-
-  // ---- reading ----
 
   /** The next event, `undefined` when the connection is closed and all was read. */
   async next(): Promise<ClientEvent | undefined> {

@@ -282,7 +282,7 @@ test("who leaves is told at once, also of where a connection was lost before; an
   await enter(rooms, phone, EVERYBODY);
   rooms.leaveAll(phone);
   expect(await nextTelling(open)).toBe(20);
-  expect(heard(alice)).toEqual(["bob left #lab", "bob left *"]);
+  expect(heard(alice)).toEqual(["bob left *", "bob left #lab"]);
 
   for (const person of [alice, carol]) rooms.lose(person);
   expect([rooms.who(), rooms.who("#lab"), rooms.list()]).toEqual([[], [], []]);

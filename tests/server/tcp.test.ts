@@ -187,7 +187,6 @@ describe("many and slow", () => {
     }
 
     expect((await alice.quiet()).filter(({ type }) => type === "message")).toHaveLength(said);
-    expect((await carol.ask({ type: "who" })).users.sort()).toEqual(["alice", "carol"]);
     const back = await chat.signedIn("bob");
     expect((await back.join("#lab", said - 10)).backlog.map(({ seq }) => seq)).toHaveLength(10);
   });
