@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
 import { LIMITS } from "../../protocol.ts";
-import { PATIENCE, startTestServer } from "../kit/harness.ts";
+import { PATIENCE, run, spawnServer, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -118,4 +119,32 @@ test("the inbox can be asked for one person, and for whom one wrote with", async
   await alice.ask({ type: "join", to: "#lab" });
   expect(await alice.ask({ type: "history", to: "#lab", with: "bob" })).toMatchObject({ code: "bad_request" });
   expect(await alice.ask({ type: "history", to: "@", with: "#lab" })).toMatchObject({ code: "unknown_user" });
+});
+
+test("what was confirmed is there after kill -9, and in a backup", async () => {
+  using folder = temporaryFolder();
+  const data = join(folder.path, "data");
+  writeAccounts(data, ["alice"]);
+  const positions = async (port: number) => {
+    const { seen, follows } = await (await Wire.open(port)).login("alice");
+    return { seen, follows };
+  };
+  const read = { seen: 1, follows: [{ to: "#lab", seen: 3, seq: 3 }] };
+  {
+    await using server = await spawnServer(data);
+    const alice = await Wire.open(server.port);
+    await alice.login("alice");
+    await alice.join("#lab");
+    for (const to of ["#lab", "alice", "#lab", "#lab"]) await alice.ask({ type: "say", to, text: "x" });
+    await alice.ask({ type: "seen", to: "#lab", seq: 3 });
+    await alice.ask({ type: "seen", seq: 1 });
+    await server.kill9();
+  }
+  {
+    await using server = await spawnServer(data);
+    expect(await positions(server.port)).toEqual(read);
+  }
+  const { stdout } = await run([process.execPath, "backup.ts", "--data", data]);
+  await using server = await spawnServer(stdout.trim());
+  expect(await positions(server.port)).toEqual(read);
 });
