@@ -128,18 +128,13 @@ export class Rooms {
 
   leave(member: Member, name: string): void {
     const conversation = this.#conversations.get(name);
-    if (conversation?.members.has(member)) this.#remove(conversation, member);
+    if (conversation?.members.has(member)) this.#remove(conversation, member, "left");
   }
 
-  /** A member leaves everything: nobody waits for its account to come back. */
-  leaveAll(member: Member): void {
-    for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member);
-    if (!this.isOnline(member.user)) this.#absences.end(member.user);
-  }
-
-  /** A member is lost: its account has left when it does not come back in time. */
-  lose(member: Member): void {
-    for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member, "lost");
+  /** A member leaves everything. `left`: for good, so nobody waits for its account any more; `lost`: it may come back soon. */
+  leaveAll(member: Member, how: "left" | "lost"): void {
+    for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member, how);
+    if (how === "left" && !this.isOnline(member.user)) this.#absences.end(member.user);
   }
 
   has(member: Member, name: string): boolean {
@@ -201,7 +196,7 @@ export class Rooms {
     if (roster.add(member.user) && roster.size > 1) this.#presence.changed(name, member.user, true);
   }
 
-  #remove(conversation: Membership, member: Member, how: "left" | "lost" = "left"): void {
+  #remove(conversation: Membership, member: Member, how: "left" | "lost"): void {
     const { name, members, roster } = conversation;
     const { user } = member;
     conversation.remove(member);

@@ -103,7 +103,7 @@ describe("enter", () => {
       expect(await enter(rooms, bob, "#lab", since)).toEqual({ head: 60, reset });
       expect(rooms.who("#lab")).toEqual(["alice", "bob"]);
       expect(bob.seqs).toEqual(upTo(60, first));
-      rooms.leaveAll(bob);
+      rooms.leaveAll(bob, "left");
     }
   });
 
@@ -145,7 +145,7 @@ describe("enter", () => {
     await Promise.all(upTo(500).map((n) => say(open, alice, `${n}`)));
 
     const bob = new Person("bob");
-    bob.onSend = () => rooms.leaveAll(bob);
+    bob.onSend = () => rooms.leaveAll(bob, "left");
     await enter(rooms, bob, "#lab", 0);
     expect(bob.seqs).toEqual(upTo(200));
     bob.gone = true;
@@ -157,7 +157,7 @@ describe("enter", () => {
     using open = openRooms();
     const bob = new Person("bob");
     const entering = open.rooms.enter(bob, "#lab", { start: (head) => head, begin: () => expect.unreachable() });
-    open.rooms.leaveAll(bob);
+    open.rooms.leaveAll(bob, "left");
     await entering;
     await say(open, new Person("alice"), "one");
     expect(bob.payloads).toEqual([]);
@@ -177,11 +177,11 @@ describe("presence", () => {
     expect(rooms.isOnline("bob")).toBeTrue();
 
     alice.payloads = [];
-    rooms.leaveAll(laptop);
+    rooms.leaveAll(laptop, "left");
     expect(open.clock.next).toBe(Infinity); // nothing is to be told
     await say(open, alice, "a turn later");
     expect(alice.payloads).toEqual([]);
-    rooms.leaveAll(phone);
+    rooms.leaveAll(phone, "left");
     expect(rooms.isOnline("bob")).toBeFalse();
     open.clock.goOn();
     await say(open, alice, "a turn later");
@@ -201,9 +201,9 @@ describe("presence", () => {
     ]);
     await say(open, alice, "one");
 
-    rooms.leaveAll(alice);
+    rooms.leaveAll(alice, "left");
     expect(rooms.list()).toEqual([{ to: "#lab", users: 1 }]);
-    rooms.leaveAll(bob);
+    rooms.leaveAll(bob, "left");
     expect(rooms.list()).toEqual([]);
     expect(rooms.who("#lab")).toEqual([]);
     expect(await enter(rooms, bob, "#lab")).toMatchObject({ head: 1 });

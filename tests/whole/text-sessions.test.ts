@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { help } from "../../shared/commands.ts";
+import { help, NEEDS_TEXT } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
 
@@ -210,4 +210,30 @@ test("a private message to somebody who has said goodbye, but whose connection i
   await bob.ask({ type: "say", to: "nora", text: "are you there?" });
   const again = await chat.typist("nora");
   expect(again.text).toContain("are you there?");
+});
+
+test("what was written with somebody, with whom one wrote, and who wrote last are there at the next sign-in, too", async () => {
+  await using chat = await startTestServer(["alice", "bob", "carol"]);
+  const bob = await chat.typist("bob");
+  bob.type("/people");
+  expect(await bob.line()).toBe("* You have not written with anybody yet.");
+  bob.type("/history alice");
+  expect(await bob.line()).toBe("* You have not written with alice yet.");
+  bob.type("/msg alice");
+  expect(await bob.line()).toBe(`* ${NEEDS_TEXT}`);
+  bob.type("/r hello");
+  expect(await bob.line()).toBe("* Nobody has written to you yet. Use /msg NAME TEXT.");
+  const alice = await chat.signedIn("alice");
+  await alice.ask({ type: "say", to: "bob", text: "psst" });
+  await bob.line((line) => line === "[pm] alice: psst");
+  bob.type("/msg carol tea?");
+  await bob.line((line) => line.startsWith("* carol is away"));
+
+  const again = await chat.typist("bob");
+  again.type("/people");
+  expect(await again.line()).toBe("* You wrote with carol, alice");
+  again.type("/history @alice 5");
+  expect(await again.line()).toMatch(/^\* \d\d:\d\d \[pm\] alice: psst$/);
+  again.type("/r here I am");
+  expect(await alice.next("message")).toMatchObject({ from: "bob", to: "alice", text: "here I am" });
 });
