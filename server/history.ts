@@ -85,12 +85,8 @@ export function messagesOf({ lines }: Pick<Page, "lines">): Message[] {
   return messagesIn(lines.toString("utf8"));
 }
 function messagesIn(lines: string): Message[] {
-  return lines === ""
-    ? []
-    : lines
-        .slice(0, -1)
-        .split("\n")
-        .map((line) => JSON.parse(line));
+  const each = lines.split("\n").slice(0, -1);
+  return each.map((line) => JSON.parse(line));
 }
 
 function prepareStatements(db: Database) {
