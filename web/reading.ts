@@ -21,19 +21,21 @@ export interface ReadingHooks {
 
 export class Reading {
   readonly #user: string;
-  readonly #hooks: ReadingHooks;
+  readonly #store: string;
   readonly #rooms = new Map<string, Room>();
   readonly #unread = new Map<string, number[]>(); // by person: inbox seqs of what they wrote and nobody here has read
   readonly #marks = new Map<string, number>(); // by person: the inbox seq up to which this device has read them
+  readonly #confirm: ReadingHooks["confirm"];
   readonly #inbox = { head: 0, position: 0 };
 
-  constructor(user: string, hooks: ReadingHooks) {
+  constructor(user: string, { confirm, changed }: ReadingHooks) {
     this.#user = user;
-    this.#hooks = hooks;
-    this.#merge(recall(...this.#store));
-    watch(this.#store[1], (marks) => {
-      this.#merge(marks as Record<string, number> | undefined);
-      hooks.changed();
+    this.#store = `read.${user}`;
+    this.#confirm = confirm;
+    this.#merge(recall("local", this.#store));
+    watch<Record<string, number>>(this.#store, (marks) => {
+      this.#merge(marks);
+      changed();
     });
   }
 
@@ -102,7 +104,7 @@ export class Reading {
     if (isRoom(name)) {
       const room = this.#room(name);
       advance(room, room.head);
-      return this.#hooks.confirm(name, room.head);
+      return this.#confirm(name, room.head);
     }
     this.#marks.set(name, this.#unread.get(name)!.at(-1)!);
     this.#unread.delete(name);
@@ -150,9 +152,6 @@ export class Reading {
 
   // ---- what this device knows of single people; the tabs of one browser share it ----
 
-  get #store(): ["local", string] {
-    return ["local", `read.${this.#user}`];
-  }
   #merge(marks: Record<string, number> = {}): void {
     for (const [name, seq] of Object.entries(marks))
       if (!isRoom(name)) this.#marks.set(name, Math.max(seq, this.#marks.get(name) ?? 0)); // 1.0.0 kept rooms there, too
@@ -161,7 +160,7 @@ export class Reading {
   /** Keeps what the position of the inbox does not tell. */
   #keep(): void {
     const beyond = [...this.#marks].filter(([, seq]) => seq > this.#inbox.position);
-    keep(...this.#store, beyond.length > 0 ? Object.fromEntries(beyond) : undefined);
+    keep("local", this.#store, beyond.length > 0 ? Object.fromEntries(beyond) : undefined);
   }
 }
 
