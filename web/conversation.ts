@@ -34,7 +34,8 @@ export class Conversation {
   }
   /** Whether somebody sees the newest message, and the next one as it comes. */
   get isLookedAt(): boolean {
-    return this.#isLive && !this.#isFilling && this.#timeline.following && !document.hidden;
+    const isHere = this.#isLive && !this.#isFilling && !this.#threads.isArriving(this.#thread);
+    return isHere && this.#timeline.following && !document.hidden;
   }
   get #unread(): number {
     return this.#threads.reading.unread(this.name);
@@ -89,19 +90,23 @@ export class Conversation {
 
   /** A message has come, to whatever thread. */
   said(message: Message): void {
-    const { reading } = this.#threads;
     const thread = this.#threads.of(message);
-    const isShown = thread === this.#thread;
-    const isSeen = isShown && this.isLookedAt;
-    const wasRead = isShown && this.#unread === 0;
+    if (thread === this.#thread) this.#saidHere(message);
+    else if (this.#threads.add(message)) this.#threads.trim(thread);
+  }
+  #saidHere(message: Message): void {
+    const thread = this.#thread;
+    const isSeen = this.isLookedAt;
+    const wasRead = this.#unread === 0;
+    const wasArriving = this.#threads.isArriving(thread);
     if (!this.#threads.add(message)) return;
-    const hadMark = thread.fresh !== undefined;
-    if (isSeen) reading.read(thread.name);
+    const isMoved = wasRead && !isSeen && thread.fresh !== undefined; // the line that says what is new
+    if (isSeen) this.#threads.reading.read(this.name);
     else if (wasRead) this.#mark();
-    const isMoved = hadMark && wasRead && !isSeen;
-    const isTrimmed = (!isShown || (this.#timeline.following && !this.#isFilling)) && this.#threads.trim(thread);
-    if (!isShown || !this.#isLive) return;
-    if (isMoved || isTrimmed) this.#timeline.refresh();
+    const isTrimmed = this.#timeline.following && !this.#isFilling && this.#threads.trim(thread);
+    if (!this.#isLive || this.#threads.isArriving(thread)) return;
+    if (wasArriving) this.#begin();
+    else if (isMoved || isTrimmed) this.#timeline.refresh();
     else this.#timeline.append(message);
   }
 

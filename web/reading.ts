@@ -44,6 +44,10 @@ export class Reading {
     if (isRoom(name)) return this.#rooms.get(name)?.position ?? 0;
     return Math.max(this.#inbox.position, this.#marks.get(name) ?? 0);
   }
+  /** The seq of a room's last message. */
+  head(room: string): number {
+    return this.#rooms.get(room)?.head ?? 0;
+  }
   /** How many messages of others are unread there. */
   unread(name: string): number {
     if (!isRoom(name)) return this.#unread.get(name)?.length ?? 0;

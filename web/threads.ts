@@ -70,8 +70,7 @@ export class Threads {
    *  what is here, where it would leave a gap. */
   add(message: Message): boolean {
     const thread = this.of(message);
-    const last = thread.entries.findLast((entry) => entry.type === "message")?.seq ?? thread.from - 1;
-    if (message.seq <= last) return false;
+    if (message.seq <= lastOf(thread)) return false;
     thread.entries.push(message);
     this.reading.heard(thread.name, message);
     return true;
@@ -80,9 +79,9 @@ export class Threads {
   /** Lets go of a room's oldest entries; returns whether there were too many. */
   trim(thread: Thread): boolean {
     if (thread.entries.length <= KEPT * 1.5 || !isRoom(thread.name)) return false;
-    const last = thread.entries.findLast((entry) => entry.type === "message");
+    const last = lastOf(thread);
     thread.entries = thread.entries.slice(-KEPT);
-    thread.from = thread.entries.find((entry) => entry.type === "message")?.seq ?? (last?.seq ?? thread.from - 1) + 1;
+    thread.from = thread.entries.find((entry) => entry.type === "message")?.seq ?? last + 1;
     return true;
   }
 
@@ -91,6 +90,10 @@ export class Threads {
   /** Whether nothing older is on the server. */
   isComplete({ from }: Thread): boolean {
     return from <= 1;
+  }
+  /** Whether a room was entered whose last messages are on their way. */
+  isArriving(thread: Thread): boolean {
+    return isRoom(thread.name) && lastOf(thread) < this.reading.head(thread.name);
   }
   /** Whether some of what one wants to see first is not here: what is unread, or the last messages with a person. */
   isShort({ name, from, entries }: Thread): boolean {
@@ -202,6 +205,10 @@ export class Threads {
 /** What `history` calls a thread. */
 function placeOf({ name }: Thread): { to: string; with?: string } {
   return isRoom(name) ? { to: name } : { to: "@", with: name };
+}
+/** The seq up to which a thread is here. */
+function lastOf({ entries, from }: Thread): number {
+  return entries.findLast((entry) => entry.type === "message")?.seq ?? from - 1;
 }
 /** The note about who came and went since something was said. */
 function lastRun({ entries }: Thread): Note | undefined {

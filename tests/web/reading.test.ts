@@ -97,6 +97,21 @@ describe.if(has(BROWSER))("what was read", () => {
     expect(alice.complaints).toEqual([]);
   });
 
+  test.each([40, 120])(
+    "a room that another device has entered meanwhile is opened at the first of %d unread messages, too",
+    async (count) => {
+      await using chat = await startTestServer(["alice", "bob"]);
+      const bob = await chat.signedIn("bob", "#lab");
+      using alice = await enter(chat, "alice");
+      await follow(chat, "#lab");
+      await bob.say("#lab", ...numbered(1, count));
+      await alice.open("#lab");
+      await alice.until(`document.querySelectorAll("#log .text").length >= ${count} && ${IS_AT_TOP}`);
+      expect(await alice.read(FIRST_NEW)).toBe("line 1");
+      await alice.until(`document.title === "(${count}) #lab – Banter"`);
+    },
+  );
+
   test("what one says oneself on another device is not unread", async () => {
     await using chat = await startTestServer(["alice", "bob"]);
     await follow(chat, "#lobby", "#lab");
