@@ -48,9 +48,8 @@ export class Confirmations {
     }
   }
   /** Tells at once what waits. */
-  finish(): void {
+  hurry(): void {
     for (const [to, reading] of this.#readings) this.#flush(to, reading);
-    this.stop();
   }
 
   #flush(to: string, reading: Reading): void {

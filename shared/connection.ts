@@ -19,7 +19,6 @@ import { Positions } from "./positions.ts";
 import type { Answer, Waiting } from "./unanswered.ts";
 import { Unanswered } from "./unanswered.ts";
 
-const CLOSED = "The connection was closed before the answer.";
 const SIGNED_OUT = "Your password was changed or your account was removed, so you are signed out.";
 
 export interface ConnectionOptions {
@@ -131,7 +130,7 @@ export class Connection {
   /** Leaves; resolves when the server has let go, or after a second. What was not answered by then is refused. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    this.#confirmRead();
+    if (this.#read !== undefined) this.#following.read("@", this.#read);
     this.#following.finish();
     this.#unsent = this.#unanswered.waiting;
     this.#closed = true;
@@ -153,7 +152,8 @@ export class Connection {
   ask(request: Request): Promise<Ok | Message> {
     const answer = new Promise<Ok | Message>((resolve, reject) =>
       this.#request(request, (answer) => {
-        if (answer === undefined) reject(new Refused({ code: "closed", text: CLOSED }));
+        if (answer === undefined)
+          reject(new Refused({ code: "closed", text: "The connection was closed before the answer." }));
         else if (answer.type === "error") reject(new Refused(answer));
         else resolve(answer);
       }),
@@ -277,19 +277,20 @@ export class Connection {
 
   /** The next event, `undefined` when the connection is closed and all was read. */
   async next(): Promise<ClientEvent | undefined> {
-    this.#confirmRead();
+    if (this.#read !== undefined) this.#following.read("@", this.#read);
     const next = await this.#feed.next();
     this.#pace();
     if (this.#autoConfirm && next?.type === "message" && !isRoom(next.to)) this.#read = next.seq;
     return next;
   }
-  #confirmRead(): void {
-    if (this.#read !== undefined) this.#following.read("@", this.#read);
-  }
 
   /** Confirms a room that one is in, or the inbox ("@"), up to a place; what is lost on the way is said again. */
   seen(to: string, seq: number): void {
     this.#following.read(to, seq);
+  }
+  /** Confirms at once what waits: the program may end without a `close`. */
+  confirmNow(): void {
+    this.#following.hurry();
   }
 
   #pace(): void {

@@ -42,8 +42,13 @@ export class Following {
     this.#confirmations.stop();
   }
   /** Confirms at once what waits. */
+  hurry(): void {
+    this.#confirmations.hurry();
+  }
+  /** The same, for the last time. */
   finish(): void {
-    this.#confirmations.finish();
+    this.hurry();
+    this.stop();
   }
 
   /** Takes in what the server remembers, when it lets us in. */
