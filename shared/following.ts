@@ -3,7 +3,7 @@
 
 import type { Followed, Ok, Request, Seen } from "../protocol.ts";
 import { Confirmations } from "./confirmations.ts";
-import { isRoom } from "./names.ts";
+import { isRoom, LOBBY } from "./names.ts";
 
 export interface FollowingHooks {
   /** Confirms what was read to the server; called between `start` and `stop` only. */
@@ -56,7 +56,7 @@ export class Following {
     this.#isPossible = follows !== undefined;
     if (follows === undefined || !this.#isWanted) return;
     const kept = new Set(follows.map(({ to }) => to));
-    for (const [to, { isKept }] of this.#rooms) if (isKept && !kept.has(to)) this.#gone(to);
+    for (const [to, { isKept }] of this.#rooms) if (isKept && !kept.has(to) && to !== LOBBY) this.#gone(to);
     for (const { to, seen } of follows) {
       this.#note(to, seen, true);
       this.#hooks.enter(to);
@@ -68,21 +68,32 @@ export class Following {
     const isFirst = !this.#rooms.has(to) && seen === 0;
     const read = this.#note(to, isFirst ? head : seen);
     if (this.#isWanted && this.#isPossible && !this.#rooms.get(to)!.isKept)
-      this.#hooks.ask({ type: "seen", to, seq: read }, () => this.#rooms.has(to) && this.#note(to, read, true));
+      this.#hooks.ask({ type: "seen", to, seq: read }, () => this.#kept(to, read));
     return read;
+  }
+
+  /** The server remembers a room from now on, and has it as read up to a seq. */
+  #kept(to: string, seq: number): void {
+    if (!this.#rooms.has(to)) return; // it was left meanwhile
+    const seen = this.#note(to, seq, true);
+    if (seen > seq) this.#confirmations.read(to, seen);
   }
 
   /** A person or a program here has read a conversation ("@": the inbox) up to a seq. */
   read(to: string, seq: number): void {
-    if (isRoom(to) && !(this.#isPossible && this.#rooms.has(to))) return;
-    if (isRoom(to)) this.#note(to, seq);
+    if (isRoom(to)) {
+      const room = this.#rooms.get(to);
+      if (room === undefined || !this.#isPossible) return;
+      this.#note(to, seq);
+      if (this.#isWanted && !room.isKept) return; // it will be, or this account follows as many as it may
+    }
     this.#confirmations.read(to, seq);
   }
 
   /** Another device of this account has read a conversation, or left a room. Returns whether it was read. */
   readElsewhere({ to, seq }: Seen): boolean {
     if (seq === undefined) {
-      if (!this.#rooms.has(to)) return false;
+      if (to === LOBBY || !this.#rooms.has(to)) return false; // nobody leaves the lobby
       this.#hooks.ask({ type: "leave", to });
       this.#gone(to);
     } else if (isRoom(to)) this.#note(to, seq);

@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "../../client.ts";
 import type { ConnectOptions } from "../../client/connect.ts";
+import { LIMITS } from "../../protocol.ts";
 import type { Connection } from "../../shared/connection.ts";
 import { receiveMessages } from "../../shared/connection.ts";
 import type { ClientEvent } from "../../shared/feed.ts";
@@ -112,4 +113,36 @@ test("a busy room is confirmed at once, then not before two seconds are over, an
   expect(told.length).toBeLessThanOrEqual(2 + Math.floor(ms / 2_000));
   expect(told.at(-1)).toMatchObject({ to: "#lab", seq: 100 });
   expect((await (await chat.wire()).login("alice")).follows).toMatchObject([{ to: "#lab", seen: 100 }]);
+});
+
+test("a room beyond those that an account may follow is read like any other, and no refusal is handed on", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  await using laptop = await Device.open(chat);
+  await laptop.next({ type: "caught up" });
+  const phone = await chat.signedIn("alice");
+  for (let n = 1; n <= LIMITS.rooms; n++) {
+    await phone.ask({ type: "join", to: `#room-${n}` });
+    await phone.ask({ type: "seen", to: `#room-${n}`, seq: 0 });
+  }
+  await laptop.connection.ask({ type: "join", to: "#one-more" });
+  const bob = await chat.signedIn("bob", "#one-more");
+  await bob.ask({ type: "say", to: "#one-more", text: "one" });
+  await laptop.next({ type: "message" });
+  laptop.connection.seen("#one-more", 1);
+  await laptop.connection.ask({ type: "ping" });
+  await bob.ask({ type: "say", to: "#one-more", text: "two" });
+  await laptop.next({ type: "message", seq: 2 } as Partial<ClientEvent>);
+  expect(laptop.all.filter(({ type }) => type === "error")).toEqual([]);
+});
+
+test("who leaves the lobby on one device is in it on the others all the same", async () => {
+  await using chat = await startTestServer(["alice"]);
+  await using laptop = await Device.open(chat, { rooms: ["#lobby"] });
+  await laptop.next({ type: "caught up" });
+  const bot = await chat.signedIn("alice", "#lobby");
+  await bot.ask({ type: "leave", to: "#lobby" });
+  await laptop.connection.ask({ type: "ping" });
+  await laptop.connection.say("#lobby", "still here");
+  await laptop.next({ type: "message" });
+  expect(laptop.all.filter(({ type }) => type === "gone")).toEqual([]);
 });
