@@ -59,7 +59,7 @@ export class Chat implements Reader {
   async run(): Promise<"left" | "signed out"> {
     this.#view.info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`);
     const rooms = [...new Set([LOBBY, this.#start])];
-    this.#view.begin(rooms);
+    this.#view.begin([...rooms, ...this.#connection.rooms], this.#start);
     const hearing = this.#hear();
     this.#turns.wait(this.#enterFirst(rooms));
     this.#console.listen(this);

@@ -42,11 +42,11 @@ export class Tabs {
     return this.#tabs.get(name);
   }
 
-  /** A room that is being entered has its number already; of a person everything up to now was read. */
-  open(name: string): Tab {
+  /** A room that is being entered has its number already; of what was written with a person everything up to `read` was read. */
+  open(name: string, read = this.inbox): Tab {
     const known = this.#tabs.get(name);
     if (known !== undefined) return known;
-    const [head, seen] = isRoom(name) ? [undefined, 0] : [this.inbox, this.inbox];
+    const [head, seen] = isRoom(name) ? [undefined, 0] : [read, read];
     const tab: Tab = {
       ...{ name, head, seen, recent: [], mine: [], calls: [], users: [] },
       ...{ state: "hidden", isRuled: false, arriving: undefined },

@@ -82,7 +82,7 @@ export class Timeline {
     const { to, from, seq } = message;
     const partner = from === user ? to : from;
     if (from !== user) this.partner = from;
-    const tab = console.hasRoomsApart && from !== user ? tabs.open(partner) : tabs.get(partner);
+    const tab = console.hasRoomsApart && from !== user ? tabs.open(partner, seq - 1) : tabs.get(partner);
     tabs.inbox = Math.max(seq, tabs.inbox);
     if (tab !== undefined) tabs.take(tab, message, from !== user);
     if (tab !== undefined && from === user) tabs.read(tab, seq); // who answers has read

@@ -74,11 +74,12 @@ export class View {
 
   // ---- coming in ----
 
-  /** These rooms are being entered: they have the first numbers, and the last one will be on the screen. */
-  begin(rooms: readonly string[]): void {
+  /** These rooms are being entered, or were when this account signed in: they have the first numbers, in this order. `current` will be
+   *  on the screen. */
+  begin(rooms: readonly string[], current: string): void {
     for (const to of rooms) this.tabs.open(to);
-    this.tabs.current = rooms.at(-1)!;
-    this.#console.turnTo(this.tabs.current);
+    this.tabs.current = current;
+    this.#console.turnTo(current);
   }
 
   /** They were entered, unless the server refused: shows the last one, or all where they are not apart; then, below, what was written to
