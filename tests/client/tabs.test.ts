@@ -238,9 +238,10 @@ inTerminal("what comes while the terminal is not looked at is unread until it is
   const bob = await chat.signedIn("bob", "#lobby");
   await using alice = await sitIn(chat.port, "alice");
   await alice.until(/#lobby>$/);
-  alice.type(FOCUS_OUT);
+  alice.type(`x${FOCUS_OUT}`);
+  await alice.until(/#lobby> x$/);
   await say(bob, "#lobby", ["one", "two"]);
-  await alice.until(/── new ──\n\d\d:\d\d bob: one\n\d\d:\d\d bob: two\n#lobby>$/);
+  await alice.until(/── new ──\n\d\d:\d\d bob: one\n\d\d:\d\d bob: two\n#lobby> x$/);
   const witness = await chat.signedIn("alice");
   const position = async () => {
     const phone = await chat.wire();
@@ -252,6 +253,6 @@ inTerminal("what comes while the terminal is not looked at is unread until it is
   alice.type("\x1b[I");
   await reads(witness, "#lobby", 2);
   await say(bob, "#lobby", ["three"]);
-  await alice.until(/bob: two\n\d\d:\d\d bob: three\n#lobby>$/);
+  await alice.until(/bob: two\n\d\d:\d\d bob: three\n#lobby> x$/);
   await reads(witness, "#lobby", 3);
 });
