@@ -1,5 +1,5 @@
-// archive.ts: what only the server has: older lines of a conversation, calls further back, with whom somebody wrote. What cannot be had,
-// because there is no connection or the server is too old, is not there. Prints nothing.
+// archive.ts: what only the server has: older lines of a conversation, calls further back, with whom somebody wrote. What a server does not
+// know, because it is of version 1, is not there. Prints nothing.
 
 import type { Message, Ok, Request } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
@@ -21,17 +21,15 @@ export class Archive {
   }
 
   /** What comes before the messages that a tab holds: all unread ones, as far as they are shown, and before them so many that
-   *  were read (`context`). */
+   *  were read (`context`). Without a connection nothing does: who turns to a tab does not wait for one. */
   async older(tab: Tab, context: number): Promise<Message[]> {
     let older: Message[] = [];
     for (;;) {
       const held = [...older, ...tab.recent];
-      const unread = held.filter(({ seq }) => seq > tab.seen).length;
-      const all = this.#tabs.after(tab);
-      const read = all > MAX_SHOWN ? 0 : Math.max(0, context - (held.length - unread));
-      const wanted = Math.max(0, Math.min(MAX_SHOWN, all) - unread) + read;
+      const unread = this.#tabs.after(tab);
+      const wanted = (unread > MAX_SHOWN ? MAX_SHOWN : unread + context) - held.length;
       const first = held[0]?.seq ?? (isRoom(tab.name) ? (tab.head ?? 0) + 1 : undefined);
-      if (wanted === 0 || first === 1) return older;
+      if (wanted <= 0 || first === 1 || !this.#connection.online) return older;
       const page = await this.#page(tab.name, first, Math.min(wanted, LIMITS.page));
       if (page.length === 0) return older;
       older = [...page, ...older];
@@ -73,7 +71,6 @@ export class Archive {
   }
 
   async #ask(request: Request): Promise<Ok | undefined> {
-    if (!this.#connection.online) return undefined;
     const answer = await this.#connection.ask(request).catch(() => undefined);
     return answer?.type === "ok" ? answer : undefined;
   }

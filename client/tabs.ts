@@ -80,6 +80,12 @@ export class Tabs {
         Object.assign(tab, { head: isRoom(to) ? undefined : 0, seen: 0, recent: [], mine: [], calls: [] });
   }
 
+  /** Signed in: the last place in the inbox, and how far this account has read it. */
+  signIn(seq: number, seen: number): void {
+    this.inbox = seq;
+    for (const tab of this.all) if (tab.head === 0) tab.seen = seen;
+  }
+
   /** A message has come. `isCall`: it is for this person. */
   take(tab: Tab, message: Message, isCall: boolean): void {
     const { seq, from } = message;

@@ -151,8 +151,7 @@ export class View {
         this.tabs.enter(event.to, event);
         break;
       case "inbox":
-        this.tabs.inbox = event.seq;
-        return;
+        return this.tabs.signIn(event.seq, event.seen);
       case "seen":
         this.tabs.readElsewhere(event);
         break;

@@ -1,4 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { join } from "node:path";
+import { openHistory } from "../../server/history.ts";
 import type { TestServer, Wire } from "../kit/harness.ts";
 import { PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
 import type { Seat } from "../kit/pty.ts";
@@ -232,6 +234,36 @@ inTerminal("each place has its own draft, and shows its last lines when it is tu
   alice.type(`${ALT}1`);
   await alice.until(/#lobby> half a thought$/);
 });
+
+inTerminal(
+  "what is missed while there is no connection is counted in each tab, and without one a tab shows what it has",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await say(bob, "#lobby", numbered(1, 3));
+    await using alice = await sitIn(chat.port, "alice");
+    alice.type("/join lab\r");
+    await alice.until(/#lab>$/);
+    await chat.restart(async () => {
+      await alice.until("connection lost");
+      alice.type(`${ALT}1`);
+      await alice.until(/── #lobby ──\n.*line 1\n.*line 2\n.*line 3\n {2}Not connected.*\n#lobby>$/);
+      alice.type(`${ALT}2`);
+      await alice.until(/── #lab ──\n {2}Not connected.*\n#lab>$/);
+      const history = openHistory(join(chat.data, "chat.db"));
+      const said = numbered(4, 303).map((text) => ({ to: "#lobby", from: "bob", id: text.replace(" ", "-"), text }));
+      await history.append([...said, { to: "alice", from: "bob", id: "pm", text: "are you there?" }]);
+      history.close();
+    });
+    alice.type("\r");
+    await alice.until(
+      /── back online, 301 missed messages ──\n.*>> bob → you: are you there\?\n {2}1:lobby 300 {2}3:@bob 1! {2}Alt\+A to read\n#lab>$/,
+    );
+    alice.type(`${ALT}1`);
+    await alice.until(/── new ──\n.*line 4\n(.*\n)*.*line 303\n {2}3:@bob 1! .*\n#lobby>$/);
+    expect(saidBy("bob", alice.screen.text).slice(6)).toEqual(numbered(1, 303));
+  },
+);
 
 inTerminal("what comes while the terminal is not looked at is unread until it is", async () => {
   await using chat = await startTestServer(["alice", "bob"]);

@@ -233,8 +233,9 @@ test("!exit is a leave at once, though the connection stays open for a while; a 
   while (!/carol \(\S+ disconnected/.test(server.log())) await alice.ask({ type: "ping" });
 
   const bob = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true }).on("error", () => {}); // as nc: it does not hang up
-  bob.write(`login bob ${PASSWORD}\n!exit\n`);
-  bob.resume();
+  bob.resume().write(`login bob ${PASSWORD}\n`);
+  await alice.hears("bob", "joined");
+  bob.write("!exit\n");
   expect(await alice.next((event) => event.type === "left")).toEqual({ type: "left", to: "*", users: ["bob"] });
   expect(server.log()).not.toMatch(/bob \(\S+ disconnected/);
   expect((await alice.ask({ type: "who" })).users).toEqual(["alice", "carol"]);
