@@ -217,8 +217,13 @@ export class Chat implements Reader {
 
   #happened(event: ClientEvent): void {
     if (event.type === "answered") this.#answered(event);
-    else if (event.type === "caught up") this.#signedIn.resolve();
+    else if (event.type === "caught up") this.#caughtUp();
     else this.#view.happened(event);
+  }
+
+  #caughtUp(): void {
+    this.#view.closeOthers(this.#connection.rooms);
+    this.#signedIn.resolve();
   }
 
   // ---- the end ----

@@ -4,6 +4,7 @@
 import type { Ok, Request } from "../protocol.ts";
 import type { Connection } from "../shared/connection.ts";
 import type { Answered, ClientEvent } from "../shared/feed.ts";
+import { isRoom } from "../shared/names.ts";
 import { Archive } from "./archive.ts";
 import { Attention } from "./attention.ts";
 import { Known } from "./completion.ts";
@@ -119,6 +120,12 @@ export class View {
     this.#attention.forget(name);
     if (isCurrent) await this.show(this.tabs.current);
     else this.#status.refresh();
+  }
+
+  /** These are the rooms that one is in after a sign-in: the server may have refused others that one was in before. */
+  closeOthers(rooms: readonly string[]): void {
+    for (const { name, head } of this.tabs.all)
+      if (isRoom(name) && head !== undefined && !rooms.includes(name)) void this.close(name);
   }
 
   /** Somebody looks at the screen again. */

@@ -66,6 +66,26 @@ inTerminal(
   },
 );
 
+inTerminal(
+  "a room that the server refuses after a lost connection is closed, and the next line is for the lobby",
+  async () => {
+    let joins = 0;
+    using server = listen((frame, write) => {
+      if (frame.type !== "join" || frame.to !== "#lab") return write(welcome(frame));
+      if (++joins === 2) return write({ type: "error", id: frame.id, code: "closed", text: "That room is closed." });
+      write({ ...welcome(frame), seq: 1 }); // and the connection is lost before what was said there has come
+      for (const socket of server.sockets) socket.end();
+    });
+    await using alice = await sitIn(server.port, "alice");
+    alice.type("/join lab\r");
+    await alice.until("connection lost");
+    alice.type("\r");
+    await alice.until(/\* That room is closed\.\n── #lobby ──\n#lobby>$/);
+    alice.type("/who\r");
+    await alice.until(/\* Here: nobody\n#lobby>$/);
+  },
+);
+
 inTerminal("a code that nobody knows ends what was asked", async () => {
   using server = listen((frame, write) => {
     if (frame.type === "say") write({ type: "error", id: frame.id, code: "quiet", text: "Nobody may speak now." });
