@@ -83,7 +83,7 @@ export class Tabs {
   /** Signed in: the last place in the inbox, and how far this account has read it. */
   signIn(seq: number, seen: number): void {
     this.inbox = seq;
-    for (const tab of this.all) if (tab.head === 0) tab.seen = seen;
+    for (const tab of this.all) if (!isRoom(tab.name) && tab.head === 0) tab.seen = seen; // it was restored
   }
 
   /** A message has come. `isCall`: it is for this person. */

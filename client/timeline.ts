@@ -165,7 +165,8 @@ export class Timeline {
       this.print(display.message(message, { late: true, loud: isRoom(tab.name) && this.#isLoud(message) }));
     tab.isRuled = news > 0;
     const last = held.at(-1);
-    if (last !== undefined) attention.shown(tab.name, last.seq);
+    const isLacking = isCut && unread.length < MAX_SHOWN; // there is no connection to get the others by
+    if (last !== undefined && !isLacking) attention.shown(tab.name, last.seq);
   }
 
   /** What somebody asked for. */

@@ -244,12 +244,14 @@ inTerminal(
     await using alice = await sitIn(chat.port, "alice");
     alice.type("/join lab\r");
     await alice.until(/#lab>$/);
+    await say(bob, "alice", ["hi"]);
+    await alice.until("  3:@bob 1!  Alt+A to read\n#lab>");
     await chat.restart(async () => {
       await alice.until("connection lost");
       alice.type(`${ALT}1`);
-      await alice.until(/── #lobby ──\n.*line 1\n.*line 2\n.*line 3\n {2}Not connected.*\n#lobby>$/);
+      await alice.until(/── #lobby ──\n.*line 1\n.*line 2\n.*line 3\n {2}Not connected.*\n {2}3:@bob 1! .*\n#lobby>$/);
       alice.type(`${ALT}2`);
-      await alice.until(/── #lab ──\n {2}Not connected.*\n#lab>$/);
+      await alice.until(/── #lab ──\n {2}Not connected.*\n.*\n#lab>$/);
       const history = openHistory(join(chat.data, "chat.db"));
       const said = numbered(4, 303).map((text) => ({ to: "#lobby", from: "bob", id: text.replace(" ", "-"), text }));
       await history.append([...said, { to: "alice", from: "bob", id: "pm", text: "are you there?" }]);
@@ -257,13 +259,36 @@ inTerminal(
     });
     alice.type("\r");
     await alice.until(
-      /── back online, 301 missed messages ──\n.*>> bob → you: are you there\?\n {2}1:lobby 300 {2}3:@bob 1! {2}Alt\+A to read\n#lab>$/,
+      /── back online, 301 missed messages ──\n.*>> bob → you: are you there\?\n {2}1:lobby 300 {2}3:@bob 2! {2}Alt\+A to read\n#lab>$/,
     );
     alice.type(`${ALT}1`);
-    await alice.until(/── new ──\n.*line 4\n(.*\n)*.*line 303\n {2}3:@bob 1! .*\n#lobby>$/);
+    await alice.until(/── new ──\n.*line 4\n(.*\n)*.*line 303\n {2}3:@bob 2! .*\n#lobby>$/);
     expect(saidBy("bob", alice.screen.text).slice(6)).toEqual(numbered(1, 303));
+    await say(await chat.signedIn("bob", "#lab"), "#lab", ["the first here"]);
+    await alice.until("  2:lab 1  3:@bob 2!  Alt+A to read\n#lobby>");
   },
 );
+
+inTerminal("what cannot be shown without a connection stays unread", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  await using alice = await sitIn(chat.port, "alice");
+  alice.type("/join lab\r");
+  await alice.until(/#lab>$/);
+  await say(bob, "#lobby", numbered(1, 150));
+  await alice.until("  1:lobby 150  Alt+A to read\n#lab>");
+  await chat.restart(async () => {
+    await alice.until("connection lost");
+    alice.type(`${ALT}a`);
+    await alice.until(/── #lobby, 150 new, here are the last 100 ──\n.*line 51\n(.*\n)*.*line 150\n.*\n#lobby>$/);
+    alice.type(`${ALT}2`);
+    await alice.until(/ {2}1:lobby 150 .*\n#lab>$/);
+  });
+  alice.type("\r");
+  await alice.until(/back online ──\n.*\n#lab>$/);
+  alice.type(`${ALT}a`);
+  await alice.until(/── #lobby, 150 new ──\n.*line 1\n(.*\n)*.*line 150\n#lobby>$/);
+});
 
 inTerminal("what comes while the terminal is not looked at is unread until it is", async () => {
   await using chat = await startTestServer(["alice", "bob"]);
