@@ -21,7 +21,9 @@ export function render(event: Event, viewer: Viewer): string[] {
     case "left": {
       if (event.to === LOBBY) return [];
       const place = event.to === "*" ? "the chat" : bare(event.to);
-      return event.users.filter((user) => user !== viewer.user).map((user) => `* ${user} has ${event.type} ${place}`);
+      const others = event.users.filter((user) => user !== viewer.user);
+      if (others.length === 0) return [];
+      return [`* ${several(others)} ${others.length > 1 ? "have" : "has"} ${event.type} ${place}`];
     }
     case "ok":
       return renderOk(event, viewer);
@@ -78,6 +80,13 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
     default:
       return [];
   }
+}
+
+/** Up to three names; of more the first two, and how many others. */
+function several(names: readonly string[]): string {
+  const [few, rest] =
+    names.length > 3 ? [names.slice(0, 2), `${names.length - 2} others`] : [names.slice(0, -1), names.slice(-1).join()];
+  return few.length > 0 ? `${few.join(", ")} and ${rest}` : rest;
 }
 
 function bare(room: string): string {

@@ -542,6 +542,17 @@ describe("over TCP, seen from the wire", () => {
     await alice.close();
   });
 
+  test("a code that nobody knows is final for a bot", async () => {
+    using server = listen((frame, write) => {
+      if (frame.type === "say") write({ type: "error", id: frame.id, code: "quiet", text: "Nobody may speak now." });
+      else write(welcome(frame));
+    });
+    const bot = await connectTcp({ host: "127.0.0.1", port: server.port, user: "alice", password: PASSWORD });
+    expect(await refusal(bot.say("bob", "hello"))).toBe("quiet");
+    expect(bot.waiting).toEqual([]);
+    await bot.close();
+  });
+
   test("a server that is silent is asked whether it is there, and given up when it does not answer", async () => {
     using folder = temporaryFolder();
     writeAccounts(folder.path, ["alice"]);

@@ -1,7 +1,16 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { connect } from "node:net";
 import { help, NEEDS_TEXT } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -236,4 +245,25 @@ test("what was written with somebody, with whom one wrote, and who wrote last ar
   expect(await again.line()).toMatch(/^\* \d\d:\d\d \[pm\] alice: psst$/);
   again.type("/r here I am");
   expect(await alice.next("message")).toMatchObject({ from: "bob", to: "alice", text: "here I am" });
+});
+
+test("!exit is a leave at once, though the connection stays open for a while; a connection that is just lost is none", async () => {
+  using folder = temporaryFolder();
+  writeAccounts(folder.path, ["alice", "bob", "carol"]);
+  await using server = await spawnServer(folder.path);
+  const [alice, carol] = [await Wire.open(server.port), await Wire.open(server.port)];
+  await alice.login("alice");
+  await carol.login("carol");
+  await alice.hears("carol", "joined");
+  carol.reset();
+  while (!/carol \(\S+ disconnected/.test(server.log())) await alice.ask({ type: "ping" });
+
+  const bob = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true }).on("error", () => {}); // as nc: it does not hang up
+  bob.resume().write(`login bob ${PASSWORD}\n`);
+  await alice.hears("bob", "joined");
+  bob.write("!exit\n");
+  expect(await alice.next((event) => event.type === "left")).toEqual({ type: "left", to: "*", users: ["bob"] });
+  expect(server.log()).not.toMatch(/bob \(\S+ disconnected/);
+  expect((await alice.ask({ type: "who" })).users).toEqual(["alice", "carol"]);
+  bob.destroy();
 });
