@@ -122,7 +122,7 @@ test("both dialects talk in one room, in the stable lines scripts may rely on", 
   expect(await bob.next((frame) => frame.type === "message" && frame.from === "alice")).toMatchObject({
     to: "#lobby",
   });
-  bob.close();
+  bob.send({ type: "exit" });
   expect(await alice.line()).toBe("* bob has left the chat");
 });
 
