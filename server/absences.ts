@@ -1,7 +1,7 @@
-// absences.ts: which accounts have lost their last connection in a conversation, and when each has left for good: when it did not come back in
-// time. Most do: a phone that changes its network, a page that is loaded again.
+// absences.ts: which accounts have lost their last connection in a conversation, and may come back: a phone that changes its network, a page
+// that is loaded again. Who does within 30 s was never away. Looks itself at nobody's connections.
 
-const PATIENCE = 30_000; // ms in which whoever comes back was never away
+const PATIENCE = 30_000; // ms
 
 /** An account that was lost from a conversation. */
 export interface Absence {
@@ -11,48 +11,22 @@ export interface Absence {
 }
 
 export class Absences {
-  readonly #over: (absence: Absence) => void;
-  readonly #clock: () => number;
-  readonly #after: (ms: number, work: () => void) => void;
-  #waiting: Absence[] = []; // who was lost first comes first
-  #isTimed = false;
-
-  /** `over` is called when somebody did not come back; whether they did, it has to look itself. `clock` in ms. */
-  constructor(
-    over: (absence: Absence) => void,
-    clock: () => number = () => performance.now(),
-    after: (ms: number, work: () => void) => void = (ms, work) => void setTimeout(work, ms).unref(),
-  ) {
-    this.#over = over;
-    this.#clock = clock;
-    this.#after = after;
-  }
-
-  get now(): number {
-    return this.#clock();
-  }
+  #all: Absence[] = []; // who was lost first comes first; some are back
 
   add(absence: Absence): void {
-    this.#waiting.push(absence);
-    this.#time();
+    this.#all.push(absence);
   }
 
-  /** An account has left for good: nobody waits for it any more, wherever it was. */
-  end(user: string): void {
-    const over = this.#waiting.filter((absence) => absence.user === user);
-    if (over.length > 0) this.#waiting = this.#waiting.filter((absence) => absence.user !== user);
-    for (const absence of over) this.#over(absence);
+  /** Takes out those of an account, which has left for good. */
+  takeOf(user: string): Absence[] {
+    const taken = this.#all.filter((absence) => absence.user === user);
+    if (taken.length > 0) this.#all = this.#all.filter((absence) => absence.user !== user);
+    return taken;
   }
 
-  #time(): void {
-    const first = this.#waiting[0];
-    if (first === undefined || this.#isTimed) return;
-    this.#isTimed = true;
-    this.#after(first.since + PATIENCE - this.#clock(), () => {
-      this.#isTimed = false;
-      const count = this.#waiting.findIndex(({ since }) => this.#clock() < since + PATIENCE);
-      for (const absence of this.#waiting.splice(0, count < 0 ? this.#waiting.length : count)) this.#over(absence);
-      this.#time();
-    });
+  /** Takes out those that are over at a time, in ms. */
+  takeOver(now: number): Absence[] {
+    const first = this.#all.findIndex(({ since }) => now < since + PATIENCE);
+    return this.#all.splice(0, first < 0 ? this.#all.length : first);
   }
 }

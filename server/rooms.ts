@@ -36,7 +36,8 @@ export class Rooms {
   #rooms = 0; // of the conversations
   readonly #presence: Presence;
   readonly #telling: Telling;
-  readonly #absences: Absences;
+  readonly #elapsed: () => number;
+  readonly #absences = new Absences();
   /** How often a message was handed to a connection. */
   delivered = 0;
 
@@ -44,17 +45,14 @@ export class Rooms {
     history: History,
     pipeline: Pipeline,
     slices: Slices,
+    elapsed: () => number,
     presence = new Presence(() => pipeline.wake()),
-    absences = (over: (absence: Absence) => void) => new Absences(over),
   ) {
     this.#history = history;
     this.#pipeline = pipeline;
     this.#presence = presence;
     this.#telling = new Telling(slices, (work) => presence.tell(work));
-    this.#absences = absences(({ user, name, since }) => {
-      const conversation = this.#conversations.get(name);
-      if (conversation?.roster.lostAt(user) === since) this.#gone(conversation, user);
-    });
+    this.#elapsed = elapsed;
   }
 
   /** A member's account has read a conversation that it is in up to `seq`, at most its head; stored when the batch is settled. */
@@ -134,7 +132,18 @@ export class Rooms {
   /** A member leaves everything. `left`: for good, so nobody waits for its account any more; `lost`: it may come back soon. */
   leaveAll(member: Member, how: "left" | "lost"): void {
     for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member, how);
-    if (how === "left" && !this.isOnline(member.user)) this.#absences.end(member.user);
+    if (how === "left" && !this.isOnline(member.user))
+      for (const absence of this.#absences.takeOf(member.user)) this.#end(absence);
+  }
+
+  /** Called every second: who was lost and did not come back has left. */
+  tick(): void {
+    for (const absence of this.#absences.takeOver(this.#elapsed())) this.#end(absence);
+  }
+
+  #end({ user, name, since }: Absence): void {
+    const conversation = this.#conversations.get(name);
+    if (conversation?.roster.lostAt(user) === since) this.#gone(conversation, user);
   }
 
   has(member: Member, name: string): boolean {
@@ -205,9 +214,9 @@ export class Rooms {
     memberships.delete(conversation);
     if (memberships.size === 0) this.#memberships.delete(member);
     if (members.size === 0) return this.#close(conversation);
-    const { now } = this.#absences;
-    if (!roster.lose(user, now)) return;
-    if (how === "lost") this.#absences.add({ user, name, since: now });
+    const since = this.#elapsed();
+    if (!roster.lose(user, since)) return;
+    if (how === "lost") this.#absences.add({ user, name, since });
     else this.#gone(conversation, user);
   }
 

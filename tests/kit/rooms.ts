@@ -2,8 +2,6 @@
 
 import { join } from "node:path";
 import type { Event } from "../../protocol.ts";
-import type { Absence } from "../../server/absences.ts";
-import { Absences } from "../../server/absences.ts";
 import { inboxOf } from "../../server/conversations.ts";
 import type { Member, Payload } from "../../server/delivery.ts";
 import type { History } from "../../server/history.ts";
@@ -42,8 +40,7 @@ export function wire(history: History, report: (event: string, problem: unknown)
   const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
   const presence = new Presence(() => pipeline.wake(), clock.time, clock.after);
   const slices = new Slices(clock.time);
-  const absences = (over: (absence: Absence) => void) => new Absences(over, clock.time, clock.after);
-  const rooms = new Rooms(history, pipeline, slices, presence, absences);
+  const rooms = new Rooms(history, pipeline, slices, clock.time, presence);
   return { rooms, pipeline, history, clock, slices };
 }
 export type Wired = ReturnType<typeof wire>;
