@@ -5,7 +5,7 @@ const PAUSE = 2_000; // ms between two confirmations of one conversation
 
 interface Reading {
   seq: number; // up to which it was read
-  told: number; // up to which the server was told over this link; -1: nothing yet
+  told: number; // up to which the server was told over this link
   timer: ReturnType<typeof setTimeout> | undefined; // until the next may be told
 }
 
@@ -22,7 +22,7 @@ export class Confirmations {
   /** A conversation was read up to a seq, or further already. */
   read(to: string, seq: number): void {
     let reading = this.#readings.get(to);
-    if (reading === undefined) this.#readings.set(to, (reading = { seq, told: -1, timer: undefined }));
+    if (reading === undefined) this.#readings.set(to, (reading = { seq, told: 0, timer: undefined }));
     reading.seq = Math.max(reading.seq, seq);
     if (reading.timer === undefined) this.#flush(to, reading);
   }
@@ -44,7 +44,7 @@ export class Confirmations {
     for (const reading of this.#readings.values()) {
       clearTimeout(reading.timer);
       reading.timer = undefined;
-      reading.told = -1;
+      reading.told = 0;
     }
   }
   /** Tells at once what waits. */
