@@ -120,9 +120,10 @@ async function findPartner(caller: Caller, inbox: string): Promise<void> {
 }
 
 /** The rooms among what an account has read, and where each of them ends. */
-function followed(rooms: Rooms, positions: ReadonlyMap<string, number>): Promise<Followed[]> {
-  const follows = [...positions].filter(([name]) => isRoom(name));
-  return Promise.all(follows.map(async ([to, seen]) => ({ to, seen, seq: await rooms.head(to) })));
+async function followed(rooms: Rooms, positions: ReadonlyMap<string, number>): Promise<Followed[]> {
+  const follows: Followed[] = [];
+  for (const [to, seen] of positions) if (isRoom(to)) follows.push({ to, seen, seq: await rooms.head(to) });
+  return follows;
 }
 
 async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answer> {

@@ -3,7 +3,7 @@
 
 export class Roster {
   readonly #connections = new Map<string, number>(); // by account; 0 for one that was lost
-  readonly #lost = new Map<string, number>(); // when (ms) an account without a connection was lost
+  #lost: Map<string, number> | undefined; // when (ms) an account without a connection was lost; absent while none is, as in inboxes
   #names: string[] | undefined; // of the accounts, once somebody has asked
 
   /** How many accounts there are. */
@@ -19,14 +19,14 @@ export class Roster {
   }
   /** Since when (ms) an account has been lost, if it is. */
   lostAt(user: string): number | undefined {
-    return this.#lost.get(user);
+    return this.#lost?.get(user);
   }
 
   /** One connection more; whether the account was not here. */
   add(user: string): boolean {
     const count = this.#connections.get(user);
     this.#connections.set(user, (count ?? 0) + 1);
-    this.#lost.delete(user);
+    this.#lost?.delete(user);
     if (count === undefined) this.#names?.push(user);
     return count === undefined;
   }
@@ -35,13 +35,13 @@ export class Roster {
   lose(user: string, now: number): boolean {
     const count = this.#connections.get(user)! - 1;
     this.#connections.set(user, count);
-    if (count === 0) this.#lost.set(user, now);
+    if (count === 0) (this.#lost ??= new Map()).set(user, now);
     return count === 0;
   }
 
   remove(user: string): void {
     this.#connections.delete(user);
-    this.#lost.delete(user);
+    this.#lost?.delete(user);
     this.#names = undefined;
   }
 }
