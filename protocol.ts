@@ -15,7 +15,8 @@ export const LIMITS = {
   pageBytes: 256 * 1024, // characters at most in one page, so that an answer stays a small multiple of a line
   words: 50, // that one search looks for; what a message costs it grows with them
   inbox: 10_000, // direct messages that wait unconfirmed before the inbox refuses more
-  rooms: 100, // rooms one connection may be in
+  rooms: 100, // rooms one connection may be in, and one account may follow
+  people: 200, // with whom one wrote, at most in one answer to `people`
   silence: 75, // seconds without a frame after which a JSON session is gone
 } as const;
 
@@ -25,8 +26,8 @@ export const MAX_MESSAGE_LENGTH = 4_000;
 // ---- requests: client to server ------------------------------------------------------------------------------------
 
 /** What a client may ask. `to` is "#room", a person's name, or "@" for one's own inbox; `seq`, `since` and `before` are
- *  places in a conversation, `epoch` is the history they are places in. A request may carry an `id`, and then its one
- *  answer carries it too. */
+ *  places in a conversation, as `after` is, `epoch` is the history they are places in. A request may carry an `id`, and then its
+ *  one answer carries it too. */
 export type Request = { id?: string } & (
   | { type: "register"; user: string; password: string }
   | { type: "login"; user: string; password?: string; token?: string; since?: number; epoch?: string }
@@ -35,8 +36,10 @@ export type Request = { id?: string } & (
   | { type: "say"; to: string; text: string }
   | { type: "who"; to?: string }
   | { type: "rooms" }
-  | { type: "history"; to: string; before?: number; limit?: number; match?: string } // match: words, all of them
-  | { type: "seen"; seq: number }
+  // match: words, all of them; with: of the inbox only what was written with this person
+  | { type: "history"; to: string; after?: number; before?: number; limit?: number; match?: string; with?: string }
+  | { type: "seen"; to?: string; seq: number }
+  | { type: "people" }
   | { type: "ping" }
   | { type: "exit" }
 );
@@ -65,10 +68,24 @@ export interface Ok {
   to?: string;
   seq?: number;
   epoch?: string; // of the history; another one than before: it was replaced by an older copy
+  seen?: number; // how far this account has read there
+  follows?: Followed[];
   users?: string[];
   rooms?: { to: string; users: number }[];
   messages?: Message[];
+  people?: Partner[];
   reset?: true;
+}
+/** A room that an account has read: how far, and its last message. */
+export interface Followed {
+  to: string;
+  seen: number;
+  seq: number;
+}
+/** Somebody with whom one wrote, and the place of the last message in one's inbox. */
+export interface Partner {
+  user: string;
+  seq: number;
 }
 export interface Failure {
   type: "error";
@@ -83,8 +100,14 @@ export interface Presence {
   to: string;
   users: string[];
 }
+/** Another connection of this account has read a room, or the inbox ("@"), up to `seq`; without one it has left the room. */
+export interface Seen {
+  type: "seen";
+  to: string;
+  seq?: number;
+}
 /** What the server may say to a client. */
-export type Event = Ok | Failure | Message | Presence | { type: "notice"; text: string } | { type: "ping" };
+export type Event = Ok | Failure | Message | Presence | Seen | { type: "notice"; text: string } | { type: "ping" };
 
 // ---- refusals -----------------------------------------------------------------------------------------------------
 

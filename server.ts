@@ -45,7 +45,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     (event, problem) => log.error(event, problem),
   );
   const slices = new Slices();
-  const rooms = new Rooms(history, pipeline, slices);
+  const rooms = new Rooms(history, pipeline, slices, elapsed);
   const services: Services = { users, history, pipeline, rooms, slices, log, elapsed, rate };
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
@@ -99,11 +99,12 @@ export class Server {
     return this.#certificate?.fingerprint;
   }
 
-  /** Looks after accounts, backups and time: who did not sign in, who is silent, who does not read. Runs by itself every
+  /** Looks after accounts, backups and time: who did not sign in, who is silent, who does not read, who did not come back. Runs by itself every
    *  second. */
   sweep(): void {
     refreshUsers(this.#parts.data.users);
     this.#signOut();
+    this.#parts.services.rooms.tick();
     this.#backups.tick();
     this.#parts.admission.tick();
   }

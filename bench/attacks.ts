@@ -191,6 +191,16 @@ export const CASES: readonly Case[] = [
     },
   },
   {
+    name: "people",
+    title: "people, and history with one person, 25 of each in one packet, an inbox of 10,000",
+    isLong: true,
+    prepare: async (attack) => {
+      const [reader] = await attack.enter(1); // u1
+      const asked = frame({ type: "people" }) + frame({ type: "history", to: "@", with: "u3" });
+      return () => attack.packets([reader!], asked.repeat(25));
+    },
+  },
+  {
     name: "arrivals",
     title: "2,000 sign in, 50 at a time, and enter one room",
     prepare: async (attack) => () => attack.enter(1_998, () => JOIN).then(() => "all are in"),

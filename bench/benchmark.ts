@@ -132,7 +132,11 @@ export class Benchmark {
   /** Every peer in turn, as often as there are repetitions, so that what else the machine does meets all of them alike. */
   async #compare(scenario: Scenario, peers: Peer[], kit: Kit, generator: string): Promise<string> {
     const isSilent = scenario.doing === "enter" || scenario.doing === "nothing";
-    const measured = peers.filter(({ onlySpeaks }) => !(isSilent && onlySpeaks));
+    const measured = peers.filter(({ name, only }) =>
+      scenario.isOwn
+        ? name.startsWith("banter") && only !== "speaks"
+        : only !== "reads" && !(isSilent && only === "speaks"),
+    );
     const reps = this.#plan.reps ?? scenario.reps ?? 3;
     const seconds = this.#plan.seconds ?? scenario.seconds ?? 1;
     const warm = this.#plan.warm ?? scenario.warm ?? 0.5;

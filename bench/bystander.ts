@@ -17,6 +17,7 @@ import { makeHistory } from "./stored.ts";
 
 const MESSAGES = 1_000_000; // in #r0
 const LONG = { messages: 200, length: 4_000 }; // in #long: the longest answer to a history
+const INBOX = 10_000; // direct messages that wait for u1, from two accounts
 const HELP = `Usage: bun bench/bystander.ts [options]
 Measures how long a bystander waits for the answer to a ping while others do the worst that each verb allows.
 
@@ -69,7 +70,7 @@ function readOptions(): Options | undefined {
   };
 }
 
-/** A history with a million messages, and a room with the longest ones, as the server in `checkout` stores them. */
+/** A history with a million messages, a room with the longest ones and a large inbox, as the server in `checkout` stores them. */
 async function makeLongHistory(folder: string, checkout: string): Promise<void> {
   mkdirSync(folder);
   const file = join(folder, "chat.db");
@@ -80,7 +81,11 @@ async function makeLongHistory(folder: string, checkout: string): Promise<void> 
     id: `long-${i + 1}`,
     text,
   }));
-  await makeHistory(file, { count: MESSAGES, batch: 5_000 }, checkout, long);
+  const direct = Array.from({ length: INBOX }, (_, i) => {
+    const from = i === 0 ? "u3" : "u2";
+    return { to: "u1", from, id: `to-u1-${i + 1}`, text: `direct message ${i + 1}` };
+  });
+  await makeHistory(file, { count: MESSAGES, batch: 5_000 }, checkout, [...long, ...direct]);
 }
 
 interface Waits {

@@ -26,6 +26,7 @@ struct options {
   bool no_room; /* sign in only */
   double rate;  /* messages a second in all; 0: as fast as the window allows */
   double seconds, warm, drain;
+  double seen_every; /* seconds at least between two confirmations of a client; 0: each hundred messages */
 };
 extern struct options options;
 
@@ -35,6 +36,7 @@ struct connection {
   char *out, *rest; /* bytes to send; input without an end yet */
   size_t out_length, out_sent, out_room, rest_length, rest_room;
   uint32_t sequence, outstanding, expect, place, confirmed;
+  uint64_t confirmed_at;
   uint32_t *last;            /* by sender: the last sequence number seen */
   uint32_t *count;           /* by message under way: who has it */
   struct connection *writer; /* what this client sends through, where its own connection only listens */

@@ -62,7 +62,11 @@ static void note_place(struct connection *c, const char *p, size_t length) {
   const char *found = memmem(p, length, NAME, sizeof NAME - 1);
   if (!found) return;
   c->place = strtoul(found + sizeof NAME - 1, 0, 10);
-  if (c->place < c->confirmed + CONFIRMED) return;
+  if (options.seen_every > 0) {
+    uint64_t at = now();
+    if (at < c->confirmed_at + options.seen_every * SECOND) return;
+    c->confirmed_at = at;
+  } else if (c->place < c->confirmed + CONFIRMED) return;
   c->confirmed = c->place;
   put_template(c, options.seen, strlen(options.seen), 0, "", 0);
 }

@@ -60,6 +60,7 @@ void read_options(int count, char **values) {
       {"room", 1, 0, 'u'},
       {"direct", 1, 0, 'M'},
       {"seen", 1, 0, 'S'},
+      {"seen-every", 1, 0, 'E'},
       {"words", 1, 0, 'o'},
       {"echo", 1, 0, 'e'},
       {0},
@@ -88,6 +89,7 @@ void read_options(int count, char **values) {
     case 'u': options.room = optarg; break;
     case 'M': options.direct = optarg; break;
     case 'S': options.seen = optarg; break;
+    case 'E': options.seen_every = atof(optarg); break;
     case 'o': read_words(optarg); break;
     case 'e': options.echo = atoi(optarg); break;
     default: exit(2);

@@ -33,7 +33,7 @@ export interface Peer {
   name: string; // on the command line
   title: string;
   stores: boolean; // a message is on disk before anybody sees it
-  onlySpeaks?: boolean; // differs from another row where somebody speaks, and is measured only there
+  only?: "speaks" | "reads"; // differs from another row where somebody speaks, or where readers confirm, and is measured only there
   hello?: string; // a line that it answers once it serves; where there is none, taking a connection is enough
   /** Why it cannot run here; undefined if it can. */
   missing: (kit: Kit) => string | undefined;
@@ -134,7 +134,7 @@ export function banterIn(folder: string, name: string, title: string): Peer[] {
     ...banter,
     name: `${name}-ids`,
     title: `${title}, ids made by its clients`,
-    onlySpeaks: true,
+    only: "speaks",
     wire: (kit, doing) => [
       ...frames(kit, doing),
       ...["--room", frame({ type: "say", id: "%p-%n", to: "#r0", text: "%b" })],
@@ -142,7 +142,17 @@ export function banterIn(folder: string, name: string, title: string): Peer[] {
       ...(doing === "pairs" ? ["--seen", '{"type":"seen","seq":%s}\\n'] : []),
     ],
   };
-  return [banter, withIds];
+  const withReaders: Peer = {
+    ...banter,
+    name: `${name}-readers`,
+    title: `${title}, whose readers confirm every two seconds`,
+    only: "reads",
+    wire: (kit, doing) => [
+      ...banter.wire(kit, doing),
+      ...["--seen", '{"type":"seen","to":"#r0","seq":%s}\\n', "--seen-every", "2"],
+    ],
+  };
+  return [banter, withIds, withReaders];
 }
 /** How a program signs in to Banter and enters the room. */
 function frames({ accounts }: Kit, doing: Doing): string[] {

@@ -23,6 +23,7 @@ export interface Scenario {
   fresh?: boolean; // a new server for each run
   visitors?: number; // clients who sign in and leave before, so that the server has just started no longer
   allCores?: boolean; // the server is not bound to one
+  isOwn?: boolean; // only Banter's own rows: with readers who confirm and without
 }
 
 /** The one figure that the load generator may limit. */
@@ -88,6 +89,17 @@ export const SCENARIOS: readonly Scenario[] = [
     columns: [P50, P99, CPU],
     warm: 3,
     seconds: 5, // the 99th percentile of 1,000 messages, and not of a compiler that is still at work
+  },
+  {
+    name: "readers",
+    title: "A room of 1,000, 20 messages a second: what it costs that its readers confirm",
+    doing: "room",
+    clients: 1_000,
+    options: ["--senders", "10", "--rate", "20"],
+    columns: [P50, P99, CPU],
+    warm: 3,
+    seconds: 10,
+    isOwn: true,
   },
   {
     name: "idle",

@@ -1,5 +1,5 @@
-// chat.ts: a signed-in person's chat: typed lines become requests in their turn, and what happens goes to the log
-// (timeline.ts) and to what stands under it (status.ts). Keys are the console's business.
+// chat.ts: a signed-in person's chat: typed lines become requests in their turn, and what happens goes to what they see (view.ts). Keys
+// are the console's business.
 
 import type { Ok, Request } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
@@ -7,17 +7,14 @@ import { parseCommand } from "../shared/commands.ts";
 import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
 import type { Answered, ClientEvent } from "../shared/feed.ts";
-import { LOBBY } from "../shared/names.ts";
-import { whyTooLong } from "../shared/text.ts";
-import type { Typed } from "./classic.ts";
-import { readClassic } from "./classic.ts";
-import { complete, Known } from "./completion.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
+import { complete } from "./completion.ts";
 import type { Completion, Console, Reader } from "./console.ts";
 import type { Display } from "./display.ts";
-import { Status } from "./status.ts";
-import { Tabs } from "./tabs.ts";
-import { Timeline } from "./timeline.ts";
 import { Turns } from "./turns.ts";
+import type { Typed } from "./typed.ts";
+import { mayEcho, readClassic, whyNotTaken } from "./typed.ts";
+import { View } from "./view.ts";
 
 export interface ChatOptions {
   connection: Connection;
@@ -29,7 +26,6 @@ export interface ChatOptions {
 }
 
 const MAX_WAITING = 64; // typed lines not stored yet
-const MAX_LINES = 50; // of one message
 const GOODBYE = 60; // ms a server may take to let go of a person; Ctrl+C has to feel like one
 
 export class Chat implements Reader {
@@ -38,15 +34,13 @@ export class Chat implements Reader {
   readonly #display: Display;
   readonly #start: string;
   readonly #classic: boolean;
-  readonly #tabs = new Tabs();
-  readonly #known = new Known();
-  readonly #timeline: Timeline;
-  readonly #status: Status;
+  readonly #view: View;
   readonly #turns = new Turns(
     (line) => this.#perform(this.#read(line)),
     () => this.#progress(),
   );
   readonly #asked = new Map<Request, PromiseWithResolvers<void>>(); // what is not answered yet
+  readonly #signedIn = Promise.withResolvers<void>(); // resolves when what was missed has come
   #entering = true; // the first rooms
   #wake: (() => void) | undefined; // whoever waits in `ready`
   #left: Promise<void> | undefined;
@@ -58,28 +52,29 @@ export class Chat implements Reader {
     this.#display = display;
     this.#start = room;
     this.#classic = classic;
-    const shared = { console, display, tabs: this.#tabs, now };
-    this.#timeline = new Timeline({ ...shared, user: connection.user, known: this.#known });
-    this.#status = new Status({ ...shared, waiting: () => this.#waiting });
+    this.#view = new View({ connection, console, display, now, waiting: () => this.#waiting });
   }
 
   /** Runs until its person leaves, or is signed out by the server. */
   async run(): Promise<"left" | "signed out"> {
-    this.#timeline.info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`);
-    this.#tabs.current = this.#start;
+    this.#view.info(`Welcome, ${this.#user}. /help lists the commands, /exit leaves.`);
+    const rooms = [...new Set([LOBBY, this.#start])];
+    this.#view.begin([...rooms, ...this.#connection.rooms], this.#start);
     const hearing = this.#hear();
-    this.#turns.wait(this.#enterFirst());
+    this.#turns.wait(this.#enterFirst(rooms));
     this.#console.listen(this);
     await Promise.race([hearing, this.#over.promise]);
-    this.#status.stop();
+    this.#view.stop();
     if (this.#left !== undefined) return "left";
     this.#giveUp(this.#waiting);
     return "signed out";
   }
 
-  async #enterFirst(): Promise<void> {
-    await Promise.all(Array.from(new Set([LOBBY, this.#start]), (to) => this.#ask({ type: "join", to })));
+  async #enterFirst(rooms: readonly string[]): Promise<void> {
+    const others = rooms.filter((to) => !this.#connection.rooms.includes(to));
+    await Promise.all([this.#signedIn.promise, ...others.map((to) => this.#ask({ type: "join", to }))]);
     this.#entering = false;
+    await this.#view.open(rooms);
   }
 
   get #user(): string {
@@ -96,7 +91,7 @@ export class Chat implements Reader {
     const complaint = whyNotTaken(text);
     if (complaint !== undefined) return complaint;
     if (this.#leavesAtOnce(text)) return void this.#leave(0);
-    if (!this.#console.echoes && mayEcho(text)) this.#timeline.print([this.#display.dim(this.#status.prompt + text)]);
+    if (!this.#console.echoes && mayEcho(text)) this.#view.print([this.#display.dim(this.#view.prompt + text)]);
     this.#turns.add(text);
     this.#progress();
     return undefined;
@@ -118,8 +113,13 @@ export class Chat implements Reader {
   }
 
   key(name: string): void {
-    const room = name === "alt+a" ? this.#tabs.next() : this.#tabs.names[Number(/^alt\+([1-9])$/.exec(name)?.[1]) - 1];
-    if (room !== undefined && room !== this.#tabs.current) this.#show(room);
+    const { tabs } = this.#view;
+    const to = name === "alt+a" ? tabs.next() : tabs.names[Number(/^alt\+([1-9])$/.exec(name)?.[1]) - 1];
+    if (to !== undefined && to !== tabs.current) void this.#view.show(to);
+  }
+
+  looked(): void {
+    this.#view.looked();
   }
 
   end(): void {
@@ -130,37 +130,49 @@ export class Chat implements Reader {
   }
 
   complete(before: string): Completion {
-    return complete(before, this.#known.people, [...this.#tabs.names, ...this.#known.rooms]);
+    const { known, tabs } = this.#view;
+    return complete(before, known.people, [...tabs.names.filter(isRoom), ...known.rooms]);
   }
 
   /** What a line means where one is now. */
   #read(text: string): Typed {
-    const place = { user: this.#user, room: this.#tabs.current, partner: this.#timeline.partner };
+    const place = { user: this.#user, room: this.#view.tabs.current, partner: this.#view.partner };
     return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }
 
   #perform(typed: Typed): Promise<void> | undefined {
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
-    if (isRefusal(typed)) this.#timeline.print(this.#display.event(failure(typed)));
-    else if (typed.type === "help") this.#timeline.print(this.#display.help());
+    if (isRefusal(typed)) this.#view.print(this.#display.event(failure(typed)));
+    else if (typed.type === "help") this.#view.print(this.#display.help());
+    else if (typed.type === "open") return this.#open(typed.to);
     else if (typed.type === "exit") this.end();
     else if (typed.type === "say") void this.#ask(typed);
-    else if (typed.type === "join" && this.#tabs.get(typed.to)?.head !== undefined) this.#show(typed.to);
+    else if (typed.type === "join" && this.#view.tabs.get(typed.to)?.head !== undefined)
+      return this.#view.show(typed.to);
+    else if (typed.type === "leave" && !isRoom(typed.to)) return this.#view.close(typed.to);
     else return this.#ask(typed);
     return undefined;
+  }
+
+  /** What was written with a person: a place of its own, where there are places. */
+  #open(name: string): Promise<void> {
+    if (!this.#console.hasRoomsApart) return this.#ask({ type: "history", to: "@", with: name });
+    const isNew = this.#view.tabs.get(name) === undefined;
+    this.#view.tabs.open(name);
+    return this.#view.show(name, isNew);
   }
 
   async #askMessage(): Promise<void> {
     const to = await this.#console.ask("To: ");
     const text = to === undefined ? undefined : await this.#console.ask("Message: ");
     if (text === undefined) return;
-    await this.#perform(parseCommand(`/msg ${to} ${text}`, { user: this.#user, room: this.#tabs.current }));
+    await this.#perform(parseCommand(`/msg ${to} ${text}`, { user: this.#user, room: this.#view.tabs.current }));
   }
 
   /** Asks the server; resolves when it has answered and the answer is shown, in its place among what others do. */
   #ask(request: Request): Promise<void> {
-    if (request.type === "join") this.#tabs.open(request.to);
+    if (request.type === "join") this.#view.tabs.open(request.to);
     const asked = Promise.withResolvers<void>();
     this.#asked.set(request, asked);
     this.#connection.send(request);
@@ -169,32 +181,29 @@ export class Chat implements Reader {
   }
 
   #answered({ request, answer }: Answered): void {
-    if (answer.type === "ok") this.#granted(request, answer);
+    const shown = answer.type === "ok" ? this.#granted(request, answer) : undefined;
     if (answer.type === "error") {
-      if (request.type === "join") this.#tabs.close(request.to);
-      if (this.#left === undefined) this.#timeline.info(answer.text);
+      if (request.type === "join") this.#view.tabs.close(request.to);
+      if (this.#left === undefined) this.#view.info(answer.text);
     }
-    this.#asked.get(request)?.resolve();
+    const asked = this.#asked.get(request);
     this.#asked.delete(request);
+    if (shown === undefined) asked?.resolve();
+    else void shown.then(() => asked?.resolve());
     this.#progress();
   }
 
-  #granted(request: Request, answer: Ok): void {
+  /** Returns what has to be on the screen before the next line is read. */
+  #granted(request: Request, answer: Ok): Promise<void> | undefined {
     switch (request.type) {
       case "join":
-        if (!this.#entering) this.#tabs.current = request.to; // at the start it is known already
-        return this.#timeline.entered(request.to, answer);
+        return this.#entering ? undefined : this.#view.show(request.to, true);
       case "leave":
-        this.#tabs.close(request.to);
-        return this.#show(this.#tabs.current);
+        return this.#view.close(request.to);
       default:
-        this.#timeline.answer(request, answer);
+        this.#view.answer(request, answer);
+        return undefined;
     }
-  }
-
-  #show(room: string): void {
-    this.#timeline.show(room);
-    this.#status.refresh();
   }
 
   // ---- what happens ----
@@ -207,29 +216,14 @@ export class Chat implements Reader {
   }
 
   #happened(event: ClientEvent): void {
-    switch (event.type) {
-      case "message":
-        this.#timeline.message(event);
-        return this.#status.refresh();
-      case "answered":
-        return this.#answered(event);
-      case "joined":
-      case "left":
-        return this.#timeline.presence(event);
-      case "notice":
-      case "error":
-        return this.#timeline.print(this.#display.event(event));
-      case "offline":
-        return this.#status.offline(event);
-      case "online":
-        return this.#status.online(event.missed);
-      case "reset":
-        return this.#timeline.restored(event.to);
-      case "entered": // the answer to our own request tells it
-      case "inbox":
-      case "caught up":
-        return;
-    }
+    if (event.type === "answered") this.#answered(event);
+    else if (event.type === "caught up") this.#caughtUp();
+    else this.#view.happened(event);
+  }
+
+  #caughtUp(): void {
+    this.#view.closeOthers(this.#connection.rooms);
+    this.#signedIn.resolve();
   }
 
   // ---- the end ----
@@ -254,7 +248,7 @@ export class Chat implements Reader {
   }
 
   #giveUp(unsent: readonly string[]): void {
-    for (const text of unsent) this.#timeline.info(`Not sent: ${text}`);
+    for (const text of unsent) this.#view.info(`Not sent: ${text}`);
   }
 
   /** Typed lines that are not stored yet, in order. */
@@ -264,21 +258,7 @@ export class Chat implements Reader {
 
   /** Something was asked, answered or took its turn. */
   #progress(): void {
-    this.#status.refresh();
+    this.#view.refresh();
     this.#wake?.();
   }
-}
-
-/** Why a line is not taken, if it is not. */
-function whyNotTaken(text: string): string | undefined {
-  const typed = text.trimEnd();
-  const lines = typed.split("\n").length;
-  if (lines > MAX_LINES) return `That message has ${lines} lines; ${MAX_LINES} fit. Nothing was sent.`;
-  return whyTooLong(typed);
-}
-
-/** Whether a typed line is repeated in the log, above its answer: a command is. A message is not, it comes back by
- *  itself; nor is a /login or /register, typed by mistake, which holds a password. */
-function mayEcho(text: string): boolean {
-  return /^\/(?!\/|login|register)/.test(text);
 }

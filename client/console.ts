@@ -9,6 +9,8 @@ export interface Console {
   readonly echoes: boolean;
   /** Whether one room is shown at a time, and what waits in the others is told in the footer. */
   readonly hasRoomsApart: boolean;
+  /** Whether somebody looks at it, as far as can be told. */
+  readonly isWatched: boolean;
   /** How long somebody who leaves waits for what they just typed, in ms; without it, as long as it takes. */
   readonly patience: number | undefined;
 
@@ -18,6 +20,8 @@ export interface Console {
   ask(question: string, hidden?: boolean): Promise<string | undefined>;
   /** What stands under the log, where anything can: the prompt, and rows above it. */
   footer(prompt: string, rows: readonly string[]): void;
+  /** What is typed from now on belongs to another place; what is half typed stays with the one it was typed for. */
+  turnTo(place: string): void;
   /** Tells what is under way while nobody can type. */
   progress(text: string): void;
   /** Who takes what is typed when nothing is asked. */
@@ -36,6 +40,8 @@ export interface Reader {
   ready(): Promise<void>;
   /** A key that edits nothing: "alt+a", "alt+1". */
   key(name: string): void;
+  /** Somebody looks at the screen again. */
+  looked(): void;
   /** Ctrl+D on an empty line, or the input has ended. */
   end(): void;
   /** Ctrl+C on an empty line. */

@@ -22,7 +22,7 @@ const NARROW = 40; // columns below which times are left out
 const MAX_NAMES = 100; // names listed on one line
 const ROWS_WAITING = 3; // lines on their way that are shown
 const KEYS = [
-  "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room.",
+  "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room or person.",
   "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
 ];
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
@@ -53,7 +53,7 @@ export class Display {
 
   /** An event that is no message; of an answer, what it answers. */
   event(event: Event, asked?: Request): string[] {
-    const short = "users" in event && event.users ? { ...event, users: fewer(event.users) } : event;
+    const short = event.type === "ok" && event.users ? { ...event, users: fewer(event.users) } : event;
     const lines = render(short, { user: this.user, ...(asked && { asked }) });
     return lines.flatMap((line) => this.info(line.replace(/^\* /, "")));
   }
@@ -82,10 +82,11 @@ export class Display {
     return [...day, `${at === undefined ? "" : this.#time(at)}${this.dim(`── ${text} ──`)}`];
   }
 
-  /** The prompt of a room; a long name must leave room to type. */
-  prompt(room: string): string {
+  /** The prompt of a room or a person; a long name must leave room to type. */
+  prompt(to: string): string {
     const most = Math.max(6, Math.floor(this.#look.columns() / 2) - 2);
-    return `${room.length > most ? room.slice(0, most - 1) + "…" : room}> `;
+    const name = isRoom(to) ? to : `@${to}`;
+    return `${name.length > most ? name.slice(0, most - 1) + "…" : name}> `;
   }
 
   /** The rows above the prompt, none when there is nothing to tell: lines on their way, `retry` seconds to the next try

@@ -9,6 +9,12 @@ export interface EditorOptions {
   clean?: (text: string) => string;
   complete?: (before: string) => Completion;
 }
+/** A half-typed text. */
+export interface Draft {
+  text: string;
+  cursor: number;
+  pasted: number;
+}
 /** What a key came to; "other" keys are not the editor's. */
 export type Outcome = "edited" | "enter" | "end" | "cancel" | "suspend" | "refresh" | "other";
 
@@ -55,6 +61,15 @@ export class Editor {
     this.#undo = [];
     this.#at = this.#history.length;
     this.#stopCompleting();
+  }
+
+  get draft(): Draft {
+    return { text: this.text, cursor: this.cursor, pasted: this.pasted };
+  }
+  /** Another text, as it was left. */
+  set draft(draft: Draft) {
+    this.clear();
+    Object.assign(this, draft);
   }
 
   /** Replaces all of the text. */

@@ -56,6 +56,12 @@ export class Footer {
   }
 }
 
+/** The choices of a completion as a hint, the one that is in the text in brackets. */
+export function choicesRow(choices: { all: string[]; index: number } | undefined): string {
+  if (choices === undefined) return "";
+  return choices.all.map((choice, i) => (i === choices.index ? `[${choice.trim()}]` : choice.trim())).join(" ");
+}
+
 function up(rows: number): string {
   return rows > 0 ? `\x1b[${rows}A` : "";
 }

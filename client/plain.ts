@@ -17,6 +17,7 @@ export class Plain implements Console {
   readonly isInteractive = false;
   readonly echoes = true;
   readonly hasRoomsApart = false;
+  readonly isWatched = true;
   readonly patience = undefined; // what a pipe has brought is sent first, however long that takes
   readonly #input = process.stdin;
   readonly #output: NodeJS.WriteStream;
@@ -66,6 +67,7 @@ export class Plain implements Console {
     if (this.#output.isTTY) this.#output.write("\x07");
   }
   footer(): void {}
+  turnTo(): void {}
   progress(text: string): void {
     this.print(`* ${text}`);
   }

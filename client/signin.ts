@@ -61,7 +61,8 @@ export async function signIn(options: SignInOptions, console: Console, display: 
       name = undefined;
       continue;
     }
-    const account = { ...server, user, password: secret, backlog: !isScript };
+    const reads = { backlog: !isScript, follows: console.hasRoomsApart && !isScript, autoConfirm: isScript };
+    const account = { ...server, user, password: secret, ...reads };
     try {
       const entering = enter(account);
       return await (isScript ? entering : patiently("Checking…", console, entering));

@@ -56,7 +56,7 @@ export class Status {
     if (this.#offline !== undefined) {
       const told = missed > 0 ? `back online, ${missed} missed ${messages}` : "back online";
       console.print(...display.rule(told, now()));
-    } else if (missed > 0) console.print(...display.rule(`while you were away: ${missed} ${messages} to you`));
+    }
     this.stop();
     this.refresh();
   }

@@ -1,76 +1,158 @@
-// tabs.ts: the rooms somebody is in, as they see them: which one is on the screen, what waits in the others, where new
-// messages begin. Holds little of what is not shown: the history has the rest. Prints nothing.
+// tabs.ts: the conversations somebody has open, rooms and people: which one is on the screen, how far each was read, and what
+// is unread there. Holds the last lines of each: the server has the rest. Prints nothing and asks nobody.
 
-import type { Message } from "../protocol.ts";
-import { LOBBY } from "../shared/names.ts";
+import type { Message, Seen } from "../protocol.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 
 export interface Tab {
-  readonly name: string;
-  head: number | undefined; // seq of the last message from before we came; not known until the server has answered
-  held: Message[]; // not shown, because another room is on the screen
-  news: number; // how many came, held or dropped
-  mentioned: boolean;
-  fresh: boolean; // old messages were shown, and no new one yet
+  readonly name: string; // "#lab", or a person's
+  head: number | undefined; // seq of its last message; of a room not known until the server has let us in
+  seen: number; // seq up to which it was read
+  recent: Message[]; // the last ones, up to the head and without a hole
+  mine: number[]; // seqs of what this account itself said after `seen`, as far as it came
+  calls: number[]; // seqs of what was said to this person after `seen`
+  users: string[]; // who was there when the room was entered
+  state: "hidden" | "opening" | "shown"; // opening: it is the current one, and what is to be shown is being fetched
+  isRuled: boolean; // where the unread ones begin is marked on the screen
+  arriving: PromiseWithResolvers<void> | undefined; // what was said before it was entered is still coming
 }
 
-const MAX_HELD = 100; // messages of one room
-const NOTHING = { held: [], news: 0, mentioned: false, fresh: false };
+const MAX_HELD = 100; // messages of one conversation
 
 export class Tabs {
-  /** The room on the screen. */
+  /** The conversation on the screen. */
   current: string = LOBBY;
+  /** The last place in the inbox that is known. */
+  inbox = 0;
+  readonly #user: string;
   readonly #tabs = new Map<string, Tab>(); // in the order of their numbers
+
+  constructor(user: string) {
+    this.#user = user;
+  }
 
   get names(): string[] {
     return [...this.#tabs.keys()];
+  }
+  /** All that are open. */
+  get all(): Tab[] {
+    return [...this.#tabs.values()];
   }
   get(name: string): Tab | undefined {
     return this.#tabs.get(name);
   }
 
-  /** A room that is being entered: it has its number already. */
-  open(name: string): void {
-    if (!this.#tabs.has(name)) this.#tabs.set(name, { name, head: undefined, ...NOTHING, held: [] });
+  /** A room that is being entered has its number already; of what was written with a person everything up to `read` was read. */
+  open(name: string, read = this.inbox): Tab {
+    const known = this.#tabs.get(name);
+    if (known !== undefined) return known;
+    const [head, seen] = isRoom(name) ? [undefined, 0] : [read, read];
+    const tab: Tab = {
+      ...{ name, head, seen, recent: [], mine: [], calls: [], users: [] },
+      ...{ state: "hidden", isRuled: false, arriving: undefined },
+    };
+    this.#tabs.set(name, tab);
+    return tab;
   }
 
-  /** It was entered: messages up to `head` are old. */
-  enter(name: string, head: number): void {
-    this.#tabs.set(name, { name, head, ...NOTHING, held: [], fresh: head > 0 });
+  /** A room was entered, for the first time or again: its last message is `head`, and this account has read it up to `seen`. */
+  enter(name: string, { seq, seen, users }: { seq: number; seen: number; users: string[] }): void {
+    const tab = this.open(name);
+    tab.head = Math.max(seq, tab.head ?? 0);
+    tab.users = users;
+    this.read(tab, seen);
+    if (this.#isWhole(tab)) this.#arrived(tab);
+    else tab.arriving ??= Promise.withResolvers();
   }
 
   close(name: string): void {
+    const tab = this.#tabs.get(name);
+    if (tab !== undefined) this.#arrived(tab);
     this.#tabs.delete(name);
     if (this.current === name) this.current = LOBBY;
   }
 
-  /** Puts a room on the screen, and takes what waited there. */
-  show(name: string): { held: Message[]; news: number } {
-    this.current = name;
-    const tab = this.#tabs.get(name);
-    if (tab === undefined) return { held: [], news: 0 };
-    const { held, news } = tab;
-    Object.assign(tab, { ...NOTHING, held: [], fresh: tab.fresh && news === 0 });
-    return { held, news };
+  /** The server was restored from an older copy of a room, or of the inbox ("@"): what is held are no places there. */
+  restore(to: string): void {
+    if (to === "@") this.inbox = 0;
+    for (const tab of this.all)
+      if (tab.name === to || (to === "@" && !isRoom(tab.name)))
+        Object.assign(tab, { head: isRoom(to) ? undefined : 0, seen: 0, recent: [], mine: [], calls: [] });
   }
 
-  /** Keeps a message until its room is on the screen. */
-  hold(tab: Tab, message: Message, loud: boolean): void {
-    tab.news++;
-    tab.mentioned ||= loud;
-    tab.held.push(message);
-    if (tab.held.length > MAX_HELD) tab.held.shift();
+  /** Signed in: the last place in the inbox, and how far this account has read it. */
+  signIn(seq: number, seen: number): void {
+    this.inbox = seq;
+    for (const tab of this.all) if (!isRoom(tab.name) && tab.head === 0) tab.seen = seen; // it was restored
   }
 
-  /** The room to look at next: where somebody was called first, then where something waits. */
+  /** A message has come. `isCall`: it is for this person. */
+  take(tab: Tab, message: Message, isCall: boolean): void {
+    const { seq, from } = message;
+    if (seq <= (tab.recent.at(-1)?.seq ?? 0)) return; // the answer to a line that was sent again
+    tab.head = Math.max(seq, tab.head ?? 0);
+    tab.recent.push(message);
+    if (tab.recent.length > MAX_HELD && tab.state !== "opening") tab.recent.shift();
+    if (seq > tab.seen && from === this.#user) tab.mine.push(seq);
+    if (seq > tab.seen && isCall) tab.calls.push(seq);
+    if (this.#isWhole(tab)) this.#arrived(tab);
+  }
+
+  /** Calls that were made before what is held. */
+  call(tab: Tab, seqs: readonly number[]): void {
+    tab.calls = [...new Set([...seqs.filter((seq) => seq > tab.seen), ...tab.calls])];
+  }
+
+  /** A conversation was read up to a seq, here or on another device. */
+  read(tab: Tab, seq: number): void {
+    tab.seen = Math.max(seq, tab.seen);
+    const isUnread = (one: number) => one > tab.seen;
+    tab.mine = tab.mine.filter(isUnread);
+    tab.calls = tab.calls.filter(isUnread);
+    if (tab.seen >= (tab.head ?? 0)) tab.isRuled = false;
+  }
+
+  /** A room, or the inbox ("@") with all that is open of it, was read on another device. */
+  readElsewhere({ to, seq = 0 }: Seen): void {
+    for (const tab of this.all) if (tab.name === to || (to === "@" && !isRoom(tab.name))) this.read(tab, seq);
+  }
+
+  /** How many messages of others were not read: of a room those up to its head that did not come are counted, too. */
+  unread({ name, head, seen, mine, calls }: Tab): number {
+    if (!isRoom(name)) return calls.length;
+    return head === undefined ? 0 : Math.max(0, head - seen - mine.length);
+  }
+
+  /** How many messages there are after those that were read, one's own included. */
+  after({ name, head = 0, seen, recent, calls }: Tab): number {
+    if (isRoom(name)) return Math.max(0, head - seen);
+    return Math.max(calls.length, recent.filter(({ seq }) => seq > seen).length);
+  }
+
+  /** The conversation to look at next: where somebody was called first, then where something waits. */
   next(): string | undefined {
-    const waiting = [...this.#tabs.values()].filter(({ news, head }) => news > 0 && head !== undefined);
-    return (waiting.find(({ mentioned }) => mentioned) ?? waiting[0])?.name;
+    const waiting = this.#waiting();
+    return (waiting.find(({ tab }) => tab.calls.length > 0) ?? waiting[0])?.tab.name;
   }
 
   /** What waits where: `2:lab 3`, with `!` where somebody was called. */
   waiting(): string[] {
-    return [...this.#tabs.values()].flatMap(({ name, news, mentioned, head }, i) =>
-      news > 0 && head !== undefined ? [`${i + 1}:${name.slice(1)} ${news}${mentioned ? "!" : ""}`] : [],
-    );
+    return this.#waiting().map(({ tab, number, news }) => {
+      const name = isRoom(tab.name) ? tab.name.slice(1) : `@${tab.name}`;
+      return `${number}:${name} ${news}${tab.calls.length > 0 ? "!" : ""}`;
+    });
+  }
+
+  #waiting(): { tab: Tab; number: number; news: number }[] {
+    const all = this.all.map((tab, i) => ({ tab, number: i + 1, news: this.unread(tab) }));
+    return all.filter(({ tab, news }) => news > 0 && tab.name !== this.current);
+  }
+
+  #isWhole({ head = 0, recent }: Tab): boolean {
+    return (recent.at(-1)?.seq ?? 0) >= head;
+  }
+  #arrived(tab: Tab): void {
+    tab.arriving?.resolve();
+    tab.arriving = undefined;
   }
 }

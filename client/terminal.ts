@@ -2,12 +2,12 @@
 // the footer with what waits and the typed line, are erased and drawn again, in one write. Leaves the terminal as it
 // found it. Knows nothing of chat. Prints what it is given: to keep escapes out of it is its caller's duty.
 
-import { writeSync } from "node:fs";
 import { emitKeypressEvents } from "node:readline";
 import type { Completion, Console, Key, Reader } from "./console.ts";
-import type { Outcome } from "./editor.ts";
+import type { Draft, Outcome } from "./editor.ts";
 import { Editor } from "./editor.ts";
-import { Footer } from "./footer.ts";
+import { choicesRow, Footer } from "./footer.ts";
+import { FOCUS, Modes } from "./modes.ts";
 import { wrap } from "./rows.ts";
 
 export interface TerminalOptions {
@@ -18,6 +18,7 @@ export interface TerminalOptions {
   interrupt: () => void;
 }
 
+const NO_DRAFT: Draft = { text: "", cursor: 0, pasted: 0 };
 const ASK_ABOVE = 5; // pasted lines that are sent without a question
 const MAX_AHEAD = 1_000; // keys kept for the next question
 const MAX_UNWRITTEN = 256 * 1024; // characters on their way to the screen
@@ -29,6 +30,7 @@ export class Terminal implements Console {
   readonly echoes = false;
   readonly hasRoomsApart = true;
   readonly patience = PATIENCE;
+  isWatched = true; // until the terminal says something else
   complete: (before: string) => Completion = () => ({ start: 0, choices: [] });
   readonly #input: NodeJS.ReadStream;
   readonly #output: NodeJS.WriteStream & { fd: number };
@@ -37,6 +39,8 @@ export class Terminal implements Console {
   readonly #clean: (text: string) => string;
   #question: { text: string; hidden: boolean; editor: Editor; answer: (line: string | undefined) => void } | undefined;
   #reader: Reader | undefined;
+  #place = "";
+  readonly #drafts = new Map<string, Draft>(); // half typed for other places
   #prompt = "";
   #rows: readonly string[] = [];
   #ahead: [typed: string | undefined, key: Key][] = []; // keys that nobody has taken yet
@@ -46,13 +50,14 @@ export class Terminal implements Console {
   #log = ""; // not written yet
   readonly #footer: Footer;
   #scheduled = false;
-  #active = false;
+  readonly #modes: Modes;
   #waiters: (() => void)[] = [];
   #continuing: Timer | undefined;
 
   constructor({ input, output, interrupt, clean }: TerminalOptions) {
     this.#input = input ?? process.stdin;
     this.#output = output ?? process.stdout;
+    this.#modes = new Modes(this.#input, this.#output);
     this.#interrupt = interrupt;
     this.#clean = clean ?? ((text) => text);
     this.#footer = new Footer(() => ({ columns: this.columns, rows: this.#output.rows || 24 }));
@@ -94,6 +99,16 @@ export class Terminal implements Console {
     this.#schedule();
   }
 
+  turnTo(place: string): void {
+    if (place === this.#place) return;
+    this.#drafts.set(this.#place, this.#line.draft);
+    this.#line.draft = this.#drafts.get(place) ?? NO_DRAFT;
+    this.#place = place;
+    this.#hint = "";
+    this.#confirming = false;
+    this.#schedule();
+  }
+
   progress(text: string): void {
     this.footer("", [text]);
   }
@@ -116,7 +131,7 @@ export class Terminal implements Console {
     this.#question = undefined;
     this.#line.clear();
     this.#draw();
-    this.#leave();
+    this.#modes.leave();
     this.#input.off("keypress", this.#onKey).pause();
     this.#output.off("resize", this.#onResize);
     process.off("SIGCONT", this.#onContinue).off("exit", this.#onExit);
@@ -127,9 +142,18 @@ export class Terminal implements Console {
   /** Keys that come while nothing is asked and nobody listens are kept for whoever does next: they may be a password
    *  that somebody typed ahead. */
   readonly #onKey = (typed: string | undefined, key: Key): void => {
+    const focus = FOCUS[key.sequence ?? ""];
+    this.#watch(focus ?? true); // who types looks
+    if (focus !== undefined) return;
     this.#ahead.push([typed, key]);
     this.#takeKeys();
   };
+
+  #watch(isWatched: boolean): void {
+    if (isWatched === this.isWatched) return;
+    this.isWatched = isWatched;
+    if (isWatched) this.#reader?.looked();
+  }
 
   #takeKeys(): void {
     while (this.#ahead.length > 0 && !this.#between && (this.#question || this.#reader)) {
@@ -145,7 +169,7 @@ export class Terminal implements Console {
     const editor = this.#question?.editor ?? this.#line;
     const outcome = editor.press(typed, key);
     const confirmed = this.#confirming && outcome === "enter";
-    this.#hint = choicesRow(editor);
+    this.#hint = choicesRow(editor.choices);
     this.#confirming = false;
     this.#act(outcome, editor, key, confirmed);
     this.#schedule();
@@ -181,9 +205,12 @@ export class Terminal implements Console {
       this.#confirming = true;
       return;
     }
-    const complaint = this.#reader.line(editor.text.trimEnd()); // completion leaves a space behind its words
-    if (complaint === undefined) editor.take();
-    else this.#hint = complaint;
+    const { draft } = editor;
+    // Taken first: the line may turn to another place, which has a draft of its own.
+    const complaint = this.#reader.line(editor.take().trimEnd()); // completion leaves a space behind its words
+    if (complaint === undefined) return;
+    editor.draft = draft;
+    this.#hint = complaint;
   }
 
   #answer(line: string | undefined): void {
@@ -209,7 +236,7 @@ export class Terminal implements Console {
 
   #draw(): void {
     this.#scheduled = false;
-    if (!this.#active) return;
+    if (!this.#modes.isOn) return;
     const out = this.#footer.erase() + this.#log + this.#drawFooter();
     this.#log = "";
     this.#output.write(out);
@@ -226,32 +253,22 @@ export class Terminal implements Console {
   // ---- coming and going ----
 
   #enter(): void {
-    if (this.#active) return;
-    this.#active = true;
-    this.#input.setRawMode(true);
-    this.#input.resume();
-    this.#output.write("\x1b[?2004h"); // pasted blocks come marked
+    if (this.#modes.isOn) return;
+    this.#modes.enter();
     this.#schedule();
-  }
-
-  #leave(): void {
-    if (!this.#active) return;
-    this.#active = false;
-    this.#output.write("\x1b[?2004l");
-    this.#input.setRawMode(false);
   }
 
   /** Ctrl+Z: in raw mode it is a key, so the stop is ours to make, with the terminal as the shell expects it. */
   #suspend(): void {
     this.#output.write(this.#footer.erase());
-    this.#leave();
+    this.#modes.leave();
     process.kill(0, "SIGTSTP");
     this.#continuing = setTimeout(this.#onContinue, CONTINUE); // if nobody stopped us: there is no shell with jobs
   }
 
   readonly #onContinue = (): void => {
     clearTimeout(this.#continuing);
-    this.#active = false; // whatever the shell has made of the terminal
+    this.#modes.isOn = false; // whatever the shell has made of the terminal
     this.#footer.forget();
     this.#enter();
   };
@@ -266,19 +283,6 @@ export class Terminal implements Console {
     if (this.#reader) this.#reader.end();
     else this.#interrupt();
   };
-  /** The process ends in some other way: a signal, an exception. Nothing that is written later would come out. */
-  readonly #onExit = (): void => {
-    if (!this.#active) return;
-    try {
-      writeSync(this.#output.fd, `${this.#footer.erase()}\x1b[?2004l`);
-      this.#input.setRawMode(false);
-    } catch {
-      // The terminal is gone already.
-    }
-  };
-}
-
-function choicesRow({ choices }: Editor): string {
-  if (choices === undefined) return "";
-  return choices.all.map((choice, i) => (i === choices.index ? `[${choice.trim()}]` : choice.trim())).join(" ");
+  /** The process ends in some other way: a signal, an exception. */
+  readonly #onExit = (): void => this.#modes.leaveNow(this.#modes.isOn ? this.#footer.erase() : "");
 }

@@ -1,9 +1,13 @@
-// timeline.ts: what a chat shows in its log: messages of the room on the screen and to the person, what they asked for,
-// who came and went. What is said in other rooms waits in their tabs. Sends nothing; looks are display.ts's business.
+// timeline.ts: what a chat shows in its log: messages of the conversation on the screen and to the person, what they asked for, who came
+// and went. What is said elsewhere waits in its tab. Looks are display.ts's business.
 
 import type { Message, Ok, Presence, Request } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import { mentions } from "../shared/text.ts";
+import type { Archive } from "./archive.ts";
+import { MAX_SHOWN } from "./archive.ts";
+import type { Attention } from "./attention.ts";
 import type { Known } from "./completion.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
@@ -14,124 +18,198 @@ export interface TimelineOptions {
   console: Console;
   display: Display;
   tabs: Tabs;
+  archive: Archive;
+  attention: Attention;
   known: Known;
   now: () => number; // ms since 1970
 }
 
 const BELL = 2_000; // ms between two bells
+const CONTEXT = 10; // messages that were read already, above what is new
 
 export class Timeline {
-  readonly #user: string;
-  readonly #console: Console;
-  readonly #display: Display;
-  readonly #tabs: Tabs;
-  readonly #known: Known;
-  readonly #now: () => number;
+  readonly #options: TimelineOptions;
   #rang = 0; // ms since 1970
+  #waiting: Message[] | undefined = []; // private ones that are not shown before a room is
   /** Who wrote to this person last. */
   partner: string | undefined;
 
-  constructor({ user, console, display, tabs, known, now }: TimelineOptions) {
-    this.#user = user;
-    this.#console = console;
-    this.#display = display;
-    this.#tabs = tabs;
-    this.#known = known;
-    this.#now = now;
+  constructor(options: TimelineOptions) {
+    this.#options = options;
   }
 
   print(lines: readonly string[]): void {
-    this.#console.print(...lines);
+    this.#options.console.print(...lines);
   }
   /** A sentence of the program. */
   info(text: string): void {
-    this.print(this.#display.info(text));
+    this.print(this.#options.display.info(text));
   }
 
-  /** A message has come: to the log, or to the tab of its room until that is shown. */
+  // ---- what comes ----
+
+  /** A message has come: to the log, or to the tab of its conversation until that is shown. */
   message(message: Message): void {
+    const { user, tabs, known } = this.#options;
     const { to, from } = message;
-    if (from !== this.#user) this.#known.heard(from);
-    if (isRoom(to)) {
-      const tab = this.#tabs.get(to);
-      if (tab !== undefined) this.#place(tab, message);
-      return;
-    }
-    const loud = this.#isLoud(message);
-    if (from === this.#user) this.#known.heard(to);
-    else this.partner = from;
-    this.print(this.#display.message(message, { loud }));
+    if (from !== user) known.heard(from);
+    else if (!isRoom(to)) known.heard(to);
+    if (!isRoom(to)) return this.#private(message);
+    const tab = tabs.get(to);
+    if (tab === undefined) return;
+    const loud = this.#isLoud(message) && message.seq > tab.seen;
+    tabs.take(tab, message, loud);
     if (loud) this.#ring();
+    if (tab.state === "shown") this.#append(tab, message, loud);
   }
 
-  #place(tab: Tab, message: Message): void {
-    const isOld = tab.head !== undefined && message.seq <= tab.head;
-    const loud = !isOld && this.#isLoud(message);
-    if (loud) this.#ring();
-    if (!this.#isShown(tab.name)) {
-      if (!isOld) this.#tabs.hold(tab, message, loud);
-      return;
+  /** Something was said in the room on the screen. */
+  #append(tab: Tab, message: Message, loud: boolean): void {
+    const { user, display, attention } = this.#options;
+    const isNew = message.seq > tab.seen;
+    if (isNew && !attention.isThere && !tab.isRuled && message.from !== user) {
+      tab.isRuled = true;
+      this.print(display.rule("new"));
     }
-    if (!isOld && tab.fresh) this.print(this.#display.rule("new"));
-    if (!isOld) tab.fresh = false;
-    this.print(this.#display.message(message, { loud, late: isOld }));
+    this.print(display.message(message, { loud, late: !isNew }));
+    attention.shown(tab.name, message.seq);
+  }
+
+  /** Something was written to this person, or by them: to the log whatever is on the screen, and into the tab of whom it was
+   *  written with. */
+  #private(message: Message): void {
+    const { user, console, tabs, attention } = this.#options;
+    const { to, from, seq } = message;
+    const partner = from === user ? to : from;
+    if (from !== user) this.partner = from;
+    const tab = console.hasRoomsApart && from !== user ? tabs.open(partner, seq - 1) : tabs.get(partner);
+    tabs.inbox = Math.max(seq, tabs.inbox);
+    if (tab !== undefined) tabs.take(tab, message, from !== user);
+    if (tab !== undefined && from === user) tabs.read(tab, seq); // who answers has read
+    if (this.#waiting !== undefined) return void this.#waiting.push(message);
+    if (tab?.state === "shown") attention.shown(tab.name, seq);
+    this.#tell(message);
+  }
+
+  #tell(message: Message): void {
+    const loud = this.#isLoud(message);
+    this.print(this.#options.display.message(message, { loud }));
+    if (loud) this.#ring();
+    this.#options.attention.shown("@", message.seq);
+  }
+
+  /** Shows what was written to this person while they were away, below the room: next to where they type. */
+  deliver(): void {
+    const { user, display } = this.#options;
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    const count = waiting.filter(({ from }) => from !== user).length;
+    if (count > 0)
+      this.print(display.rule(`while you were away: ${many(count)} ${count === 1 ? "message" : "messages"} to you`));
+    if (count > 0) for (const message of waiting) this.#tell(message);
+    else if (waiting.length > 0) this.#options.attention.shown("@", waiting.at(-1)!.seq);
   }
 
   /** Others came or went. */
   presence(presence: Presence): void {
-    const { to, users } = presence;
-    this.#known.met(users, this.#user);
-    if (to === "*" || (this.#tabs.get(to) !== undefined && this.#isShown(to)))
-      this.print(this.#display.event(presence));
+    const { user, display, known } = this.#options;
+    known.met(presence.users, user);
+    if (presence.to === "*" || this.#isShown(presence.to)) this.print(display.event(presence));
   }
 
   /** The server was restored from an older copy of a room, or of the inbox ("@"). */
   restored(to: string): void {
+    const { tabs, attention, display } = this.#options;
+    tabs.restore(to);
+    attention.forget(to);
     const what = to === "@" ? "your messages were" : `${to} was`;
-    this.print(this.#display.rule(`${what} restored from an older copy`));
+    this.print(display.rule(`${what} restored from an older copy`));
   }
 
-  /** The server has let this person into a room. */
-  entered(name: string, { users = [], seq = 0 }: Ok): void {
-    this.#tabs.enter(name, seq);
-    this.#known.met(users, this.#user);
-    if (this.#isShown(name)) this.print(this.#display.entered(name, users));
+  // ---- what is shown ----
+
+  /** Puts a conversation on the screen: some messages that were read already, then what is new. `isEntered`: this person has not
+   *  been there before. Resolves when it is there; what comes meanwhile is part of it. */
+  async show(name: string, isEntered = false): Promise<void> {
+    const { console, display, tabs, archive } = this.#options;
+    const before = tabs.get(tabs.current);
+    if (before !== undefined && console.hasRoomsApart) before.state = "hidden";
+    tabs.current = name;
+    const tab = tabs.get(name);
+    if (tab === undefined || tab.state === "shown") return this.print(display.rule(name));
+    tab.state = "opening";
+    await tab.arriving?.promise;
+    const context = isEntered ? Math.max(0, LIMITS.backlog - tabs.after(tab)) : CONTEXT;
+    const older = await archive.older(tab, context);
+    if (tabs.get(name) !== tab || tab.state !== "opening") return; // it was left meanwhile, or another one is shown
+    tab.state = "shown";
+    this.#draw(tab, [...older, ...tab.recent], context, isEntered);
   }
 
-  /** Puts a room on the screen, with what came while it was not. */
-  show(name: string): void {
-    const { held, news } = this.#tabs.show(name);
-    const more = news > held.length ? `, here are the last ${held.length}` : "";
-    this.print(this.#display.rule(`${name}${news > 0 ? `, ${news} new${more}` : ""}`));
-    for (const message of held) this.print(this.#display.message(message, { loud: this.#isLoud(message) }));
+  #draw(tab: Tab, held: readonly Message[], context: number, isEntered: boolean): void {
+    const { display, tabs, attention } = this.#options;
+    const unread = held.filter(({ seq }) => seq > tab.seen).slice(-MAX_SHOWN);
+    const isCut = tabs.after(tab) > unread.length;
+    const read = isCut
+      ? []
+      : held.slice(Math.max(0, held.length - unread.length - context), held.length - unread.length);
+    const news = tabs.unread(tab);
+    const told = `${many(news)} new${isCut ? `, here are the last ${many(unread.length)}` : ""}`;
+    if (isEntered && isRoom(tab.name)) this.print(display.entered(tab.name, tab.users));
+    else this.print(display.rule(`${tab.name}${news > 0 ? `, ${told}` : ""}`));
+    if (held.length === 0 && !isRoom(tab.name))
+      this.info(`You have not written with ${tab.name} yet. What you type here is for ${tab.name} alone.`);
+    for (const message of read) this.print(display.message(message, { late: true }));
+    if (news > 0 && (isEntered || read.length > 0)) this.print(display.rule(isEntered && isCut ? told : "new"));
+    for (const message of unread)
+      this.print(display.message(message, { late: true, loud: isRoom(tab.name) && this.#isLoud(message) }));
+    tab.isRuled = news > 0;
+    const last = held.at(-1);
+    const isLacking = isCut && unread.length < MAX_SHOWN; // there is no connection to get the others by
+    if (last !== undefined && !isLacking) attention.shown(tab.name, last.seq);
   }
 
   /** What somebody asked for. */
   answer(request: Request, answer: Ok): void {
-    if (request.type === "rooms") this.#known.rooms = (answer.rooms ?? []).map(({ to }) => to);
+    const { display, known } = this.#options;
+    if (request.type === "rooms") known.rooms = (answer.rooms ?? []).map(({ to }) => to);
     if (request.type === "history" && answer.messages?.length)
       this.#history(answer.messages, request.match !== undefined);
-    else this.print(this.#display.event(answer, request));
+    else this.print(display.event(answer, request));
   }
 
   #history(messages: readonly Message[], areFound: boolean): void {
+    const { display } = this.#options;
     const { length } = messages;
-    this.print(this.#display.rule(areFound ? `${length} found` : `the last ${length}`));
-    for (const message of messages) this.print(this.#display.message(message, { late: true }));
-    this.print(this.#display.rule("now"));
+    this.print(display.rule(areFound ? `${length} found` : `the last ${length}`));
+    for (const message of messages) this.print(display.message(message, { late: true }));
+    this.print(display.rule("now"));
   }
 
+  // ---- attention ----
+
   #isShown(room: string): boolean {
-    return room === this.#tabs.current || !this.#console.hasRoomsApart;
+    return this.#options.tabs.get(room)?.state === "shown";
   }
 
   #isLoud({ to, from, text }: Message): boolean {
-    return from !== this.#user && (to === this.#user || mentions(text, this.#user));
+    const { user } = this.#options;
+    return from !== user && (to === user || mentions(text, user));
+  }
+
+  /** Calls were found further back: who was not rung for yet is now. */
+  found(): void {
+    if (this.#rang === 0) this.#ring();
   }
 
   #ring(): void {
-    if (this.#now() - this.#rang < BELL) return;
-    this.#rang = this.#now();
-    this.#console.bell();
+    const { console, now } = this.#options;
+    if (now() - this.#rang < BELL) return;
+    this.#rang = now();
+    console.bell();
   }
+}
+
+function many(count: number): string {
+  return count.toLocaleString("en");
 }

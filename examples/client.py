@@ -12,6 +12,7 @@ class Client:
         self.ids = {to: map(f"{secrets.token_hex(8)}-{{}}".format, itertools.count(1)) for to in (ROOM, "@")}
         self.positions, self.unanswered = {}, {}  # last seq shown, by room or "@", the inbox; not stored yet, by id
         self.changed, self.online, self.epoch = threading.Condition(), False, None  # online: signed in and resumed
+        self.confirming, self.follows = set(), False  # what will be confirmed soon; the server keeps positions in rooms
 
     def say(self, to, text):  # called by the thread that reads the keyboard; all else is the other's
         with self.changed:
@@ -43,6 +44,12 @@ class Client:
         self.token = answer.get("token")  # none: it has ended, and the password comes next
         if not self.token:
             return
+        self.follows = "follows" in answer
+        for room in answer.get("follows", []):
+            if room["to"] == ROOM and ROOM not in self.positions:  # this program has just begun: all that is unread, or the last 50
+                self.positions[ROOM] = min(room["seen"], max(0, room["seq"] - 50))
+                if room["seq"] > room["seen"]:
+                    show(f"* {room['seq'] - room['seen']} unread in {ROOM}")
         self.enter(ROOM, {"type": "join", "to": ROOM})
         self.enter(None, {"type": "ping"})  # when it is answered, all that was missed has come
         with self.changed:
@@ -76,14 +83,21 @@ class Client:
             if frame["seq"] > last:  # or else it was shown before
                 self.positions[conversation] = frame["seq"]
                 show(("[pm] " if conversation == "@" else "") + f"{frame['from']}: {text}")
-                if conversation == "@":
-                    self.send({"type": "seen", "seq": frame["seq"]})
+                if conversation not in self.confirming and (conversation == "@" or self.follows):
+                    self.confirming.add(conversation)
+                    soon = threading.Timer(2, self.confirm, [conversation])
+                    soon.daemon = True
+                    soon.start()
         elif kind in ("error", "notice"):
             show("* " + text)
         if kind == "error" or kind == "message" and frame["from"] == self.user:
             with self.changed:
                 self.unanswered.pop(frame.get("id"), None)
                 self.changed.notify_all()
+
+    def confirm(self, conversation):
+        self.confirming.discard(conversation)
+        self.send({"type": "seen", "to": conversation, "seq": self.positions.get(conversation, 0)})
 
 def show(text):
     print(UNSAFE.sub("", text).replace("\n", "\n  "), flush=True)
@@ -95,5 +109,7 @@ def main(name, server="localhost"):
         client.say(*re.match(r"(?:/msg (\S+) )?(.+)", line).groups(ROOM))
     with client.changed:  # what was typed is stored before we leave
         client.changed.wait_for(lambda: not client.unanswered)
+    for conversation in list(client.confirming):
+        client.confirm(conversation)
 
 main(*sys.argv[1:]) if len(sys.argv) in (2, 3) else sys.exit(__doc__)

@@ -14,6 +14,10 @@ export function inboxOf(account: string): string {
 export function answeredIn({ to, from }: { to: string; from: string }): string {
   return isRoom(to) ? to : inboxOf(from);
 }
+/** With whom a direct message in the inbox of `owner` was written. */
+export function partnerOf({ to, from }: { to: string; from: string }, owner: string): string {
+  return from === owner ? to : from;
+}
 /** Whether a conversation is an inbox. */
 export function isInbox(conversation: string): boolean {
   return conversation.startsWith("@");

@@ -3,12 +3,12 @@
 
 import type { Refusal, Request, RequestOf } from "../protocol.ts";
 import type { Local, Place } from "../shared/commands.ts";
-import { parseCommand } from "../shared/commands.ts";
+import { NEEDS_TEXT, parseCommand } from "../shared/commands.ts";
 import { decode } from "../shared/decode.ts";
 import { LIMITS } from "../protocol.ts";
 
 /** What a line asks for, or why it asks for nothing. */
-export type Read = Request | Refusal | Local;
+export type Read = Request | Refusal | Exclude<Local, { type: "open" }>;
 
 export class Dialect {
   #name: "unknown" | "frames" | "lines" = "unknown";
@@ -36,7 +36,10 @@ export class Dialect {
       return { code: "line_too_long" };
     if (!this.isText) return decode(text);
     if (text === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was sent." };
-    return parseCommand(text, place);
+    const typed = parseCommand(text, place);
+    if (typed !== undefined && "type" in typed && typed.type === "open")
+      return { code: "bad_request", text: NEEDS_TEXT };
+    return typed;
   }
 }
 

@@ -1,19 +1,21 @@
 // history.ts: what was said. A batch is appended to chat.db (SQLite) in one transaction and is on disk when `append` resolves: given
 // its places, refused where an id or an inbox says so, and stored as the very lines that are sent. Where lines lie is runs.ts's
-// business, which ids are taken ids.ts's. Never delivers anything and knows nobody's connection.
+// business, which ids are taken ids.ts's, and how far somebody has read positions.ts's. Never delivers anything and knows nobody's connection.
 
 import type { Database } from "bun:sqlite";
-import type { ErrorCode, Message } from "../protocol.ts";
+import type { ErrorCode, Message, Partner } from "../protocol.ts";
 import { encode, LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
-import { answeredIn, inboxOf } from "./conversations.ts";
+import { answeredIn, inboxOf, ownerOf, partnerOf } from "./conversations.ts";
 import type { Opened } from "./database.ts";
 import { copyDatabase } from "./copies.ts";
 import { openDatabase } from "./database.ts";
 import { Ids, SPAN } from "./ids.ts";
-import type { Run } from "./runs.ts";
-import { Runs } from "./runs.ts";
-import { Words } from "./search.ts";
+import type { Position } from "./positions.ts";
+import { Positions } from "./positions.ts";
+import { offsetOf, Runs } from "./runs.ts";
+import type { Range, Search, Walk } from "./search.ts";
+import { Filter } from "./search.ts";
 
 /** A message before it has a place: `to` is a room or an account, `text` is ready to be stored. Without an `id` it is given
  *  "~" and its seq, in the conversation that answers its sender; such ids are the server's. */
@@ -39,28 +41,23 @@ export interface Page {
   last: number; // seq of the last one; of an empty page, up to where there is nothing
 }
 
-/** What a search looks for: the words, separated by white space, in any order, ignoring case; and when it may go on: asked before each
- *  step, which takes less than a millisecond; `false` ends it there. */
-export interface Search {
-  match: string;
-  goOn: () => Promise<boolean>;
-}
-
 export interface History {
   /** Which history this is: another one when it was replaced by an older copy. */
   readonly epoch: string;
-  /** Stores drafts in their order and confirms inboxes (account to seq), all in one transaction, durable on return.
+  /** Stores drafts in their order, and positions, which never go backwards, all in one transaction, durable on return.
    *  Rejects, having stored nothing of it, when the disk cannot take it. */
-  append(drafts: readonly Draft[], confirmed?: ReadonlyMap<string, number>): Promise<Outcome[]>;
+  append(drafts: readonly Draft[], positions?: Iterable<Position>): Promise<Outcome[]>;
   /** The messages with `after` < seq ≤ `upTo`, at most one page: ask again from its last one. Rejects when they are damaged. */
   read(conversation: string, after: number, upTo: number): Promise<Page>;
-  /** The newest `limit` messages with seq < `before`, oldest first, at most one page; with `search` of those that it finds. Rejects
-   *  when they are damaged. */
-  newest(conversation: string, limit: number, before?: number, search?: Search): Promise<Message[]>;
+  /** The newest `limit` messages with `after` < seq < `before`, oldest first, at most one page; with `search` of those that it finds.
+   *  Rejects when they are damaged. */
+  newest(conversation: string, limit: number, range?: Range, search?: Search): Promise<Message[]>;
+  /** The accounts with whom an account wrote, newest first, `limit` at most. Rejects when its messages are damaged. */
+  partners(account: string, limit: number, walk: Walk): Promise<Partner[]>;
   /** The highest seq of a conversation, 0 if nothing was said in it. */
   head(conversation: string): Promise<number>;
-  /** How far an account has confirmed its inbox. */
-  confirmed(account: string): Promise<number>;
+  /** How far an account has read its inbox and the rooms it follows, by conversation. */
+  positions(account: string): Promise<ReadonlyMap<string, number>>;
   /** Writes all that is stored now into a new file, private and on disk on return, while appends go on; one at a time. It
    *  is another history: opened, it has another epoch.
    *  Rejects, with the file half written, when the disk cannot take it or `signal` says stop: before `close` it must. */
@@ -70,7 +67,8 @@ export interface History {
 
 const OWN = "~"; // begins an id that the server gave
 const LF = 10;
-const SEARCH_STEP = 256 * 1024; // bytes that one step of a search looks through for one word
+const STEP = 256 * 1024; // bytes that one step of a search looks through for one word
+const PARSING = 4; // times what a look for a word costs
 
 /** Opens (or makes) the history in `file` and locks it: a second server on the same file is refused. `now` in ms since 1970; `report`
  *  is told how far the data of an older version was converted, if there is some. Throws as `openDatabase` does. */
@@ -84,8 +82,10 @@ export function openHistory(
 
 /** The messages of a page, parsed. */
 export function messagesOf({ lines }: Pick<Page, "lines">): Message[] {
-  if (lines.length === 0) return [];
-  const each = lines.toString("utf8", 0, lines.length - 1).split("\n");
+  return messagesIn(lines.toString("utf8"));
+}
+function messagesIn(lines: string): Message[] {
+  const each = lines.split("\n").slice(0, -1);
   return each.map((line) => JSON.parse(line));
 }
 
@@ -94,10 +94,6 @@ function prepareStatements(db: Database) {
     begin: db.query("begin immediate"),
     commit: db.query("commit"),
     rollback: db.query("rollback"),
-    confirmed: db.query<{ seq: number }, [string]>("select seq from confirmed where account = ?"),
-    confirm: db.query<unknown, [string, number]>(
-      "insert into confirmed values (?, ?) on conflict (account) do update set seq = max(seq, excluded.seq)",
-    ),
   };
 }
 
@@ -108,6 +104,7 @@ class SqliteHistory implements History {
   readonly #statements: ReturnType<typeof prepareStatements>;
   readonly #runs: Runs;
   readonly #ids: Ids;
+  readonly #positions: Positions;
   #areIdsKnown = false; // also those of recent runs
   #isClosed = false;
 
@@ -118,10 +115,11 @@ class SqliteHistory implements History {
     this.#statements = prepareStatements(opened.db);
     this.#runs = new Runs(opened.db, file);
     this.#ids = new Ids(opened.db);
+    this.#positions = new Positions(opened.db);
   }
 
-  async append(drafts: readonly Draft[], confirmed?: ReadonlyMap<string, number>): Promise<Outcome[]> {
-    const { begin, commit, rollback, confirm } = this.#statements;
+  async append(drafts: readonly Draft[], positions: Iterable<Position> = []): Promise<Outcome[]> {
+    const { begin, commit, rollback } = this.#statements;
     const at = this.#now();
     begin.run();
     try {
@@ -129,7 +127,7 @@ class SqliteHistory implements History {
       const outcomes = drafts.map((draft) => this.#store(draft, at));
       const isIndexed = this.#runs.write();
       if (isIndexed || this.#ids.isDue) this.#ids.write();
-      for (const [account, seq] of confirmed ?? []) confirm.run(account, seq);
+      this.#positions.write(positions);
       commit.run();
       this.#ids.committed();
       return outcomes;
@@ -161,27 +159,38 @@ class SqliteHistory implements History {
     return { lines: parts.length === 1 ? parts[0]! : Buffer.concat(parts), last: last > after ? last : upTo };
   }
 
-  async newest(
-    conversation: string,
-    limit: number,
-    before = Number.MAX_SAFE_INTEGER,
-    search?: Search,
-  ): Promise<Message[]> {
+  async newest(conversation: string, limit: number, range: Range = {}, search?: Search): Promise<Message[]> {
     const max = Math.min(limit, LIMITS.page);
-    const words = new Words(search?.match ?? "");
+    const partner = search?.with === undefined ? undefined : { owner: ownerOf(conversation), user: search.with };
+    const filter = new Filter(search?.match ?? "", partner);
     const found: Message[] = [];
-    let next: number | undefined = before;
-    while (next !== undefined && found.length < max && (await (search?.goOn() ?? true)) && !this.#isClosed)
-      next = this.#lookBack(conversation, next, words, max, found);
+    const look = (lines: string): boolean => {
+      found.push(...filter.find(lines, max - found.length));
+      return found.length < max;
+    };
+    await this.#lookBack(conversation, range, filter.cost, look, search?.goOn);
     return page(found).reverse();
+  }
+
+  async partners(account: string, limit: number, { goOn }: Walk): Promise<Partner[]> {
+    const found = new Map<string, number>();
+    const look = (lines: string): boolean => {
+      for (const message of messagesIn(lines).reverse()) {
+        const partner = partnerOf(message, account);
+        if (!found.has(partner) && found.size < limit) found.set(partner, message.seq);
+      }
+      return found.size < limit;
+    };
+    await this.#lookBack(inboxOf(account), {}, PARSING, look, goOn);
+    return Array.from(found, ([user, seq]) => ({ user, seq }));
   }
 
   async head(conversation: string): Promise<number> {
     return this.#runs.head(conversation);
   }
 
-  async confirmed(account: string): Promise<number> {
-    return this.#confirmedBy(account);
+  async positions(account: string): Promise<ReadonlyMap<string, number>> {
+    return this.#positions.all(account);
   }
 
   async copy(to: string, signal: AbortSignal): Promise<void> {
@@ -194,16 +203,27 @@ class SqliteHistory implements History {
     this.#opened.close();
   }
 
-  /** One step of a search before a seq: adds what it finds, newest first, until `found` has `max`. Where to go on, if it may. */
-  #lookBack(conversation: string, before: number, words: Words, max: number, found: Message[]): number | undefined {
-    let left = SEARCH_STEP;
-    for (const run of this.#runs.before(conversation, before)) {
-      const size = offsetOf(run, before);
-      found.push(...words.find(run.lines.toString("utf8", 0, size), max - found.length));
-      left -= size * Math.max(1, words.count);
-      if (left < 0 || found.length === max) return run.first;
+  /** Walks a conversation back, run by run, as long as `look` wants more; a step for each look at STEP bytes, of which one costs
+   *  `cost` times as much as a look for a word. */
+  async #lookBack(
+    conversation: string,
+    { after = 0, before = Number.MAX_SAFE_INTEGER }: Range,
+    cost: number,
+    look: (lines: string) => boolean,
+    goOn: Walk["goOn"] = () => Promise.resolve(true),
+  ): Promise<void> {
+    let next = before;
+    while (next > after + 1 && (await goOn()) && !this.#isClosed) {
+      let left = STEP;
+      for (const run of this.#runs.before(conversation, next)) {
+        const lines = run.lines.subarray(offsetOf(run, after + 1), offsetOf(run, next));
+        if (!look(lines.toString("utf8"))) return;
+        next = run.first;
+        left -= lines.length * cost;
+        if (left < 0 || next <= after + 1) break;
+      }
+      if (left >= 0) return;
     }
-    return undefined;
   }
 
   /** The ids of runs that are not in the index are in their lines only: a batch whose ids go to many places of that table would take
@@ -248,7 +268,7 @@ class SqliteHistory implements History {
   /** Whether more is unconfirmed than an inbox may hold. While the whole inbox is smaller, what is confirmed need not be read. */
   #isInboxFull(account: string): boolean {
     const last = this.#runs.head(inboxOf(account));
-    return last >= LIMITS.inbox && last - this.#confirmedBy(account) >= LIMITS.inbox;
+    return last >= LIMITS.inbox && last - this.#positions.of(account, inboxOf(account)) >= LIMITS.inbox;
   }
 
   /** The message with an id that is taken; it is among those that follow the first one of the id's row. */
@@ -264,18 +284,6 @@ class SqliteHistory implements History {
     }
     throw new Error(`The message ${id} of ${from} in ${conversation} is not where it should be`);
   }
-
-  #confirmedBy(account: string): number {
-    return this.#statements.confirmed.get(account)?.seq ?? 0;
-  }
-}
-
-/** Where in its bytes the message with a seq begins; the end of them for those that follow. */
-function offsetOf({ first, last, lines }: Run, seq: number): number {
-  if (seq > last) return lines.length;
-  let offset = 0;
-  for (let at = first; at < seq; at++) offset = lines.indexOf(LF, offset) + 1;
-  return offset;
 }
 
 /** The first of these messages, up to a page's size in characters, but one at least. */

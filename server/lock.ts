@@ -2,8 +2,8 @@
 // way of SQLite, since Bun offers no other: it ends with the program that holds it, so no clock says which is stale, and none is ever
 // taken from a program that is alive. Its file is empty, and is there while somebody holds it, or was killed then.
 
-import { Database } from "bun:sqlite";
-import { accessSync, closeSync, constants, openSync, statSync, unlinkSync } from "node:fs";
+import { constants, Database } from "bun:sqlite";
+import { accessSync, closeSync, constants as modes, openSync, unlinkSync } from "node:fs";
 import { fault } from "./faults.ts";
 
 const WAIT = 10_000; // ms; a change takes a few, on a slow disk some thousand
@@ -36,11 +36,10 @@ function tryLock(path: string): Database | undefined {
   make(path);
   let lock: Database | undefined;
   try {
-    const file = idOf(path);
-    accessSync(path, constants.R_OK | constants.W_OK);
+    accessSync(path, modes.R_OK | modes.W_OK);
     lock = new Database(path, { readwrite: true });
     lock.run("begin exclusive");
-    if (file === idOf(path)) return lock;
+    if (!hasMoved(lock)) return lock;
   } catch (problem) {
     if (!NOT_NOW.includes((problem as { code?: string }).code!)) throw fault("open", path, problem);
   }
@@ -57,9 +56,12 @@ function make(path: string): void {
   }
 }
 
-function idOf(path: string): string | undefined {
-  const stats = statSync(path, { throwIfNoEntry: false });
-  return stats && `${stats.dev} ${stats.ino}`;
+/** Whether the file that is locked is not the one of that name any more: whoever held it has given it back. Asked of SQLite, which has
+ *  the file open: by its path alone it cannot be told from a later file, which may get the number of one that is gone. */
+function hasMoved(lock: Database): boolean {
+  const answer = new Int32Array(2); // the least that Bun takes
+  lock.fileControl(constants.SQLITE_FCNTL_HAS_MOVED, answer); // not known on Windows, where a file that is open is not removed
+  return answer[0] !== 0;
 }
 
 function remove(path: string): void {

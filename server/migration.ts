@@ -6,7 +6,7 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Message } from "../protocol.ts";
 import { encode } from "../protocol.ts";
-import { answeredIn } from "./conversations.ts";
+import { answeredIn, inboxOf } from "./conversations.ts";
 import { syncFolderSync, targetOf } from "./durable.ts";
 import { damaged, fault } from "./faults.ts";
 import { Ids } from "./ids.ts";
@@ -91,7 +91,7 @@ function fill(db: Database, old: Database, file: string, count: number, report: 
   }
   write();
   for (const { account, seq } of old.query<{ account: string; seq: number }, []>("select * from confirmed").iterate())
-    db.run("insert into confirmed values (?, ?)", [account, seq]);
+    db.run("insert into seen values (?, ?, ?)", [account, inboxOf(account), seq]);
   if (canBeSaid(old, "select id, is_copy from epoch")) {
     db.run(EPOCH);
     for (const { id, is_copy } of old.query<{ id: string; is_copy: number }, []>("select * from epoch").all())

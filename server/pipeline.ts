@@ -3,9 +3,10 @@
 
 import type { Entry, Member } from "./delivery.ts";
 import type { Draft, History, Outcome } from "./history.ts";
+import type { Position } from "./positions.ts";
 import type { Refusal } from "../protocol.ts";
 import { failure } from "../protocol.ts";
-import { answeredIn } from "./conversations.ts";
+import { answeredIn, inboxOf, isInbox } from "./conversations.ts";
 
 const BUSY = 8; // messages in a batch above which many are talking
 const MORE_TURNS = 3; // of the event loop, for which the batch after a busy one gathers longer; an idle turn takes some µs
@@ -16,10 +17,15 @@ export interface Post extends Draft {
   note?: string | undefined; // what a person who typed it is told once it is stored
 }
 
+/** How far somebody has read, on its way to the history. */
+export interface Reading extends Position {
+  by?: Member | undefined; // who said so; the others of that account are told
+}
+
 /** What one turn of the event loop gathered. */
 export class Batch {
   readonly posts: Post[] = [];
-  readonly confirmed = new Map<string, number>(); // account to seq of its inbox
+  readonly positions = new Map<string, Reading>(); // by account and conversation
   /** Resolves when all of it is stored and delivered, or refused. */
   readonly settled: Promise<void>;
   isSettled = false;
@@ -74,10 +80,12 @@ export class Pipeline {
     return batch;
   }
 
-  /** Confirms an account's inbox up to `seq`, never backwards; stored when the batch is settled. */
-  confirm(user: string, seq: number): Batch {
+  /** Hands a position to the pipeline: stored, and told to the other connections of the account, when the batch is settled. */
+  read(reading: Reading): Batch {
     const batch = this.#gather();
-    batch.confirmed.set(user, Math.max(seq, batch.confirmed.get(user) ?? 0));
+    const key = `${reading.account} ${reading.conversation}`;
+    const { seq = reading.seq } = batch.positions.get(key) ?? {};
+    if (seq === undefined || reading.seq === undefined || reading.seq >= seq) batch.positions.set(key, reading);
     return batch;
   }
 
@@ -150,7 +158,7 @@ export class Pipeline {
       else refuse(post, { code: "unavailable", after: 1 });
     let outcomes: Outcome[];
     try {
-      outcomes = await this.#history.append(posts, batch.confirmed);
+      outcomes = await this.#history.append(posts, batch.positions.values());
     } catch (problem) {
       this.#report(`Cannot store ${posts.length} messages`, problem);
       batch.failed = true;
@@ -174,6 +182,11 @@ export class Pipeline {
           add(answeredIn(post), { event: { type: "notice", text: post.note }, only: post.by });
       }
     }
+    for (const { account, conversation, seq, by } of batch.positions.values())
+      add(inboxOf(account), {
+        event: { type: "seen", to: isInbox(conversation) ? "@" : conversation, ...(seq !== undefined && { seq }) },
+        not: by,
+      });
     return entries;
   }
 }

@@ -62,7 +62,9 @@ export function isCostly(request: Request): boolean {
 function costOf(request: Request): number {
   switch (request.type) {
     case "history":
-      return request.match === undefined ? 1 : SEARCH;
+      return request.match === undefined && request.with === undefined ? 1 : SEARCH;
+    case "people":
+      return SEARCH;
     case "join":
     case "who":
     case "rooms":

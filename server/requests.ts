@@ -1,7 +1,7 @@
 // requests.ts: what each verb does, and who may use it: the rule table and one handler a verb. A refusal is a returned value;
 // the session answers it. Knows no socket, no line and no dialect but this: a text session's reader is a person.
 
-import type { Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import type { Followed, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { isRefusal, LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
@@ -9,8 +9,10 @@ import { inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
 import type { Asker } from "./network.ts";
 import type { Post } from "./pipeline.ts";
+import type { Rooms } from "./rooms.ts";
 import type { Services } from "./services.ts";
 import type { SignedIn } from "./signin.ts";
+import type { Slices } from "./slices.ts";
 import { authenticateUser, registerUser, signInByToken } from "./signin.ts";
 
 /** Whose request it is: the session, as far as handlers use it. */
@@ -43,6 +45,7 @@ export const RULES: { [V in Verb]: Rule<V> } = {
   rooms: { needs: "account", run: onRooms },
   history: { needs: "account", run: onHistory },
   seen: { needs: "account", run: onSeen },
+  people: { needs: "account", run: onPeople },
   ping: { needs: "nothing", run: () => ({}) },
   exit: { needs: "nothing", run: onExit },
 };
@@ -52,14 +55,15 @@ async function onRegister(caller: Caller, request: RequestOf<"register">): Promi
   return isRefusal(result) ? result : enterChat(caller, request, result, 0);
 }
 
-function onLogin(caller: Caller, request: RequestOf<"login">): Answer | Promise<Answer> {
+async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Answer> {
   const { user, password, token } = request;
   if ((password === undefined) === (token === undefined))
     return { code: "bad_request", text: "A login needs a password or a token, and not both. Nothing was done." };
-  const enter = (result: SignedIn | Refusal) =>
-    isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
-  if (token === undefined) return login(caller.services, user, password!, caller).then(enter);
-  return enter(logSignIn(caller.services, signInByToken(caller.services.users, user, token), caller));
+  const result =
+    token === undefined
+      ? await login(caller.services, user, password!, caller)
+      : logSignIn(caller.services, signInByToken(caller.services.users, user, token), caller);
+  return isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
 }
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
@@ -83,55 +87,72 @@ function logSignIn({ log }: Services, result: SignedIn | Refusal, { address }: A
 }
 
 /** Signed in: present in the chat, then the inbox after `since`, then live. A person at a text session starts in the lobby. */
-function enterChat(
+async function enterChat(
   caller: Caller,
   asked: Request,
   { user, token, hash }: SignedIn,
   since?: number,
   epoch?: string,
-): Answer | Promise<Answer> {
+): Promise<Answer> {
   const { history, rooms } = caller.services;
   caller.signIn(user, hash); // first: from here on a changed password ends it
   rooms.arrive(caller);
-  const entering = rooms.enter(caller, inboxOf(user), {
+  const positions = await history.positions(user);
+  const follows = caller.text ? [] : await followed(rooms, positions);
+  const inbox = inboxOf(user);
+  const seen = positions.get(inbox) ?? 0;
+  if (caller.text) await findPartner(caller, inbox);
+  await rooms.enter(caller, inbox, {
     since,
     epoch,
-    start: (head) => (head === 0 ? 0 : history.confirmed(user)),
+    start: () => seen,
     begin: ({ head, reset }) =>
-      caller.ok({ user, token, seq: head, epoch: history.epoch, ...(reset && { reset }) }, asked),
+      caller.ok({ user, token, seq: head, epoch: history.epoch, seen, follows, ...(reset && { reset }) }, asked),
   });
-  return caller.text ? enterLobby(caller, entering) : entering;
+  if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
 }
 
-async function enterLobby(caller: Caller, entering: Promise<void> | undefined): Promise<Answer> {
-  await entering;
-  return onJoin(caller, { type: "join", to: LOBBY });
+/** Whoever wrote last is who a person at a text session replies to. */
+async function findPartner(caller: Caller, inbox: string): Promise<void> {
+  const messages = await caller.services.history.newest(inbox, LIMITS.backlog);
+  const partner = messages.findLast(({ from }) => from !== caller.user)?.from;
+  if (partner !== undefined) caller.wasWrittenBy(partner);
 }
 
-function onJoin(caller: Caller, request: RequestOf<"join">): Answer | Promise<Answer> {
+/** The rooms among what an account has read, and where each of them ends. */
+async function followed(rooms: Rooms, positions: ReadonlyMap<string, number>): Promise<Followed[]> {
+  const follows: Followed[] = [];
+  for (const [to, seen] of positions) if (isRoom(to)) follows.push({ to, seen, seq: await rooms.head(to) });
+  return follows;
+}
+
+async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answer> {
   const { history, rooms } = caller.services;
   const { to, since } = request;
   if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
   if (to !== LOBBY && rooms.isFull(to))
     return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
   caller.moveTo(to);
-  return rooms.enter(caller, to, {
+  const seen = (await history.positions(caller.user)).get(to) ?? 0;
+  await rooms.enter(caller, to, {
     since,
     // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
     start: (head) => (caller.text ? head : head - LIMITS.backlog),
     begin: ({ head, reset }) =>
       caller.ok(
-        { to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, ...(reset && { reset }) },
+        { to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, seen, ...(reset && { reset }) },
         request,
       ),
   });
 }
 
-function onLeave(caller: Caller, { to }: RequestOf<"leave">): Answer {
-  const { rooms } = caller.services;
+async function onLeave(caller: Caller, { to }: RequestOf<"leave">): Promise<Answer> {
+  const { pipeline, rooms } = caller.services;
   if (!rooms.has(caller, to)) return { code: "not_in_room" };
   rooms.leave(caller, to);
   if (to === caller.room) caller.moveTo(LOBBY);
+  // A room that is left is followed no more; a person at a text session follows none.
+  if (!caller.text) await pipeline.read({ account: caller.user, conversation: to, seq: undefined, by: caller }).settled;
   return {};
 }
 
@@ -178,19 +199,41 @@ function onRooms({ services }: Caller): Answer {
   return { rooms: services.rooms.list() };
 }
 
-async function onHistory(caller: Caller, { to, before, limit, match }: RequestOf<"history">): Promise<Answer> {
+async function onHistory(caller: Caller, request: RequestOf<"history">): Promise<Answer> {
   const { history, rooms, slices } = caller.services;
+  const { to, after, before, limit = LIMITS.backlog, match, with: partner } = request;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
+  if (to !== "@" && partner !== undefined)
+    return { code: "bad_request", text: "Only of the inbox, @, one can ask what was written with somebody." };
   if (match !== undefined && wordsOf(match).length > LIMITS.words)
     return { code: "bad_request", text: `A search takes at most ${LIMITS.words} words. Nothing was looked for.` };
   const name = to === "@" ? inboxOf(caller.user) : to;
-  const goOn = () => slices.next().then(() => !caller.gone);
-  const search = match === undefined ? undefined : { match, goOn };
-  return { to, messages: await history.newest(name, limit ?? LIMITS.backlog, before, search) };
+  const isSearch = match !== undefined || partner !== undefined;
+  const search = isSearch ? { match, with: partner, goOn: whileHere(caller, slices) } : undefined;
+  return { to, messages: await history.newest(name, limit, { after, before }, search) };
 }
 
-async function onSeen({ services, user }: Caller, { seq }: RequestOf<"seen">): Promise<Answer> {
-  const batch = services.rooms.confirm(user, seq);
+async function onPeople(caller: Caller): Promise<Answer> {
+  const { history, slices } = caller.services;
+  return { people: await history.partners(caller.user, LIMITS.people, { goOn: whileHere(caller, slices) }) };
+}
+
+/** Goes on in another turn of the event loop, as long as somebody waits for the answer. */
+function whileHere(caller: Caller, slices: Slices): () => Promise<boolean> {
+  return () => slices.next().then(() => !caller.gone);
+}
+
+async function onSeen(caller: Caller, { to = "@", seq }: RequestOf<"seen">): Promise<Answer> {
+  const { history, rooms } = caller.services;
+  const name = to === "@" ? inboxOf(caller.user) : to;
+  if (!rooms.has(caller, name)) return { code: "not_in_room" };
+  if (isRoom(name)) {
+    const positions = await history.positions(caller.user);
+    const follows = [...positions.keys()].filter(isRoom).length;
+    if (follows >= LIMITS.rooms && !positions.has(name))
+      return { code: "too_many", text: `One account follows at most ${LIMITS.rooms} rooms. Leave one first.` };
+  }
+  const batch = rooms.read(caller, name, seq);
   await batch.settled;
   return batch.failed
     ? { code: "unavailable", text: "The server cannot store that right now. Try again in a moment." }

@@ -5,11 +5,14 @@
 import type { Message } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
-import { EVERYBODY, inboxOf, isInbox, ownerOf } from "./conversations.ts";
+import type { Absence } from "./absences.ts";
+import { Absences } from "./absences.ts";
+import { EVERYBODY, isInbox, ownerOf } from "./conversations.ts";
 import type { Entry, Member } from "./delivery.ts";
 import { broadcast, compose, Payload } from "./delivery.ts";
 import type { History } from "./history.ts";
 import { messagesOf } from "./history.ts";
+import { Membership } from "./membership.ts";
 import type { Batch, Pipeline } from "./pipeline.ts";
 import { Presence } from "./presence.ts";
 import type { Slices } from "./slices.ts";
@@ -17,46 +20,53 @@ import { Telling } from "./telling.ts";
 
 const MAX_ROOMS = 10_000; // with somebody in them; the list of them still fits into one answer
 
-interface Conversation {
-  name: string;
-  members: Set<Member>; // everybody in it, also those who are still catching up
-  live: Set<Member>; // who has everything up to `head` and gets what comes next
-  replaying: Set<Member>; // who is being sent what was said before; of the rest they hear who comes and goes
-  accounts: Map<string, number>; // connections an account has in it
-  names: string[] | undefined; // of the accounts, once somebody has asked
-  head: number; // seq of the last message delivered
-  ready: Promise<void> | undefined; // until `head` is known
-}
-
 /** How a member enters a conversation. */
 export interface Entering {
   since?: number | undefined; // seq of the last message the member has; beyond the head it is a reset
   epoch?: string | undefined; // of the history in which it has that place; another one is a reset, too
-  start: (head: number) => number | Promise<number>; // the seq to begin after when there is no usable `since`
+  start: (head: number) => number; // the seq to begin after when there is no usable `since`
   begin: (at: { head: number; reset: boolean }) => void; // told before any message
 }
 
 export class Rooms {
   readonly #history: History;
   readonly #pipeline: Pipeline;
-  readonly #conversations = new Map<string, Conversation>();
-  readonly #memberships = new Map<Member, Set<Conversation>>();
+  readonly #conversations = new Map<string, Membership>();
+  readonly #memberships = new Map<Member, Set<Membership>>();
   #rooms = 0; // of the conversations
   readonly #presence: Presence;
   readonly #telling: Telling;
+  readonly #elapsed: () => number;
+  readonly #absences = new Absences();
   /** How often a message was handed to a connection. */
   delivered = 0;
 
-  constructor(history: History, pipeline: Pipeline, slices: Slices, presence = new Presence(() => pipeline.wake())) {
+  constructor(
+    history: History,
+    pipeline: Pipeline,
+    slices: Slices,
+    elapsed: () => number,
+    presence = new Presence(() => pipeline.wake()),
+  ) {
     this.#history = history;
     this.#pipeline = pipeline;
     this.#presence = presence;
     this.#telling = new Telling(slices, (work) => presence.tell(work));
+    this.#elapsed = elapsed;
   }
 
-  /** Confirms an account's inbox up to `seq`, at most its head, never backwards; stored when the batch is settled. */
-  confirm(user: string, seq: number): Batch {
-    return this.#pipeline.confirm(user, Math.min(seq, this.#conversations.get(inboxOf(user))?.head ?? 0));
+  /** A member's account has read a conversation that it is in up to `seq`, at most its head; stored when the batch is settled. */
+  read(member: Member, name: string, seq: number): Batch {
+    const upTo = Math.min(seq, this.#conversations.get(name)?.head ?? 0);
+    return this.#pipeline.read({ account: member.user, conversation: name, seq: upTo, by: member });
+  }
+
+  /** The last seq that was told of a conversation. */
+  async head(name: string): Promise<number> {
+    const conversation = this.#conversations.get(name);
+    if (conversation === undefined) return this.#history.head(name);
+    await conversation.ready;
+    return conversation.head;
   }
 
   /** Makes a member present in the whole chat. */
@@ -80,23 +90,20 @@ export class Rooms {
     return conversation.ready === undefined ? begin() : conversation.ready.then(begin);
   }
 
-  #begin(conversation: Conversation, member: Member, entering: Entering): Promise<void> | undefined {
+  #begin(conversation: Membership, member: Member, entering: Entering): Promise<void> | undefined {
     const { since, epoch, start, begin } = entering;
     const isStale = epoch !== undefined && epoch !== this.#history.epoch;
     const reset = since !== undefined && (isStale || since > conversation.head);
-    const goOn = (from: number) => {
-      if (!conversation.members.has(member)) return undefined;
-      begin({ head: conversation.head, reset });
-      const after = Math.max(0, from);
-      if (after < conversation.head) return this.#replay(conversation, member, after);
-      conversation.live.add(member);
-      return undefined;
-    };
     const from = since === undefined || reset ? start(conversation.head) : since;
-    return typeof from === "number" ? goOn(from) : from.then(goOn);
+    if (!conversation.members.has(member)) return undefined;
+    begin({ head: conversation.head, reset });
+    const after = Math.max(0, from);
+    if (after < conversation.head) return this.#replay(conversation, member, after);
+    conversation.live.add(member);
+    return undefined;
   }
 
-  async #replay(conversation: Conversation, member: Member, from: number): Promise<void> {
+  async #replay(conversation: Membership, member: Member, from: number): Promise<void> {
     conversation.replaying.add(member);
     let after = from;
     while (after < conversation.head) {
@@ -119,11 +126,24 @@ export class Rooms {
 
   leave(member: Member, name: string): void {
     const conversation = this.#conversations.get(name);
-    if (conversation?.members.has(member)) this.#remove(conversation, member);
+    if (conversation?.members.has(member)) this.#remove(conversation, member, "left");
   }
 
-  leaveAll(member: Member): void {
-    for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member);
+  /** A member leaves everything. `left`: for good, so nobody waits for its account any more; `lost`: it may come back soon. */
+  leaveAll(member: Member, how: "left" | "lost"): void {
+    for (const conversation of this.#memberships.get(member) ?? []) this.#remove(conversation, member, how);
+    if (how === "left" && !this.isOnline(member.user))
+      for (const absence of this.#absences.takeOf(member.user)) this.#end(absence);
+  }
+
+  /** Called every second: who was lost and did not come back has left. */
+  tick(): void {
+    for (const absence of this.#absences.takeOver(this.#elapsed())) this.#end(absence);
+  }
+
+  #end({ user, name, since }: Absence): void {
+    const conversation = this.#conversations.get(name);
+    if (conversation?.roster.lostAt(user) === since) this.#gone(conversation, user);
   }
 
   has(member: Member, name: string): boolean {
@@ -147,78 +167,62 @@ export class Rooms {
     const conversation = this.#conversations.get(name);
     if (conversation === undefined) return [];
     this.#presence.listed(name, reader);
-    conversation.names ??= [...conversation.accounts.keys()];
-    return conversation.names.slice();
+    return conversation.roster.names.slice();
   }
 
   isOnline(user: string): boolean {
-    return this.#conversations.get(EVERYBODY)?.accounts.has(user) ?? false;
+    return this.#conversations.get(EVERYBODY)?.roster.isConnected(user) ?? false;
   }
 
   /** The rooms somebody is in, and how many accounts are. */
   list(): { to: string; users: number }[] {
     const rooms = [...this.#conversations.values()].filter(({ name, members }) => isRoom(name) && members.size > 0);
-    return rooms.map(({ name, accounts }) => ({ to: name, users: accounts.size }));
+    return rooms.map(({ name, roster }) => ({ to: name, users: roster.size }));
   }
 
-  #open(name: string): Conversation {
+  #open(name: string): Membership {
     const known = this.#conversations.get(name);
     if (known !== undefined) return known;
-    const conversation: Conversation = {
-      name,
-      members: new Set(),
-      live: new Set(),
-      replaying: new Set(),
-      accounts: new Map(),
-      names: undefined,
-      head: 0,
-      // A batch may be delivered while the head is being read, so the larger of the two counts.
-      ready: this.#history.head(name).then((head) => {
-        conversation.head = Math.max(conversation.head, head);
-        conversation.ready = undefined;
-      }),
-    };
+    const conversation = new Membership(name, this.#history.head(name));
     this.#conversations.set(name, conversation);
     if (isRoom(name)) this.#rooms++;
     return conversation;
   }
 
-  #close({ name }: Conversation): void {
+  #close({ name }: Membership): void {
     this.#presence.forget(name);
     this.#conversations.delete(name);
     if (isRoom(name)) this.#rooms--;
   }
 
-  #add(conversation: Conversation, member: Member): void {
-    const { name, members, accounts } = conversation;
+  #add(conversation: Membership, member: Member): void {
+    const { name, members, roster } = conversation;
     if (members.has(member)) return;
     members.add(member);
     const memberships = this.#memberships.get(member);
     if (memberships === undefined) this.#memberships.set(member, new Set([conversation]));
     else memberships.add(conversation);
-    const count = accounts.get(member.user) ?? 0;
-    accounts.set(member.user, count + 1);
-    if (count === 0) conversation.names?.push(member.user);
-    if (count === 0 && accounts.size > 1) this.#presence.changed(name, member.user, true);
+    if (roster.add(member.user) && roster.size > 1) this.#presence.changed(name, member.user, true);
   }
 
-  #remove(conversation: Conversation, member: Member): void {
-    const { name, members, accounts } = conversation;
-    members.delete(member);
-    conversation.live.delete(member);
-    conversation.replaying.delete(member);
+  #remove(conversation: Membership, member: Member, how: "left" | "lost"): void {
+    const { name, members, roster } = conversation;
+    const { user } = member;
+    conversation.remove(member);
     this.#telling.drop(member, name);
     const memberships = this.#memberships.get(member)!;
     memberships.delete(conversation);
     if (memberships.size === 0) this.#memberships.delete(member);
-    const count = accounts.get(member.user)! - 1;
-    if (count > 0) accounts.set(member.user, count);
-    else {
-      accounts.delete(member.user);
-      conversation.names = undefined;
-    }
-    if (members.size === 0) this.#close(conversation);
-    else if (count === 0) this.#presence.changed(name, member.user, false);
+    if (members.size === 0) return this.#close(conversation);
+    const since = this.#elapsed();
+    if (!roster.lose(user, since)) return;
+    if (how === "lost") this.#absences.add({ user, name, since });
+    else this.#gone(conversation, user);
+  }
+
+  #gone({ name, roster }: Membership, user: string): void {
+    roster.remove(user);
+    this.#presence.changed(name, user, false);
   }
 
   // ---- delivery ----
@@ -252,10 +256,7 @@ export class Rooms {
   #tell(name: string, entries: readonly Entry[]): void {
     const conversation = this.#conversations.get(name);
     if (conversation === undefined) return; // nobody is there
-    // A member that entered while this batch was being stored has read it from the history already.
-    const fresh = entries.filter(
-      ({ event, only }) => only || event.type !== "message" || event.seq > conversation.head,
-    );
+    const fresh = conversation.fresh(entries);
     for (const { event, only } of fresh)
       if (!only && event.type === "message") {
         conversation.head = event.seq;
@@ -271,7 +272,7 @@ export class Rooms {
     if (isInbox(name)) this.#shownLive(conversation, fresh);
   }
 
-  #shownLive(conversation: Conversation, entries: readonly Entry[]): void {
+  #shownLive(conversation: Membership, entries: readonly Entry[]): void {
     const readers = [...conversation.live].filter(({ text }) => text);
     if (readers.length === 0) return;
     const messages = entries.flatMap(({ event, only }) => (event.type === "message" && !only ? [event] : []));
@@ -279,12 +280,12 @@ export class Rooms {
   }
 
   /** A person at a text session cannot confirm, so direct messages that were shown to them count as seen. */
-  #shown(conversation: Conversation, messages: readonly Message[], readers: readonly Member[]): void {
+  #shown(conversation: Membership, messages: readonly Message[], readers: readonly Member[]): void {
     const last = messages.at(-1);
     if (last === undefined || !isInbox(conversation.name)) return;
     const user = ownerOf(conversation.name);
     const partner = messages.findLast(({ from }) => from !== user)?.from;
     if (partner !== undefined) for (const reader of readers) reader.wasWrittenBy(partner);
-    this.confirm(user, last.seq);
+    this.#pipeline.read({ account: user, conversation: conversation.name, seq: last.seq });
   }
 }

@@ -5,6 +5,7 @@ import type { Database } from "bun:sqlite";
 import { crc32 } from "node:zlib";
 import { damaged } from "./faults.ts";
 
+const LF = 10;
 const CHUNK = 16 * 1024; // characters of lines before the next run begins another chunk
 /** Runs that are noted in their chunks only, and bytes of them. Their places are kept in memory, and read at the start. */
 const MAX_RECENT = { runs: 1_000, bytes: 4 * 1024 * 1024 };
@@ -247,4 +248,12 @@ function prepareStatements(db: Database) {
          order by last desc`,
     ),
   };
+}
+
+/** Where in its bytes the message with a seq begins; the end of them for those that follow. */
+export function offsetOf({ first, last, lines }: Run, seq: number): number {
+  if (seq > last) return lines.length;
+  let offset = 0;
+  for (let at = first; at < seq; at++) offset = lines.indexOf(LF, offset) + 1;
+  return offset;
 }

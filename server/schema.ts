@@ -33,7 +33,12 @@ export const SCHEMA = `
     seq integer not null,          -- of the first of these messages
     primary key (conversation, sender, prefix, low)
   ) strict, without rowid;
-  create table confirmed (account text primary key, seq integer not null) strict;
+  create table seen (              -- how far an account has read a room or its own inbox
+    account text not null,
+    conversation text not null,
+    seq integer not null,
+    primary key (account, conversation)
+  ) strict, without rowid;
   create view messages as          -- for people with sqlite3
     select conversation, line ->> 'seq' as seq, line ->> 'from' as sender, line ->> 'to' as recipient,
       line ->> 'id' as id, line ->> 'at' as at, line ->> 'text' as text, line ->> 'cut' as cut
@@ -63,13 +68,15 @@ export interface Format {
   tables: readonly string[];
   indexes: Readonly<Record<string, string>>;
 }
-const CONFIRMED = "select account, seq from confirmed";
 /** In 1.0.0 a direct message is stored in two inboxes; only the copy that answers its sender is looked up again by id. */
 const ANSWERING = "recipient is null or conversation = '@' || sender";
 
 export const FORMATS: Readonly<Record<number, Format>> = {
   1: {
-    tables: ["select conversation, seq, sender, id, recipient, at, text, cut from messages", CONFIRMED],
+    tables: [
+      "select conversation, seq, sender, id, recipient, at, text, cut from messages",
+      "select account, seq from confirmed",
+    ],
     indexes: {
       place: "insert into messages select * from messages where true on conflict (conversation, seq) do nothing",
       once: `insert into messages select * from messages where true
@@ -82,11 +89,12 @@ export const FORMATS: Readonly<Record<number, Format>> = {
       "select conversation, first, last, chunk, start, size from runs",
       "select chunk from indexed",
       "select conversation, sender, prefix, low, high, seq from ids",
-      CONFIRMED,
+      "select account, conversation, seq from seen",
     ],
     indexes: {
       runs: "insert into runs select * from runs where true on conflict (conversation, last) do nothing",
       ids: "insert into ids select * from ids where true on conflict (conversation, sender, prefix, low) do nothing",
+      seen: "insert into seen select * from seen where true on conflict (account, conversation) do nothing",
     },
   },
 };

@@ -1,48 +1,81 @@
-// search.ts: which messages contain all words of a search, in any order, ignoring case. Knows nothing of where messages are stored: it
-// is given lines, and rules out most of them before one is parsed.
+// search.ts: which messages contain all words of a search, in any order, ignoring case, and which were written with one person. Knows
+// nothing of where messages are stored: it is given lines, and rules out most of them before one is parsed.
 
 import type { Message } from "../protocol.ts";
 import { wordsOf } from "../shared/text.ts";
+import { partnerOf } from "./conversations.ts";
+
+/** Places in a conversation: those with `after` < seq < `before`. */
+export interface Range {
+  after?: number | undefined;
+  before?: number | undefined;
+}
+
+/** What a search looks for: the words, separated by white space, in any order, ignoring case, and with whom it was written. */
+export interface Search extends Walk {
+  match?: string | undefined;
+  with?: string | undefined;
+}
+/** What takes many steps: asked before each, which takes less than a millisecond, whether it may go on; `false` ends it there. */
+export interface Walk {
+  goOn: () => Promise<boolean>;
+}
 
 /** Characters of a word that lines are looked through for, case folded; more of them make a search for "aaa…ab" in "aaa…" slow. */
 const MAX_LOOKED_FOR = 32;
 /** The one letter whose lower case is not one letter, so that case folding does not find it (Unicode, SpecialCasing.txt). */
 const DOTTED_I = "İ";
 
-export class Words {
+/** The other one of the direct messages that are looked for, in the inbox of `owner`. */
+interface WithPerson {
+  owner: string;
+  user: string;
+}
+
+export class Filter {
   readonly #words: string[]; // in lower case, the longest first: it is likely to be the rarest
-  /** The beginning of each as it stands in JSON. The first one is what lines are walked by. */
+  readonly #partner: WithPerson | undefined;
+  /** What a line must contain, as it stands in JSON: the beginning of each word, and a name. By the first one lines are walked. */
   readonly #first: RegExp | undefined;
   readonly #others: RegExp[];
 
-  constructor(match: string) {
+  constructor(match: string, partner?: WithPerson) {
     this.#words = wordsOf(match).sort((one, other) => other.length - one.length);
-    const [first, ...others] = this.#words.map((word) => {
+    this.#partner = partner;
+    const parts = this.#words.map((word) => {
       const begin = Array.from(word).slice(0, MAX_LOOKED_FOR).join("");
       return RegExp.escape(JSON.stringify(begin).slice(1, -1));
     });
+    // In the text of a message a quotation mark is escaped, so this is a field.
+    if (partner !== undefined) parts.push(`"(?:to|from)":"${RegExp.escape(partner.user)}"`);
+    const [first, ...others] = parts;
     this.#first = first === undefined ? undefined : new RegExp(first, "giu");
-    this.#others = others.map((word) => new RegExp(word, "iu"));
+    this.#others = others.map((part) => new RegExp(part, "iu"));
   }
 
-  /** How many they are: what a look costs grows with it. */
-  get count(): number {
-    return this.#words.length;
+  /** How many times more a look costs than one for a word. */
+  get cost(): number {
+    return this.#others.length + 1;
   }
 
-  /** The last `max` messages of these lines that contain all words, newest first; the lines are oldest first. */
+  /** The last `max` messages of these lines that are looked for, newest first; the lines are oldest first. */
   find(lines: string, max: number): Message[] {
     const found: Message[] = [];
     const candidates = this.#candidates(lines);
     for (let i = candidates.length - 1; i >= 0 && found.length < max; i--) {
       const message: Message = JSON.parse(candidates[i]!);
-      const text = message.text.toLowerCase();
-      if (this.#words.every((word) => text.includes(word))) found.push(message);
+      if (this.#isFound(message)) found.push(message);
     }
     return found;
   }
 
-  /** The lines that may contain all words; none that does is missing. */
+  #isFound(message: Message): boolean {
+    if (this.#partner !== undefined && partnerOf(message, this.#partner.owner) !== this.#partner.user) return false;
+    const text = this.#words.length > 0 ? message.text.toLowerCase() : "";
+    return this.#words.every((word) => text.includes(word));
+  }
+
+  /** The lines that may be looked for; none that is is missing. */
   #candidates(lines: string): string[] {
     const first = this.#first;
     if (first === undefined || lines.includes(DOTTED_I)) return lines.split("\n").slice(0, -1);

@@ -134,7 +134,7 @@ export class Session implements Caller, Taker, Place {
   closed(reason: string): void {
     this.#isClosed = true;
     this.#turns.stop();
-    this.services.rooms.leaveAll(this);
+    this.services.rooms.leaveAll(this, "lost");
     this.services.log.info(`${this.#who()} disconnected (${reason})`);
   }
 
@@ -195,7 +195,7 @@ export class Session implements Caller, Taker, Place {
 
   async #finishSaying(): Promise<void> {
     await this.says.blocks();
-    this.#close();
+    this.#close("lost"); // it has not said that it leaves, and may come back
   }
 
   /** Reads a line and counts it; what comes faster than the rate waits. A blank line asks for nothing and costs nothing. */
@@ -278,12 +278,12 @@ export class Session implements Caller, Taker, Place {
     this.refuse({ code: "not_signed_in", text: "Nobody signed in within 30 seconds, so this connection closes." });
   }
 
-  #close(): void {
+  #close(how: "left" | "lost" = "left"): void {
     if (this.#isClosed) return;
     this.#answers.write();
     this.#isClosed = true;
     this.#turns.stop();
-    this.services.rooms.leaveAll(this); // who has heard the last word hears no more, and nothing counts as shown
+    this.services.rooms.leaveAll(this, how); // who has heard the last word hears no more, and nothing counts as shown
     this.#transport.end();
   }
 

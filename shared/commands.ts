@@ -7,14 +7,14 @@ import { foldName, foldRoom, isRoom, LOBBY } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { sanitizeMessage } from "./text.ts";
 
-/** Where a typed line is read: who types (nobody, or "", before sign-in), the current room, who wrote to them last. */
+/** Where a typed line is read: who types (nobody, or "", before sign-in), the current room, or person, and who wrote to them last. */
 export interface Place {
   user?: string | undefined;
   room: string;
   partner?: string | undefined;
 }
-/** What a typed line asks of the reader's own side instead of the server. */
-export type Local = { type: "help" };
+/** What a typed line asks of the reader's own side instead of the server; `open`: to see what was written with a person. */
+export type Local = { type: "help" } | { type: "open"; to: string };
 type Typed = Request | Refusal | Local;
 
 interface Command {
@@ -45,13 +45,14 @@ export const COMMANDS: readonly Command[] = [
     read: (rest) => credentials("login", rest),
   },
   {
-    names: ["msg", "pm", "dm"],
+    names: ["msg", "pm", "dm", "query"],
     exact: true,
     usage: "NAME TEXT",
     help: "a private message, also to someone who is away",
     read: (rest) => {
       const { word: name, rest: text } = cutWord(rest);
-      return text.trim() === "" ? usage("/msg needs a name and a text: /msg bob hello.") : direct(name, text);
+      if (name === "") return usage(NEEDS_TEXT);
+      return text.trim() === "" ? withPerson(name, (to) => ({ type: "open", to })) : direct(name, text);
     },
   },
   {
@@ -69,6 +70,12 @@ export const COMMANDS: readonly Command[] = [
     usage: "[ROOM]",
     help: "who is here, or in that room",
     read: (rest) => (rest === "" ? { type: "who" } : inRoom(rest, (to) => ({ type: "who", to }))),
+  },
+  {
+    names: ["people"],
+    usage: "",
+    help: "whom you wrote with, the last ones first",
+    read: () => ({ type: "people" }),
   },
   {
     names: ["rooms"],
@@ -92,13 +99,17 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     names: ["history"],
-    usage: "[N]",
-    help: `the last N messages here (${LIMITS.backlog}; ${LIMITS.page} at most)`,
+    usage: "[NAME] [N]",
+    help: `the last N messages here, or with NAME (${LIMITS.backlog}; ${LIMITS.page} at most)`,
     read: (rest, { room }) => {
-      if (rest === "") return { type: "history", to: room };
-      return /^[1-9]\d{0,5}$/.test(rest)
-        ? { type: "history", to: room, limit: Number(rest) }
-        : usage("/history takes a number of messages: /history 20.");
+      const words = rest.split(/\s+/).filter(Boolean);
+      const limit = /^[1-9]\d{0,5}$/.test(words.at(-1) ?? "") ? { limit: Number(words.pop()) } : {};
+      if (words.length > 1 || /^\d+$/.test(words[0] ?? ""))
+        return usage("/history takes a name, a number of messages, or both: /history bob 20.");
+      const [name] = words;
+      if (name === undefined) return { type: "history", ...conversation(room), ...limit };
+      if (name === "@") return { type: "history", to: "@", ...limit };
+      return withPerson(name, (user) => ({ type: "history", ...conversation(user), ...limit }));
     },
   },
   {
@@ -106,7 +117,9 @@ export const COMMANDS: readonly Command[] = [
     usage: "WORDS",
     help: "the last messages here with all these words",
     read: (rest, { room }) =>
-      rest === "" ? usage("/search needs the words to look for.") : { type: "history", to: room, match: rest },
+      rest === ""
+        ? usage("/search needs the words to look for.")
+        : { type: "history", ...conversation(room), match: rest },
   },
   {
     names: ["help"],
@@ -123,6 +136,9 @@ export const COMMANDS: readonly Command[] = [
     read: () => ({ type: "exit" }),
   },
 ];
+
+/** What `/msg` says to whoever cannot open a conversation with a person. */
+export const NEEDS_TEXT = "/msg needs a name and a text: /msg bob hello. /history bob shows what you wrote with bob.";
 
 const BY_NAME = new Map(COMMANDS.flatMap((command) => command.names.map((name) => [name, command])));
 
@@ -173,8 +189,15 @@ function credentials(type: "register" | "login", rest: string): Typed {
   return password.trim() === "" ? usage(`Type: ${type} NAME PASSWORD`) : { type, user, password };
 }
 function direct(name: string, text: string): Typed {
+  return withPerson(name, (to) => ({ type: "say", to, text }));
+}
+function withPerson(name: string, make: (to: string) => Request | Local): Typed {
   const to = foldName(name.startsWith("@") ? name.slice(1) : name);
-  return to === undefined ? { code: "unknown_user" } : { type: "say", to, text };
+  return to === undefined ? { code: "unknown_user" } : make(to);
+}
+/** What `history` calls a room, or what was written with a person. */
+function conversation(room: string): { to: string; with?: string } {
+  return isRoom(room) ? { to: room } : { to: "@", with: room };
 }
 function inRoom(room: string, make: (to: string) => Request): Typed {
   const to = foldRoom(isRoom(room) ? room : `#${room}`);

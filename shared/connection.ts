@@ -7,6 +7,7 @@ import { failure } from "../protocol.ts";
 import { Dialer } from "./dialer.ts";
 import type { ClientEvent } from "./feed.ts";
 import { Feed } from "./feed.ts";
+import { Following } from "./following.ts";
 import type { Credentials } from "./handshake.ts";
 import { Handshake } from "./handshake.ts";
 import type { Silence } from "./heartbeat.ts";
@@ -18,6 +19,8 @@ import { Positions } from "./positions.ts";
 import type { Answer, Waiting } from "./unanswered.ts";
 import { Unanswered } from "./unanswered.ts";
 
+const SIGNED_OUT = "Your password was changed or your account was removed, so you are signed out.";
+
 export interface ConnectionOptions {
   credentials: Credentials;
   /** Opens a link to the server, for every try a new one. Rejects with `Refused`. */
@@ -26,6 +29,8 @@ export interface ConnectionOptions {
   backlog?: boolean | undefined; // whether a room's last messages come first (true); a bot that answers says false
   /** Whether a message of the inbox is confirmed when the event after it is asked for (true), or by `seen` alone. */
   autoConfirm?: boolean | undefined;
+  /** Whether the rooms that this account follows are entered, and those that are entered are followed (false). */
+  follows?: boolean | undefined;
   silence?: Silence | undefined; // see heartbeat.ts
 }
 
@@ -44,15 +49,24 @@ export class Connection {
   readonly #unanswered = new Unanswered((request) => this.#dialer.link?.send(this.#positions.resume(request)));
   #handshake: Handshake | undefined; // with the link there is
   readonly #ids = new Ids();
+  readonly #following: Following;
   #missed = 0; // messages that came during the sign-in under way
-  #seen = 0; // inbox seq that may be confirmed
-  #confirmed = 0; // inbox seq that was confirmed over this link
+  #read: number | undefined; // inbox seq of the message that was handed on last
   #closed = false;
   #unsent: Waiting[] = []; // when it was closed
 
   constructor(options: ConnectionOptions) {
     this.#credentials = options.credentials;
     this.#autoConfirm = options.autoConfirm ?? true;
+    this.#following = new Following(
+      {
+        confirm: (to, seq) => this.#dialer.link?.send({ type: "seen", to, seq }),
+        ask: (request, granted) => this.#request(request, (answer) => answer?.type === "ok" && granted?.()),
+        enter: (to) => this.#positions.join(to),
+        gone: (to) => this.#left(to, { type: "gone", to }),
+      },
+      options.follows ?? false,
+    );
     this.#positions = new Positions(options.rooms ?? [], options.backlog ?? true);
     this.#dialer = new Dialer(
       {
@@ -116,7 +130,8 @@ export class Connection {
   /** Leaves; resolves when the server has let go, or after a second. What was not answered by then is refused. */
   async close(): Promise<void> {
     if (this.#closed) return;
-    this.#confirm();
+    if (this.#read !== undefined) this.#following.read("@", this.#read);
+    this.#following.finish();
     this.#unsent = this.#unanswered.waiting;
     this.#closed = true;
     this.#unanswered.giveUp();
@@ -168,56 +183,46 @@ export class Connection {
 
   // ---- signing in ----
 
-  /** Signs in and enters every room where it was left. Rejects with `Refused`, also when the link is lost meanwhile. */
   async #signIn(link: Link): Promise<void> {
-    this.#handshake = new Handshake(link);
+    this.#handshake = new Handshake(
+      link,
+      (request) => ({ ...this.#positions.resume(request), id: this.#ids.next(request) }),
+      (request, answer) => this.#granted(request, answer),
+    );
     this.#missed = 0;
-    this.#confirmed = 0;
     this.#feed.hold();
     link.listen((event) => this.#receive(event, link));
-    const credentials = this.#credentials;
-    let answer = await this.#exchange(credentials.request);
-    if (answer.type === "error" && answer.code === "bad_login" && credentials.refused())
-      answer = await this.#exchange(credentials.request);
-    if (answer.type === "error") throw new Refused(answer);
-    credentials.accepted(answer);
-    await Promise.all(this.rooms.map((to) => this.#enter(to)));
-    await this.#exchange({ type: "ping" }); // its answer comes after everything that was missed
-    this.#positions.inboxEnds(answer.seq ?? 0);
+    const refused = (to: string, why: Failure) => this.#left(to, why);
+    this.#positions.inboxEnds(await this.#handshake.signIn(this.#credentials, () => this.rooms, refused));
   }
 
-  async #enter(to: string): Promise<void> {
-    const answer = await this.#exchange({ type: "join", to });
-    if (answer.type === "ok") return;
+  /** A room was left without a request of ours to leave it. */
+  #left(to: string, why: ClientEvent): void {
     this.#positions.leave(to);
-    this.#feed.tell(answer);
-  }
-
-  #exchange(request: Request): Promise<Ok | Failure> {
-    const asked = { ...this.#positions.resume(request), id: this.#ids.next(request) };
-    return this.#handshake!.ask(asked, (answer) => this.#granted(request, answer));
+    this.#feed.tell(why);
   }
 
   #resumed(): void {
     this.#feed.release(true);
     this.#feed.tell({ type: "caught up", missed: this.#missed });
     this.#unanswered.start();
+    this.#following.start();
     this.#pace();
   }
 
   #lost(why: string): void {
     this.#unanswered.stop();
+    this.#following.stop();
     this.#feed.release(false);
     this.#handshake?.fail(why);
   }
 
   #signedOut(): void {
-    const text = "Your password was changed or your account was removed, so you are signed out.";
-    this.#feed.tell({ type: "error", code: "bad_login", text });
+    this.#feed.tell({ type: "error", code: "bad_login", text: SIGNED_OUT });
     void this.close();
   }
 
-  // ---- receiving ----
+  // ---- receiving and reading ----
 
   #receive(event: Event, link: Link): void {
     if (this.#closed || this.#dialer.link !== link) return;
@@ -231,6 +236,9 @@ export class Connection {
         break;
       case "message":
         this.#hear(event);
+        break;
+      case "seen":
+        if (this.#following.readElsewhere(event)) this.#feed.tell(event);
         break;
       default:
         this.#feed.tell(event);
@@ -246,10 +254,15 @@ export class Connection {
   }
 
   #granted(request: Request, answer: Ok): void {
-    for (const event of this.#positions.granted(request, answer)) {
-      if (event.type === "reset" && event.to === "@") this.#seen = 0;
+    const events = this.#positions.granted(request, answer);
+    if (request.type === "leave") this.#following.forget(request.to);
+    for (const event of events) {
+      if (event.type === "reset") this.#following.forget(event.to);
+      if (event.type === "reset" && event.to === "@") this.#read = undefined;
+      if (event.type === "entered") event.seen = this.#following.entered(event.to, event.seq, answer);
       this.#feed.tell(event);
     }
+    if (request.type === "login" || request.type === "register") this.#following.signedIn(answer.follows);
   }
 
   #hear(message: Message): void {
@@ -262,27 +275,22 @@ export class Connection {
     if (isAnswer) this.#unanswered.settle(message.id, message);
   }
 
-  // ---- reading ----
-
   /** The next event, `undefined` when the connection is closed and all was read. */
   async next(): Promise<ClientEvent | undefined> {
-    if (this.#autoConfirm) this.#confirm();
+    if (this.#read !== undefined) this.#following.read("@", this.#read);
     const next = await this.#feed.next();
     this.#pace();
-    if (this.#autoConfirm && next?.type === "message" && !isRoom(next.to)) this.#seen = Math.max(this.#seen, next.seq);
+    if (this.#autoConfirm && next?.type === "message" && !isRoom(next.to)) this.#read = next.seq;
     return next;
   }
 
-  /** Confirms the inbox up to a place, if it is online. Lost on the way, it is said again by the next call. */
-  seen(seq: number): void {
-    if (!this.online) return;
-    this.#seen = Math.max(this.#seen, seq);
-    this.#confirm();
+  /** Confirms a room that one is in, or the inbox ("@"), up to a place; what is lost on the way is said again. */
+  seen(to: string, seq: number): void {
+    this.#following.read(to, seq);
   }
-  #confirm(): void {
-    if (this.#seen <= this.#confirmed || !this.online) return;
-    this.#confirmed = this.#seen;
-    this.#dialer.link?.send({ type: "seen", seq: this.#seen });
+  /** Confirms at once what waits: the program may end without a `close`. */
+  confirmNow(): void {
+    this.#following.hurry();
   }
 
   #pace(): void {

@@ -1,7 +1,7 @@
 // decode.ts: from a line to a frame that can be trusted: requests as a server takes them, events as a client takes
 // them. Every field is checked here and nowhere else. Decides nothing about who may ask what.
 
-import type { Event, Message, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import type { Event, Followed, Message, Ok, Partner, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { foldName, foldRoom, isRoom } from "./names.ts";
 import { sanitizeMessage } from "./text.ts";
 
@@ -9,7 +9,7 @@ const ID = /^[\x21-\x7e]{1,64}$/;
 
 /** How a field is checked: "count" is a whole number from 0 on, names of people and rooms are folded to their one
  *  spelling, and with "?" the field may be absent or null. */
-type Kind = "text" | "count" | "room" | "person or room" | "inbox or room";
+type Kind = "text" | "count" | "person" | "room" | "person or room" | "inbox or room";
 type Fields<V extends Verb> = Omit<RequestOf<V>, "type" | "id">;
 /** Every field of every request; one that protocol.ts has and this table has not, or the other way round, does not
  *  compile. */
@@ -21,8 +21,16 @@ const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Field
   say: { to: "person or room", text: "text" },
   who: { to: "room?" },
   rooms: {},
-  history: { to: "inbox or room", before: "count?", limit: "count?", match: "text?" },
-  seen: { seq: "count" },
+  history: {
+    to: "inbox or room",
+    after: "count?",
+    before: "count?",
+    limit: "count?",
+    match: "text?",
+    with: "person?",
+  },
+  seen: { to: "inbox or room?", seq: "count" },
+  people: {},
   ping: {},
   exit: {},
 };
@@ -68,7 +76,8 @@ function check(kind: Kind, name: string, value: unknown): string | number | Refu
   if (typeof value !== "string") return must("a string");
   if (kind === "text") return value;
   if (kind === "inbox or room" && value === "@") return value;
-  if (kind === "person or room" && !isRoom(value)) return foldName(value) ?? { code: "unknown_user" };
+  if (kind === "person" || (kind === "person or room" && !isRoom(value)))
+    return foldName(value) ?? { code: "unknown_user" };
   return foldRoom(value) ?? { code: "bad_room" };
 }
 
@@ -97,6 +106,10 @@ export function decodeEvent(line: string | null): Event | undefined {
       const { to, users } = frame;
       return (to === "*" || isRoomName(to)) && arePersonNames(users) ? { type, to, users } : undefined;
     }
+    case "seen": {
+      const { to, seq } = frame;
+      return to === "@" || isRoomName(to) ? { type, to, ...(isCount(seq) && { seq }) } : undefined;
+    }
     case "message":
       return toMessage(frame);
     case "ok":
@@ -115,25 +128,31 @@ function toMessage(frame: Record<string, unknown>): Message | undefined {
 }
 
 function okFields(frame: Record<string, unknown>): Omit<Ok, "type"> {
-  const { user, token, to, seq, epoch, users, rooms, messages, reset } = frame;
-  const isSize = (room: unknown): room is { to: string; users: number } =>
-    typeof room === "object" &&
-    room !== null &&
-    "to" in room &&
-    isRoomName(room.to) &&
-    "users" in room &&
-    isCount(room.users);
+  const { user, token, to, seq, epoch, seen, follows, users, rooms, messages, people, reset } = frame;
   return {
     ...(isPersonName(user) && { user }),
     ...(typeof token === "string" && /^[\w.-]{1,100}$/.test(token) && { token }),
     ...((to === "@" || isRoomName(to)) && { to }),
     ...(isCount(seq) && { seq }),
     ...(typeof epoch === "string" && ID.test(epoch) && { epoch }),
+    ...(isCount(seen) && { seen }),
+    ...(Array.isArray(follows) && { follows: follows.flatMap((one) => toFollowed(Object(one)) ?? []) }),
     ...(arePersonNames(users) && { users }),
-    ...(Array.isArray(rooms) && { rooms: rooms.filter(isSize) }),
+    ...(Array.isArray(rooms) && { rooms: rooms.flatMap((one) => toSize(Object(one)) ?? []) }),
     ...(Array.isArray(messages) && { messages: messages.flatMap((one) => toMessage(Object(one)) ?? []) }),
+    ...(Array.isArray(people) && { people: people.flatMap((one) => toPartner(Object(one)) ?? []) }),
     ...(reset === true && { reset }),
   };
+}
+
+function toFollowed({ to, seen, seq }: Record<string, unknown>): Followed | undefined {
+  return isRoomName(to) && isCount(seen) && isCount(seq) ? { to, seen, seq } : undefined;
+}
+function toSize({ to, users }: Record<string, unknown>): { to: string; users: number } | undefined {
+  return isRoomName(to) && isCount(users) ? { to, users } : undefined;
+}
+function toPartner({ user, seq }: Record<string, unknown>): Partner | undefined {
+  return isPersonName(user) && isCount(seq) ? { user, seq } : undefined;
 }
 
 function isCount(value: unknown): value is number {

@@ -11,8 +11,10 @@ import type { Answer } from "./unanswered.ts";
 export type ClientEvent =
   | Exclude<Event, { type: "ok" | "ping" }>
   | Answered
-  | { type: "entered"; to: string; users: string[]; seq: number } // a room: its head, before its messages
-  | { type: "inbox"; seq: number } // signed in: the inbox's head, before what waits in it
+  | { type: "entered"; to: string; users: string[]; seq: number; seen: number } // a room: its head and how far this account has
+  // read it, before its messages
+  | { type: "inbox"; seq: number; seen: number } // signed in: the inbox's head, before what waits in it
+  | { type: "gone"; to: string } // a room: this account has left it on another device
   | { type: "reset"; to: string } // the server was restored from an older copy of this conversation
   | { type: "online"; missed: number } // so many missed messages follow; more than 2,000 are not counted
   | { type: "caught up"; missed: number } // all that was missed has been handed on: so many messages

@@ -22,11 +22,20 @@ interface Asked {
 
 export class Handshake {
   readonly #link: Link;
+  readonly #ready: (request: Request) => Request & { id: string };
+  readonly #granted: (request: Request, answer: Ok) => void;
   readonly #asked = new Map<string, Asked>(); // by id
   #lost: Refused | undefined;
 
-  constructor(link: Link) {
+  /** `ready` makes a request as it is sent; `granted` is told of each `ok`, before anything that came after it is looked at. */
+  constructor(
+    link: Link,
+    ready: (request: Request) => Request & { id: string },
+    granted: (request: Request, answer: Ok) => void,
+  ) {
     this.#link = link;
+    this.#ready = ready;
+    this.#granted = granted;
   }
 
   /** Whether an answer is waited for. */
@@ -34,17 +43,37 @@ export class Handshake {
     return this.#asked.size > 0;
   }
 
-  /** Asks; `onOk` is called when it is granted, before anything that came after the answer is looked at. Rejects with
-   *  `Refused` when the link is lost before the answer. */
-  ask(request: Request & { id: string }, onOk: (answer: Ok) => void = () => {}): Promise<Ok | Failure> {
+  /** Signs in, enters the rooms there are then, and waits until all that was missed has come; `refused` is told of a room that one
+   *  may not enter. Returns the inbox's last seq. Rejects with `Refused`, also when the link is lost meanwhile. */
+  async signIn(
+    credentials: Credentials,
+    rooms: () => readonly string[],
+    refused: (room: string, why: Failure) => void,
+  ): Promise<number> {
+    let answer = await this.#ask(credentials.request);
+    if (answer.type === "error" && answer.code === "bad_login" && credentials.refused())
+      answer = await this.#ask(credentials.request);
+    if (answer.type === "error") throw new Refused(answer);
+    credentials.accepted(answer);
+    const entering = rooms().map(async (to) => {
+      const entered = await this.#ask({ type: "join", to });
+      if (entered.type === "error") refused(to, entered);
+    });
+    await Promise.all(entering);
+    await this.#ask({ type: "ping" }); // its answer comes after everything that was missed
+    return answer.seq ?? 0;
+  }
+
+  #ask(request: Request): Promise<Ok | Failure> {
     return new Promise((resolve, reject) => {
       if (this.#lost !== undefined) return reject(this.#lost);
       const answered = (answer: Ok | Failure) => {
-        if (answer.type === "ok") onOk(answer);
+        if (answer.type === "ok") this.#granted(request, answer);
         resolve(answer);
       };
-      this.#asked.set(request.id, { answered, lost: reject });
-      this.#link.send(request);
+      const asked = this.#ready(request);
+      this.#asked.set(asked.id, { answered, lost: reject });
+      this.#link.send(asked);
     });
   }
 

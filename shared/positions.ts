@@ -35,17 +35,17 @@ export class Positions {
 
   /** Takes in what an `ok` says about rooms and inbox. MUST be called before any message that came after it is taken.
    *  Returns the events there are to tell. */
-  granted(request: Request, { seq = 0, users = [], reset, epoch }: Ok): ClientEvent[] {
+  granted(request: Request, { seq = 0, seen = seq, users = [], reset, epoch }: Ok): ClientEvent[] {
     switch (request.type) {
       case "login":
       case "register":
-        return [...this.#replaced(reset, epoch), { type: "inbox", seq }];
+        return [...this.#replaced(reset, epoch), { type: "inbox", seq, seen }];
       case "join": {
         const { to } = request;
         const told = reset ? [this.#restored(to)] : [];
         if (this.#seqs.get(to) === undefined)
           this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
-        return [...told, { type: "entered", to, users, seq }];
+        return [...told, { type: "entered", to, users, seq, seen }];
       }
       case "leave":
         this.leave(request.to);
@@ -75,6 +75,10 @@ export class Positions {
     if (this.#seqs.get("@") === undefined) this.#seqs.set("@", head);
   }
 
+  /** A room that is entered at the next sign-in, or the one under way. */
+  join(room: string): void {
+    if (!this.#seqs.has(room)) this.#seqs.set(room, undefined);
+  }
   leave(room: string): void {
     this.#seqs.delete(room);
   }

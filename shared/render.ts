@@ -21,7 +21,9 @@ export function render(event: Event, viewer: Viewer): string[] {
     case "left": {
       if (event.to === LOBBY) return [];
       const place = event.to === "*" ? "the chat" : bare(event.to);
-      return event.users.filter((user) => user !== viewer.user).map((user) => `* ${user} has ${event.type} ${place}`);
+      const others = event.users.filter((user) => user !== viewer.user);
+      if (others.length === 0) return [];
+      return [`* ${several(others)} ${others.length > 1 ? "have" : "has"} ${event.type} ${place}`];
     }
     case "ok":
       return renderOk(event, viewer);
@@ -31,6 +33,7 @@ export function render(event: Event, viewer: Viewer): string[] {
     }
     case "notice":
       return [`* ${event.text}`];
+    case "seen":
     case "ping":
       return [];
   }
@@ -60,15 +63,30 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
     }
     case "rooms":
       return [`* Rooms: ${(event.rooms ?? []).map(({ to, users }) => `${bare(to)} (${users})`).join(", ")}`];
+    case "people": {
+      const people = (event.people ?? []).map((one) => one.user);
+      return [people.length > 0 ? `* You wrote with ${people.join(", ")}` : "* You have not written with anybody yet."];
+    }
     case "history":
-      if (!event.messages?.length)
-        return [asked.match === undefined ? "* Nothing was said here yet." : "* Nothing found."];
+      if (!event.messages?.length) {
+        if (asked.match !== undefined) return ["* Nothing found."];
+        return [
+          asked.with === undefined ? "* Nothing was said here yet." : `* You have not written with ${asked.with} yet.`,
+        ];
+      }
       return event.messages.flatMap((message) => `* ${when(message.at)} ${renderMessage(message, user)}`.split("\n"));
     case "exit":
       return ["* Goodbye."];
     default:
       return [];
   }
+}
+
+/** Up to three names; of more the first two, and how many others. */
+function several(names: readonly string[]): string {
+  const [few, rest] =
+    names.length > 3 ? [names.slice(0, 2), `${names.length - 2} others`] : [names.slice(0, -1), names.slice(-1).join()];
+  return few.length > 0 ? `${few.join(", ")} and ${rest}` : rest;
 }
 
 function bare(room: string): string {

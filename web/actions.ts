@@ -12,6 +12,8 @@ import { whyTooLong } from "../shared/text.ts";
 import type { Answer } from "../shared/unanswered.ts";
 import type { Threads } from "./threads.ts";
 
+const LISTED = 50; // people that one note names
+
 /** What actions do to the screen. */
 export interface Stage {
   /** Where one is. */
@@ -76,16 +78,27 @@ export class Actions {
     switch (typed.type) {
       case "help":
         return this.#stage.note(help(true).join("\n"));
+      case "open":
+        return this.#stage.open(typed.to);
       case "exit":
         return this.#stage.signOut();
       case "history":
-        return typed.match === undefined ? this.#stage.showOlder(typed.limit) : this.#stage.search(typed.match);
+        return this.#history(typed);
       case "leave":
         return this.leave(typed.to);
       default:
         this.#connection.send(typed);
         if (typed.type === "say") this.#stage.showOwn(typed.to);
     }
+  }
+
+  /** What was said is shown in its thread; only the whole inbox, which is none, is told in notes. */
+  #history(typed: RequestOf<"history">): void {
+    const thread = typed.with ?? typed.to;
+    if (typed.match !== undefined) this.#stage.search(typed.match);
+    else if (thread === "@") this.#connection.send(typed);
+    else if (thread === this.#stage.place.room) this.#stage.showOlder(typed.limit);
+    else this.#stage.open(thread);
   }
 
   /** The server has answered something that was asked here. */
@@ -102,18 +115,28 @@ export class Actions {
         if (answer.type === "error") return stage.note(answer.text);
         stage.forget(request.to);
         return stage.readRooms();
-      default: {
-        const { user } = stage.place;
-        for (const line of render(answer, { user, asked: request })) stage.note(line.replace(/^\* /, ""));
-      }
+      case "who":
+        if (answer.type === "ok" && answer.users !== undefined) return this.#toldWho(request, answer.users);
+        return this.#told(request, answer);
+      default:
+        this.#told(request, answer);
     }
   }
 
-  /** The server did not take it: says why where it was meant to go, and gives the words back. */
+  #told(request: Request, answer: Answer, more = ""): void {
+    const { user } = this.#stage.place;
+    for (const line of render(answer, { user, asked: request })) this.#stage.note(line.replace(/^\* /, "") + more);
+  }
+  #toldWho(request: Request, users: readonly string[]): void {
+    const more = users.length > LISTED ? ` and ${users.length - LISTED} others` : "";
+    this.#told(request, { type: "ok", users: users.slice(0, LISTED) }, more);
+  }
+
+  /** The server did not take it, whatever its code: says why where it was meant to go, and gives the words back. */
   #notSaid({ to, text }: RequestOf<"say">, { code, text: why }: Failure): void {
     if (code !== "unknown_user" || this.#threads.get(to).entries.length > 0)
-      return this.#stage.note(`${why} (${text})`, to);
+      return this.#stage.note(`Not sent: ${text}\n${why}`, to);
     this.#stage.forget(to);
-    this.#stage.note(`${why} (to ${to}: ${text})`);
+    this.#stage.note(`Not sent to ${to}: ${text}\n${why}`);
   }
 }

@@ -1,13 +1,11 @@
 // conversation.ts: the thread that is open: its messages in the timeline, what waits below them, and older ones as they
 // are wanted. While much is caught up with, nothing is drawn; it is shown once at the end.
 
-import type { Message } from "../protocol.ts";
+import type { Message, Presence } from "../protocol.ts";
 import type { Connection } from "../shared/connection.ts";
 import { keep } from "./memory.ts";
 import type { Note, Thread, Threads } from "./threads.ts";
 import { Timeline } from "./timeline.ts";
-
-const OLDER = 100; // messages that are asked for at a time
 
 export class Conversation {
   readonly #connection: Connection;
@@ -16,7 +14,8 @@ export class Conversation {
   readonly #onChange: () => void;
   #thread: Thread;
   #isLive = false; // all that was missed has come
-  #loading = false;
+  #isLoading = false;
+  #isFilling = false; // what one wants to see first is not here yet
 
   /** `onChange` is called when counters may be out of date; `jump` when a reader wants to see the newest. */
   constructor(connection: Connection, threads: Threads, name: string, onChange: () => void, jump: () => void) {
@@ -35,19 +34,41 @@ export class Conversation {
   }
   /** Whether somebody sees the newest message, and the next one as it comes. */
   get isLookedAt(): boolean {
-    return this.#isLive && this.#timeline.following && !document.hidden;
+    const isHere = this.#isLive && !this.#isFilling && !this.#threads.isArriving(this.#thread);
+    return isHere && this.#timeline.following && !document.hidden;
+  }
+  get #unread(): number {
+    return this.#threads.reading.unread(this.name);
   }
 
-  /** Shows a thread from its first unseen message on, or its end. */
+  /** Shows a thread from its first unread message on, or its end. */
   show(name: string): void {
     if (this.name !== name) this.#thread.fresh = undefined;
     this.#thread = this.#threads.get(name);
-    this.#timeline.show(this.#thread, this.#connection.waiting);
-    if (this.#thread.entries.length === 0) void this.showOlder();
+    this.#begin();
+    this.#isFilling = this.#isLive && this.#threads.isShort(this.#thread);
+    void this.#fill();
   }
-  /** Shows the same again, with the reader where they were. */
-  refresh(): void {
-    this.#timeline.refresh();
+  #begin(): void {
+    this.#mark();
+    this.#timeline.show(this.#thread, this.#connection.waiting);
+  }
+  /** What is unread begins where one stopped. */
+  #mark(): void {
+    if (this.#unread > 0) this.#thread.fresh = this.#threads.reading.position(this.name);
+  }
+
+  /** Reads what one wants to see first, and shows it at once. */
+  async #fill(): Promise<void> {
+    const thread = this.#thread;
+    if (!this.#isFilling || this.#isLoading) return;
+    this.#isLoading = true;
+    await this.#threads.fill(thread);
+    this.#isLoading = false;
+    if (thread !== this.#thread) return this.#fill();
+    this.#isFilling = false;
+    this.#begin();
+    this.#onChange();
   }
 
   /** What is missed from now on is not drawn line by line. */
@@ -55,39 +76,63 @@ export class Conversation {
     this.#isLive = false;
     this.#timeline.refresh();
   }
-  /** All that was missed has come. */
+  /** All that was missed has come. Who read along goes on where they stopped; who has scrolled up stays there. */
   caughtUp(): void {
     this.#isLive = true;
+    if (this.#timeline.following) return this.show(this.name);
+    this.#mark();
+    this.#timeline.refresh();
+  }
+  /** Somebody looks at the page again, and goes on where they stopped. */
+  returned(): void {
+    if (this.#isLive && this.#timeline.following && this.#unread > 0) this.show(this.name);
   }
 
   /** A message has come, to whatever thread. */
   said(message: Message): void {
     const thread = this.#threads.of(message);
-    const isShown = thread === this.#thread;
-    const isSeen = isShown && this.isLookedAt;
-    const place = this.#threads.add(message);
-    if (place === "known") return;
-    if (!isSeen && this.#threads.isUnread(thread, message)) thread.fresh ??= message.seq;
-    const isTrimmed = (!isShown || this.#timeline.following) && this.#threads.trim(thread);
-    if (!isShown || !this.#isLive) return;
-    if (place === "between" || isTrimmed) this.#timeline.refresh();
+    if (thread === this.#thread) this.#saidHere(message);
+    else if (this.#threads.add(message)) this.#threads.trim(thread);
+  }
+  #saidHere(message: Message): void {
+    const thread = this.#thread;
+    const isSeen = this.isLookedAt;
+    const wasRead = this.#unread === 0;
+    const wasArriving = this.#threads.isArriving(thread);
+    if (!this.#threads.add(message)) return;
+    const isMoved = wasRead && !isSeen && thread.fresh !== undefined; // the line that says what is new
+    if (isSeen) this.#threads.reading.read(this.name);
+    else if (wasRead) this.#mark();
+    const isTrimmed = this.#timeline.following && !this.#isFilling && this.#threads.trim(thread);
+    if (!this.#isLive || this.#threads.isArriving(thread)) return;
+    if (wasArriving) this.#begin();
+    else if (isMoved || isTrimmed) this.#timeline.refresh();
     else this.#timeline.append(message);
   }
 
-  /** A note has come, to whatever thread, or the last one has changed. */
-  noted(note: Note | undefined): void {
-    if (note !== undefined && this.#thread.entries.includes(note)) this.#timeline.append(note);
+  /** Somebody came or went. */
+  came(presence: Presence): void {
+    const told = this.#threads.presence(presence);
+    if (told !== undefined) this.#noted(told.thread, told.note);
+  }
+  /** Adds a line of the page's own to a thread. */
+  note(text: string, name: string): void {
+    const thread = this.#threads.get(name);
+    this.#noted(thread, this.#threads.note(thread, text));
+  }
+  #noted(thread: Thread, note: Note): void {
+    if (thread === this.#thread) this.#timeline.note(note);
   }
 
   /** Reads what was said before. */
-  async showOlder(limit = OLDER): Promise<void> {
+  async showOlder(limit?: number): Promise<void> {
     const thread = this.#thread;
-    if (this.#loading || this.#threads.isComplete(thread) || !this.#connection.online) return;
-    this.#loading = true;
+    if (this.#isLoading || this.#threads.isComplete(thread) || !this.#isLive) return;
+    this.#isLoading = true;
     await this.#threads.older(thread, limit);
-    this.#loading = false;
+    this.#isLoading = false;
     if (thread === this.#thread) this.#timeline.refresh();
-    else if (this.#thread.entries.length === 0) void this.showOlder();
+    void this.#fill();
     this.#onChange();
   }
 
@@ -110,8 +155,7 @@ export class Conversation {
   }
 
   showButtons(): void {
-    const unread = this.#threads.unread(this.#thread).length;
-    this.#timeline.showButtons(unread, !this.#threads.isComplete(this.#thread));
+    this.#timeline.showButtons(this.#unread, !this.#threads.isComplete(this.#thread));
   }
 
   toEnd(): void {

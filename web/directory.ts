@@ -1,4 +1,4 @@
-// directory.ts: who is signed in and which rooms there are, as the server told it last. Shows nothing.
+// directory.ts: who is signed in, with whom one wrote, and which rooms there are, as the server told it last. Shows nothing.
 
 import type { Ok, Presence, Request } from "../protocol.ts";
 
@@ -7,6 +7,7 @@ export class Directory {
   readonly #onChange: () => void;
   present = new Set<string>();
   rooms: { to: string; users: number }[] = [];
+  readonly #partners = new Map<string, number>(); // inbox seq of the last message with each
 
   /** `ask` resolves with nothing when a request is refused; `onChange` is called when an answer has come. */
   constructor(ask: (request: Request) => Promise<Ok | undefined>, onChange: () => void) {
@@ -26,6 +27,20 @@ export class Directory {
   async readPeople(): Promise<void> {
     const answer = await this.#ask({ type: "who" });
     if (answer !== undefined) this.present = new Set(answer.users);
+    this.#onChange();
+  }
+
+  /** A direct message was written with somebody. */
+  wrote(user: string, seq: number): void {
+    this.#partners.set(user, Math.max(seq, this.#partners.get(user) ?? 0));
+  }
+  /** With whom one wrote, the last one first. */
+  get partners(): string[] {
+    return [...this.#partners].sort(([, one], [, other]) => other - one).map(([user]) => user);
+  }
+  async readPartners(): Promise<void> {
+    const answer = await this.#ask({ type: "people" });
+    for (const { user, seq } of answer?.people ?? []) this.wrote(user, seq);
     this.#onChange();
   }
 

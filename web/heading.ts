@@ -2,6 +2,7 @@
 
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { the } from "./dom.ts";
+import { listNames } from "./presence.ts";
 
 /** What there is to show. */
 export interface Whereabouts {
@@ -27,7 +28,7 @@ export class Heading {
     document.title = `${unread === 0 ? "" : `(${unread}${calls ? "!" : ""}) `}${name} – Banter`;
     this.#title.textContent = name;
     this.#here.textContent = inRoom ? `${users.size} here` : present ? "here" : "away";
-    this.#here.title = inRoom ? [...users].sort().join(", ") : "";
+    this.#here.title = inRoom ? listNames([...users].sort()) : "";
     this.#leave.hidden = !inRoom || name === LOBBY;
   }
 }

@@ -25,3 +25,10 @@ export function keep(where: "local" | "session", name: string, value: unknown): 
     // Storage is full or forbidden; nothing that is kept here is the only copy of something stored.
   }
 }
+
+/** Calls `changed` whenever another tab has kept something else under a name on this device. */
+export function watch<T>(name: string, changed: (value: T | undefined) => void): void {
+  window.addEventListener("storage", ({ key }) => {
+    if (key === `banter.${name}`) changed(recall<T>("local", name));
+  });
+}

@@ -72,11 +72,12 @@ function connect({ user, token }: Account, keepToken: (token: string) => void): 
     },
     refused: () => false,
   };
-  const rooms = recall<string[]>("local", `rooms.${user}`) ?? [];
+  const old = recall<string[]>("local", `rooms.${user}`) ?? []; // where 1.0.0 kept them: the server knows them from now on
   const connection = new Connection({
     credentials,
     open: () => openWebSocket(new URL("/ws", location.href.replace(/^http/, "ws")).href),
-    rooms: [...new Set([LOBBY, ...rooms])],
+    rooms: [LOBBY, ...old],
+    follows: true,
     autoConfirm: false, // what nobody has looked at stays unread
     silence: SILENCE,
   });

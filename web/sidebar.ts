@@ -4,7 +4,6 @@
 import type { Directory } from "./directory.ts";
 import { avatar, element, the } from "./dom.ts";
 import type { Threads } from "./threads.ts";
-import { mentions } from "../shared/text.ts";
 import { isRoom } from "../shared/names.ts";
 
 interface Row {
@@ -67,19 +66,19 @@ export class Sidebar {
   show({ user, threads, current, joined, directory }: Places): { unread: number; calls: boolean } {
     const { rooms, present } = directory;
     const row = (name: string, faint: boolean, detail = ""): Row => {
-      const thread = threads.all.get(name);
-      const unread = thread === undefined ? [] : threads.unread(thread);
-      const calls = unread.some(({ to, text }) => !isRoom(to) || mentions(text, user));
-      return { name, current: name === current, faint, unread: unread.length, calls, detail };
+      const { reading } = threads;
+      const [unread, calls] = [reading.unread(name), reading.calls(name)];
+      return { name, current: name === current, faint, unread, calls, detail };
     };
     const others = rooms.filter(({ to }) => !joined.includes(to));
-    const partners = [...threads.all.keys()].filter((name) => !isRoom(name) && !present.has(name)).sort();
-    const people = [...present].filter((name) => name !== user || threads.all.has(name)).sort();
+    const opened = [...threads.all.keys()].filter((name) => !isRoom(name));
+    const byName = [...present, ...opened].filter((name) => name !== user || threads.all.has(name)).sort();
+    const people = [...new Set([...directory.partners, ...byName])];
     const roomRows = [
       ...joined.map((name) => row(name, false)),
       ...others.map(({ to, users }) => row(to, true, `${users} here, join`)),
     ];
-    const peopleRows = [...people.map((name) => row(name, false)), ...partners.map((name) => row(name, true, "away"))];
+    const peopleRows = people.map((name) => (present.has(name) ? row(name, false) : row(name, true, "away")));
     this.#rooms.show(roomRows);
     this.#people.show(peopleRows);
     const rows = [...roomRows, ...peopleRows];
@@ -124,7 +123,7 @@ class List {
     const button = item.firstElementChild!;
     button.className = [faint && "faint", unread > 0 && "unread"].filter(Boolean).join(" ");
     button.ariaCurrent = current ? "page" : null;
-    const badge = element("span", calls ? "badge calls" : "badge", unread > 999 ? "999+" : String(unread));
+    const badge = element("span", calls ? "badge calls" : "badge", String(unread));
     badge.append(element("span", "hidden", " unread"));
     button.replaceChildren(
       isRoom(name) ? "" : avatar(name),

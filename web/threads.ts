@@ -1,16 +1,20 @@
-// threads.ts: what the page knows. A thread is a room, or all direct messages with one person; here are its messages in
-// order, what of it was read, and how far the inbox may be confirmed. Shows nothing.
+// threads.ts: what was said, as far as it is loaded. A thread is a room, or all direct messages with one person; here are its messages in
+// order and without a gap, and who is in the room. Reads older ones from the server. Shows nothing.
 
 import type { Message, Presence, RequestOf } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
+import { mentions } from "../shared/text.ts";
+import type { Run } from "./presence.ts";
+import { describe, fold } from "./presence.ts";
+import type { Reading } from "./reading.ts";
 
 /** A line of the page itself among the messages: who came, an answer to a command, a refusal. */
 export interface Note {
   type: "note";
   at: number; // ms since 1970
   text: string;
-  presence?: { type: "joined" | "left"; users: string[] }; // notes of the same kind in a row become one
+  run?: Run; // that it tells about; more may come until somebody says something
 }
 export type Entry = Message | Note;
 
@@ -18,40 +22,43 @@ export interface Thread {
   readonly name: string; // "#lab" or "bob"
   entries: Entry[];
   users: Set<string>; // who is in the room
-  fresh: number | undefined; // seq of the first message that was not seen when it came
-  exhausted: boolean; // nothing older was found
+  from: number; // seq from which on all of it is here; not known before the server has let us in
+  fresh: number | undefined; // seq after which the line stands that says what is new
 }
-
-/** What outlives the page, by thread: the seq up to which it was read. */
-export type ReadMarks = Record<string, number>;
 
 /** Asks for messages; `undefined` when that is refused. */
 type Ask = (request: RequestOf<"history">) => Promise<Message[] | undefined>;
 
-const INBOX_PAGES = 5; // pages of the inbox that are searched for older messages with one person
+const UNKNOWN = Number.POSITIVE_INFINITY;
+const OLDER = 100; // messages that are asked for at a time
 const KEPT = 600; // entries of a thread in memory; older ones are read again when they are wanted
+const FAR = 5_000; // messages that are loaded at most to begin where one stopped reading
 
 export class Threads {
   readonly all = new Map<string, Thread>();
-  readonly read: ReadMarks;
+  readonly reading: Reading;
   readonly #user: string;
   readonly #ask: Ask;
-  #inboxRead = 0; // confirmed by this account before, wherever it was
-  #inboxHead = 0;
+  #inboxFrom = UNKNOWN; // seq from which on the server has handed on the whole inbox
 
-  constructor(user: string, read: ReadMarks, ask: Ask) {
+  constructor(user: string, reading: Reading, ask: Ask) {
     this.#user = user;
+    this.reading = reading;
     this.#ask = ask;
-    this.read = Object.assign(Object.create(null), read);
     this.get(LOBBY);
   }
 
   get(name: string): Thread {
     const known = this.all.get(name);
     if (known !== undefined) return known;
-    const thread: Thread = { name, entries: [], users: new Set(), fresh: undefined, exhausted: false };
+    const from = isRoom(name) ? UNKNOWN : this.#inboxFrom;
+    const thread: Thread = { name, entries: [], users: new Set(), from, fresh: undefined };
     this.all.set(name, thread);
     return thread;
+  }
+  forget(name: string): void {
+    this.all.delete(name);
+    this.reading.forget(name);
   }
 
   /** The thread a message belongs to: its room, or the other person. */
@@ -59,60 +66,91 @@ export class Threads {
     return this.get(isRoom(to) || from === this.#user ? to : from);
   }
 
-  /** Puts a message in its place. Returns whether it came as the newest, in between, or was known. */
-  add(message: Message): "last" | "between" | "known" {
-    const { entries } = this.of(message);
-    let at = entries.length;
-    for (; at > 0; at--) {
-      const entry = entries[at - 1]!;
-      if (entry.type === "note") continue;
-      if (entry.seq === message.seq) return "known";
-      if (entry.seq < message.seq) break;
-    }
-    const newest = !entries.slice(at).some(({ type }) => type === "message");
-    entries.splice(newest ? entries.length : at, 0, message);
-    return newest ? "last" : "between";
+  /** Adds a message that was handed on. Returns whether it is new: a late answer to something said before may be known, or older than
+   *  what is here, where it would leave a gap. */
+  add(message: Message): boolean {
+    const thread = this.of(message);
+    if (message.seq <= lastOf(thread)) return false;
+    thread.entries.push(message);
+    this.reading.heard(thread.name, message);
+    return true;
   }
 
   /** Lets go of a room's oldest entries; returns whether there were too many. */
   trim(thread: Thread): boolean {
     if (thread.entries.length <= KEPT * 1.5 || !isRoom(thread.name)) return false;
+    const last = lastOf(thread);
     thread.entries = thread.entries.slice(-KEPT);
-    thread.exhausted = false;
+    thread.from = thread.entries.find((entry) => entry.type === "message")?.seq ?? last + 1;
     return true;
   }
 
-  /** Reads what was said before what is here; without a thread, the newest of the inbox. */
-  async older(thread: Thread | undefined, limit: number): Promise<void> {
-    const had = thread?.entries.length;
-    for (let page = 0; page < INBOX_PAGES; page++) {
-      const request = { type: "history" as const, to: thread === undefined ? "@" : place(thread), limit };
-      const before = thread === undefined ? undefined : this.#oldest(thread)?.seq;
-      const messages = await this.#ask(before === undefined ? request : { ...request, before });
-      for (const message of messages ?? []) this.add(message);
-      if (thread === undefined || messages === undefined) return;
-      if (messages.length === 0) thread.exhausted = true;
-      if (this.isComplete(thread) || thread.entries.length !== had) return;
-    }
-  }
+  // ---- what the server has ----
 
   /** Whether nothing older is on the server. */
-  isComplete(thread: Thread): boolean {
-    return thread.exhausted || this.#oldest(thread)?.seq === 1;
+  isComplete({ from }: Thread): boolean {
+    return from <= 1;
+  }
+  /** Whether a room was entered whose last messages are on their way. */
+  isArriving(thread: Thread): boolean {
+    return isRoom(thread.name) && lastOf(thread) < this.reading.head(thread.name);
+  }
+  /** Whether some of what one wants to see first is not here: what is unread, or the last messages with a person. */
+  isShort({ name, from, entries }: Thread): boolean {
+    if (from === UNKNOWN || from <= 1) return false;
+    if (isRoom(name)) return from > this.reading.position(name) + 1;
+    return entries.reduce((count, { type }) => count + Number(type === "message"), 0) < LIMITS.backlog;
+  }
+
+  /** Reads what one wants to see first, as far as it is not here. */
+  async fill(thread: Thread): Promise<void> {
+    if (!isRoom(thread.name)) return this.older(thread);
+    const { from } = thread;
+    const after = this.reading.position(thread.name);
+    const pages: Message[][] = [];
+    for (let before = from; before > after + 1 && before > from - FAR; before = pages[0]![0]!.seq) {
+      const limit = Math.min(LIMITS.page, before - from + FAR);
+      const page = await this.#ask({ type: "history", to: thread.name, after, before, limit });
+      if (page === undefined || page.length === 0) break;
+      pages.unshift(page);
+    }
+    if (pages.length > 0) this.#prepend(thread, from, pages.flat());
+  }
+
+  /** Reads what was said before what is here. */
+  async older(thread: Thread, limit = OLDER): Promise<void> {
+    const { from } = thread;
+    const messages = await this.#ask({ type: "history", ...placeOf(thread), before: from, limit });
+    if (messages !== undefined) this.#prepend(thread, from, messages);
+  }
+
+  /** Puts what came before `from` there, unless the thread begins elsewhere by now. */
+  #prepend(thread: Thread, from: number, messages: readonly Message[]): void {
+    if (thread.from !== from) return;
+    thread.entries = [...messages, ...thread.entries];
+    thread.from = messages[0]?.seq ?? 0;
+    if (isRoom(thread.name)) for (const message of messages) this.reading.heard(thread.name, message);
   }
 
   /** The newest messages of a thread that contain all these words, oldest first. */
   async find(thread: Thread, match: string): Promise<Message[]> {
-    const messages = await this.#ask({ type: "history", to: place(thread), limit: LIMITS.page, match });
-    return (messages ?? []).filter((message) => this.of(message) === thread);
+    return (await this.#ask({ type: "history", ...placeOf(thread), limit: LIMITS.page, match })) ?? [];
   }
 
-  /** Where history before what is here begins: a room's oldest message, or the oldest of the whole inbox. */
-  #oldest(thread: Thread | undefined): Message | undefined {
-    if (thread !== undefined && isRoom(thread.name)) return oldest(thread);
-    const direct = [...this.all.values()].filter(({ name }) => !isRoom(name));
-    return direct.map(oldest).reduce((one, other) => (other && (!one || other.seq < one.seq) ? other : one), undefined);
+  /** Looks for mentions of this person among what is unread and not here, one room after the other: a search is dear. */
+  async findCalls(): Promise<void> {
+    for (const thread of this.all.values()) {
+      if (!isRoom(thread.name) || !this.isShort(thread)) continue;
+      const { name, from: before } = thread;
+      const after = this.reading.position(name);
+      const range = { type: "history", to: name, after, before, limit: LIMITS.page } as const;
+      const found = await this.#ask({ ...range, match: this.#user });
+      const call = found?.findLast(({ from, text }) => from !== this.#user && mentions(text, this.#user));
+      if (call !== undefined) this.reading.called(name, call.seq);
+    }
   }
+
+  // ---- what the page says itself ----
 
   /** Adds a line of the page itself. */
   note(thread: Thread, text: string): Note {
@@ -121,34 +159,35 @@ export class Threads {
     return note;
   }
 
-  /** Who came or went: the note that tells, which may be the last one with more names. The lobby has none of its own:
-   *  whoever comes in is in the lobby, so it tells about the whole chat. */
-  presence({ type, to, users }: Presence): Note | undefined {
+  /** Who came or went: the note that tells, new or changed; without a text when there is nothing to tell any more. The lobby has none of
+   *  its own: whoever comes in is in the lobby, so it tells about the whole chat. */
+  presence(presence: Presence): { thread: Thread; note: Note } | undefined {
+    const { type, to, users } = presence;
     const thread = this.get(to === "*" ? LOBBY : to);
     if (to !== "*") for (const user of users) type === "joined" ? thread.users.add(user) : thread.users.delete(user);
     if (to === LOBBY) return undefined;
-    const last = thread.entries.at(-1);
-    const note = last?.type === "note" && last.presence?.type === type ? last : this.note(thread, "");
-    note.presence = { type, users: [...new Set([...(note.presence?.users ?? []), ...users])] };
-    note.text = `${note.presence.users.join(", ")} ${type} ${to === "*" ? "the chat" : to}`;
-    return note;
+    const note = lastRun(thread) ?? this.note(thread, "");
+    fold((note.run ??= new Map()), presence);
+    note.text = describe(note.run);
+    if (note.text === "") thread.entries.splice(thread.entries.lastIndexOf(note), 1);
+    return { thread, note };
   }
 
-  /** A room was entered: what was said before the first visit is not new. */
-  entered({ to, users, seq }: { to: string; users: string[]; seq: number }): void {
-    this.get(to).users = new Set(users);
-    this.read[to] ??= seq;
-  }
+  // ---- where we are ----
 
-  /** Signed in: everything up to the head counts as read unless it is handed on after this. */
-  inbox(head: number, first: boolean): void {
-    if (first) this.#inboxRead = head;
-    this.#inboxHead = Math.max(this.#inboxHead, head);
+  /** A room was entered; its messages follow. */
+  entered({ to, users, seq, seen }: { to: string; users: string[]; seq: number; seen: number }): void {
+    const thread = this.get(to);
+    thread.users = new Set(users);
+    if (thread.from === UNKNOWN) thread.from = Math.max(0, seq - LIMITS.backlog) + 1;
+    this.reading.entered(to, seq, seen);
   }
-  /** A message of the inbox was handed on. */
-  handed({ seq, from }: Message): void {
-    if (from !== this.#user) this.#inboxRead = Math.min(this.#inboxRead, seq - 1);
-    this.#inboxHead = Math.max(this.#inboxHead, seq);
+  /** Signed in; what waits in the inbox follows. */
+  inbox({ seq, seen }: { seq: number; seen: number }): void {
+    if (this.#inboxFrom === UNKNOWN) this.#inboxFrom = seen + 1;
+    for (const thread of this.all.values())
+      if (!isRoom(thread.name) && thread.from === UNKNOWN) thread.from = this.#inboxFrom;
+    this.reading.inbox(seq, seen);
   }
   /** An older copy of the server: what we know of this conversation is not true any more. */
   reset(to: string): void {
@@ -156,45 +195,23 @@ export class Threads {
       if (to === "@" ? isRoom(thread.name) : thread.name !== to) continue;
       thread.entries = thread.entries.filter(({ type }) => type === "note");
       thread.fresh = undefined;
-      thread.exhausted = false;
-      delete this.read[thread.name];
+      thread.from = UNKNOWN;
     }
-    if (to === "@") this.#inboxRead = this.#inboxHead = 0;
-  }
-
-  /** The messages of others that were not read. */
-  unread(thread: Thread): Message[] {
-    return thread.entries.filter((entry) => entry.type === "message" && this.isUnread(thread, entry)) as Message[];
-  }
-  isUnread({ name }: Thread, { seq, from }: Message): boolean {
-    return from !== this.#user && seq > Math.max(this.read[name] ?? 0, isRoom(name) ? 0 : this.#inboxRead);
-  }
-
-  markRead(thread: Thread): void {
-    const last = newest(thread);
-    if (last !== undefined) this.read[thread.name] = Math.max(this.read[thread.name] ?? 0, last.seq);
-  }
-
-  /** How far the inbox may be confirmed: up to the first message nobody has looked at. */
-  get seen(): number {
-    let seen = this.#inboxHead;
-    for (const thread of this.all.values())
-      if (!isRoom(thread.name)) for (const { seq } of this.unread(thread)) seen = Math.min(seen, seq - 1);
-    return seen;
+    if (to === "@") this.#inboxFrom = UNKNOWN;
+    this.reading.forget(to);
   }
 }
 
-/** What `history` calls a thread's conversation. */
-function place({ name }: Thread): string {
-  return isRoom(name) ? name : "@";
+/** What `history` calls a thread. */
+function placeOf({ name }: Thread): { to: string; with?: string } {
+  return isRoom(name) ? { to: name } : { to: "@", with: name };
 }
-function newest({ entries }: Thread): Message | undefined {
-  for (let at = entries.length; at > 0; at--) {
-    const entry = entries[at - 1]!;
-    if (entry.type === "message") return entry;
-  }
-  return undefined;
+/** The seq up to which a thread is here. */
+function lastOf({ entries, from }: Thread): number {
+  return entries.findLast((entry) => entry.type === "message")?.seq ?? from - 1;
 }
-function oldest({ entries }: Thread): Message | undefined {
-  return entries.find((entry) => entry.type === "message");
+/** The note about who came and went since something was said. */
+function lastRun({ entries }: Thread): Note | undefined {
+  const entry = entries.findLast((one) => one.type === "message" || one.run !== undefined);
+  return entry?.type === "note" ? entry : undefined;
 }

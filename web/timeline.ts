@@ -55,9 +55,11 @@ export class Timeline {
   readonly #user: string;
   #thread: Thread | undefined;
   #last: Entry | undefined;
+  #isMarked = false; // the line that says what is new is there
+  readonly #notes = new WeakMap<Note, HTMLElement>();
   #following = true;
   #top = 0; // px, where the reader was
-  #isFollowing = false; // at the end of this piece of work
+  #isFollowing = false; // when this turn of the event loop is over
 
   constructor(user: string, { wantsOlder, moved, jump }: TimelineHooks) {
     this.#user = user;
@@ -99,9 +101,10 @@ export class Timeline {
     this.showWaiting(waiting);
     const mark = this.#log.querySelector(".fresh");
     this.toEnd();
-    if (mark !== null && mark.getBoundingClientRect().top < this.#box.getBoundingClientRect().top)
-      mark.scrollIntoView({ block: "start" });
+    const above = mark === null ? 0 : mark.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
+    if (above < 0) this.#box.scrollTop += above;
     this.#following = this.#atEnd;
+    this.#top = this.#box.scrollTop;
   }
 
   /** Shows the same thread again, with the reader where they were. */
@@ -116,9 +119,20 @@ export class Timeline {
   /** Adds what the thread has got at its end. */
   append(entry: Entry): void {
     const thread = this.#thread!;
-    if (entry.type === "note" && this.#last === entry) this.#log.lastElementChild?.remove(); // it has got more names
-    this.#log.append(...this.#render(entry, entry === this.#last ? undefined : this.#last, thread));
+    this.#log.append(...this.#render(entry, this.#last, thread));
     this.#last = entry;
+    this.#follow();
+  }
+
+  /** Adds a note, or shows that it has changed, or is there no more. A screen reader has read it once: that a text changes is not
+   *  announced (`aria-relevant` is "additions"). */
+  note(note: Note): void {
+    const item = this.#notes.get(note);
+    if (item === undefined) return note.text === "" ? undefined : this.append(note);
+    if (note.text !== "") (item.firstElementChild!.firstChild as Text).data = note.text;
+    else if (this.#thread!.entries.length === 0) this.refresh();
+    else item.remove();
+    this.#last = this.#thread!.entries.at(-1);
     this.#follow();
   }
 
@@ -138,11 +152,11 @@ export class Timeline {
     this.#following = true;
   }
 
-  /** Keeps the end in sight, once for all that comes in one piece: each look at the height lays the list out anew. */
+  /** Keeps the end in sight, once for all events that are read in one turn: each look at the height lays the list out anew. */
   #follow(): void {
     if (this.#isFollowing) return;
     this.#isFollowing = true;
-    queueMicrotask(() => {
+    setTimeout(() => {
       this.#isFollowing = false;
       if (this.#following) this.toEnd();
     });
@@ -153,6 +167,7 @@ export class Timeline {
     this.#log.ariaLive = "off";
     const items: HTMLElement[] = [];
     this.#last = undefined;
+    this.#isMarked = false;
     for (const entry of thread.entries) {
       items.push(...this.#render(entry, this.#last, thread));
       this.#last = entry;
@@ -174,15 +189,23 @@ export class Timeline {
     const items: HTMLElement[] = [];
     const isNewDay = before === undefined || dayOf(before.at) !== dayOf(entry.at);
     if (isNewDay && entry.type === "message") items.push(element("li", "day", element("span", "", dayOf(entry.at))));
-    if (entry.type === "message" && entry.seq === thread.fresh)
+    if (!this.#isMarked && this.#isNew(entry, thread)) {
+      this.#isMarked = true;
       items.push(element("li", "day fresh", element("span", "", `new since ${timeOf(entry.at)}`)));
+    }
     const together = items.length === 0 && before?.type === "message" && isTogether(before, entry);
     items.push(entry.type === "note" ? this.#note(entry) : this.#message(entry, together));
     return items;
   }
 
-  #note({ text, at }: Note): HTMLElement {
-    return element("li", "note", element("p", "", ...withLinks(text)), time(at));
+  #isNew(entry: Entry, { fresh }: Thread): boolean {
+    return entry.type === "message" && fresh !== undefined && entry.seq > fresh && entry.from !== this.#user;
+  }
+
+  #note(note: Note): HTMLElement {
+    const item = element("li", "note", element("p", "", ...withLinks(note.text)), time(note.at));
+    this.#notes.set(note, item);
+    return item;
   }
 
   #message({ from, text, cut, at }: Message, together: boolean): HTMLElement {

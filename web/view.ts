@@ -2,7 +2,6 @@
 // the threads. What they ask of the server is in actions.ts.
 
 import type { Message, Ok, Request } from "../protocol.ts";
-import { LIMITS } from "../protocol.ts";
 import type { Place } from "../shared/commands.ts";
 import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
@@ -18,9 +17,9 @@ import { Directory } from "./directory.ts";
 import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import { keep, recall } from "./memory.ts";
+import { Reading } from "./reading.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
-import type { ReadMarks } from "./threads.ts";
 import { Threads } from "./threads.ts";
 
 const SETTLE = 30; // ms; what happens within is shown together
@@ -29,6 +28,7 @@ export class View implements Stage {
   readonly #user: string;
   readonly #leave: (why?: string) => void;
   readonly #connection: Connection;
+  readonly #reading: Reading;
   readonly #threads: Threads;
   readonly #directory: Directory;
   readonly #actions: Actions;
@@ -51,8 +51,8 @@ export class View implements Stage {
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
     const soon = () => this.#soon();
-    const marks = recall<ReadMarks>("local", `read.${user}`) ?? {};
-    this.#threads = new Threads(user, marks, async (request) => (await this.#ask(request))?.messages);
+    this.#reading = new Reading(user, { confirm: (room, seq) => connection.seen(room, seq), changed: soon });
+    this.#threads = new Threads(user, this.#reading, async (request) => (await this.#ask(request))?.messages);
     this.#directory = new Directory((request) => this.#ask(request), soon);
     this.#actions = new Actions(connection, this.#threads, this);
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
@@ -79,13 +79,17 @@ export class View implements Stage {
       write: () => this.#composer.focus(),
       wake: () => {
         connection.probe();
+        this.#conversation.returned();
         this.#soon();
       },
       unplug: () => connection.unplug(),
-      hide: () => this.showWaiting(),
+      hide: () => {
+        this.showWaiting();
+        connection.confirmNow();
+      },
     });
     void this.#hear();
-    this.open(current);
+    this.#show(current);
   }
 
   /** Where one is, for what is typed. */
@@ -112,7 +116,7 @@ export class View implements Stage {
       case "joined":
       case "left":
         this.#directory.presence(event);
-        return this.#conversation.noted(this.#threads.presence(event));
+        return this.#conversation.came(event);
       case "notice":
         return this.note(event.text);
       case "error":
@@ -123,9 +127,14 @@ export class View implements Stage {
       case "entered":
         return this.#threads.entered(event);
       case "inbox":
-        return this.#threads.inbox(event.seq, this.#isFirst);
+        return this.#threads.inbox(event);
+      case "seen":
+        return event.seq === undefined ? undefined : this.#reading.readElsewhere(event.to, event.seq);
+      case "gone":
+        return this.#gone(event.to);
       case "reset":
         this.#threads.reset(event.to);
+        if (event.to === "@") void this.#directory.readPartners();
         return this.note("The server was restored from an older copy; what was said after it is gone there.");
       case "online":
         return;
@@ -139,27 +148,37 @@ export class View implements Stage {
   }
 
   #said(message: Message): void {
-    if (!isRoom(message.to)) {
-      this.#threads.handed(message);
-      if (message.from !== this.#user) this.#partner = message.from;
-    }
     this.#conversation.said(message);
+    if (isRoom(message.to)) return;
+    this.#directory.wrote(this.#threads.of(message).name, message.seq);
+    if (message.from !== this.#user) this.#partner = message.from;
   }
 
-  async #caughtUp(missed: number): Promise<void> {
-    const conversation = this.#conversation;
+  #caughtUp(missed: number): void {
     this.#banner.online(missed);
-    conversation.caughtUp();
-    if (this.#isFirst) conversation.show(conversation.name);
-    else conversation.refresh();
+    this.#conversation.caughtUp();
     this.showWaiting();
     this.readRooms();
-    await this.#directory.readPeople();
-    if (!this.#isFirst) return;
+    void this.#directory.readPeople();
+    if (this.#isFirst) this.#begin();
+  }
+
+  /** The first sign-in of this page is over: asks for what does not come by itself. */
+  #begin(): void {
+    const { name } = this.#conversation;
     this.#isFirst = false;
-    await this.#threads.older(undefined, LIMITS.page);
-    if (!isRoom(conversation.name)) conversation.show(conversation.name);
-    this.#soon();
+    keep("local", `rooms.${this.#user}`, undefined); // the server knows them now
+    if (isRoom(name) && !this.#connection.rooms.includes(name)) this.open(LOBBY); // left elsewhere meanwhile
+    void this.#directory.readPartners();
+    void this.#findPartner();
+    void this.#threads.findCalls().then(() => this.#soon());
+  }
+
+  /** Who wrote the last message that is not one's own is whom `/r` answers. */
+  async #findPartner(): Promise<void> {
+    if (this.#partner !== undefined) return;
+    const answer = await this.#ask({ type: "history", to: "@" });
+    this.#partner ??= answer?.messages?.findLast(({ from }) => from !== this.#user)?.from;
   }
 
   /** Asks for something the page wants to know; nothing when it is refused. */
@@ -177,12 +196,15 @@ export class View implements Stage {
   }
 
   note(text: string, thread = this.#conversation.name): void {
-    this.#conversation.noted(this.#threads.note(this.#threads.get(thread), text));
+    this.#conversation.note(text, thread);
   }
 
   /** Shows a thread; a room one is not in is joined first. */
   open(name: string): void {
-    if (isRoom(name) && !this.#connection.rooms.includes(name)) return this.#actions.join(name);
+    if (isRoom(name) && !this.#connection.rooms.includes(name)) this.#actions.join(name);
+    else this.#show(name);
+  }
+  #show(name: string): void {
     keep("session", `current.${this.#user}`, name);
     this.#conversation.show(name);
     this.#composer.show(name);
@@ -193,8 +215,16 @@ export class View implements Stage {
   }
 
   forget(name: string): void {
-    this.#threads.all.delete(name);
+    this.#threads.forget(name);
     if (this.#conversation.name === name) this.open(LOBBY);
+  }
+
+  /** A room was left on another device. */
+  #gone(name: string): void {
+    const wasShown = this.#conversation.name === name;
+    this.forget(name);
+    if (wasShown) this.note(`You left ${name} on another device.`);
+    this.readRooms();
   }
 
   showOlder(limit?: number): void {
@@ -230,10 +260,8 @@ export class View implements Stage {
   }
   #refresh(): void {
     const { name, users } = this.#conversation.thread;
-    if (this.#conversation.isLookedAt) this.#threads.markRead(this.#conversation.thread);
-    keep("local", `read.${this.#user}`, this.#threads.read);
-    keep("local", `rooms.${this.#user}`, this.#connection.rooms);
-    if (!this.#isFirst) this.#connection.seen(this.#threads.seen);
+    if (this.#conversation.isLookedAt) this.#reading.read(name);
+    if (!this.#isFirst) this.#connection.seen("@", this.#reading.inboxRead);
 
     const { unread, calls } = this.#sidebar.show({
       user: this.#user,

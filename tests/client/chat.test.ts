@@ -85,7 +85,7 @@ inTerminal("several rooms at once: the status row tells what waits, Alt+A reads 
   await using alice = await sitIn(chat.port, "alice");
   await alice.until("bob: old");
   await bob.ask({ type: "say", to: "#lobby", text: "fresh" });
-  await alice.until(/bob: old\n── new ──\n\d\d:\d\d bob: fresh\n#lobby>$/);
+  await alice.until(/bob: old\n\d\d:\d\d bob: fresh\n#lobby>$/);
 
   alice.type("/join lab\r");
   await alice.until(/── You are in #lab, alone so far ──\n#lab>$/);
@@ -99,7 +99,9 @@ inTerminal("several rooms at once: the status row tells what waits, Alt+A reads 
   expect(alice.screen.text).not.toContain("where is Alice");
 
   alice.type(`${ALT}a`);
-  await alice.until(/── #lobby, 3 new ──\n.*bob: first\n.*>> bob: where is Alice\?\n.*>> bob: alice!\n#lobby>$/);
+  await alice.until(
+    /── #lobby, 3 new ──\n.*old\n.*fresh\n── new ──\n.*bob: first\n.*>> bob: where is Alice\?\n.*>> bob: alice!\n#lobby>$/,
+  );
   alice.type("/join lab\r");
   await alice.until(/#lab>$/);
   alice.type("/leave\r");

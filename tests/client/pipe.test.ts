@@ -1,5 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { PASSWORD, PATIENCE, passwordFile, run, startTestServer } from "../kit/harness.ts";
+import { listen, welcome } from "../kit/scripted.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -52,6 +53,25 @@ test("--json speaks frames both ways, answers in order, and a repeated id is ans
   ]);
   const again = await speak(say);
   expect(again.filter(({ type }) => type === "message")).toMatchObject([{ id: "k-1", seq: 1, text: "x" }]);
+});
+
+test("a code that nobody knows is final: --send goes on, --json writes it", async () => {
+  using secret = passwordFile();
+  using server = listen((frame, write) => {
+    const { id, text, to } = frame;
+    if (frame.type !== "say") return write(welcome(frame));
+    if (text === "no") return write({ type: "error", id, code: "quiet", text: "Nobody may speak now." });
+    write({ type: "message", to, seq: 1, from: "alice", id, at: 1, text });
+  });
+  const client = [...CLIENT, `127.0.0.1:${server.port}`, "--name", "alice", "--password-file", secret.file];
+  expect(await run([...client, "--send", "#lobby"], "no\nyes\n")).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "* line 1 was not sent: Nobody may speak now.\n",
+  });
+  const json = await run([...client, "--json"], '{"type":"say","to":"bob","text":"no","id":"k-1"}\n');
+  expect(json).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(json.stdout)).toEqual({ type: "error", id: "k-1", code: "quiet", text: "Nobody may speak now." });
 });
 
 test("piped lines and commands work without a terminal, and what comes out holds no escape", async () => {

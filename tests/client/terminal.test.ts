@@ -164,7 +164,7 @@ for (const [end, code] of [
     await shell.until(/is hidden\):/);
     shell.type(`${PASSWORD}\r`);
     await shell.until(/#lobby>/);
-    expect(shell.screen.modes).toEqual(new Set(["?2004"]));
+    expect(shell.screen.modes).toEqual(new Set(["?2004", "?1004"]));
 
     if (end === "/exit") shell.type("/exit\r");
     else process.kill(Number(Bun.spawnSync(["pgrep", "-P", String(shell.process.pid)]).stdout.toString()), end);

@@ -52,6 +52,7 @@ function goodRun(): Run {
   say("bob.1", "#lab", "stored before the cut");
   say("bob.1", "#lab", "lost in the cut");
   show("alice.1", keep("#lab", "bob", "#lab", "stored before the cut"));
+  steps.push({ step: "position", user: "bob", conversation: "#lab", seen: 3, least: 2, head: 4 });
   watch("bob.2", "bob", "#lab", 3);
   watch("bob.2", "bob", "@bob"); // goes on after what bob has confirmed: his first direct message
   show("bob.2", log["#lab"]![3]!);
@@ -136,7 +137,14 @@ test("a run that keeps every promise passes", () => {
   expect(check(goodRun())).toEqual([]);
 });
 
+const position = ({ steps }: Run, change: Partial<Extract<Step, { step: "position" }>>) =>
+  void Object.assign(
+    steps.find(({ step }) => step === "position")!,
+    change,
+  );
 const faults: [fault: string, rule: Rule, spoil: (run: Run) => void][] = [
+  ["an account is told to have read less than it had confirmed", "forgotten", (run) => position(run, { seen: 1 })],
+  ["an account is told to have read more than there is", "forgotten", (run) => position(run, { seen: 5 })],
   ["an acknowledged message is not in the log", "lost", (run) => void run.log["#lab"]!.splice(2)],
   [
     "an acknowledged message has another place in the log",

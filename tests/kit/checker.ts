@@ -31,6 +31,8 @@ export type Step =
   | { step: "shown"; viewer: string; user: string; message: Stored; answer?: true }
   /** A text session was shown a line. */
   | { step: "line"; viewer: string; user: string; from: string; to: string; text: string }
+  /** An account was told how far it has read a conversation that ends at `head`; `least` was confirmed before it asked. */
+  | { step: "position"; user: string; conversation: string; seen: number; least: number; head: number }
   /** The server told a viewer that it holds less than it had shown before. */
   | { step: "reset"; viewer: string; conversation: string }
   /** A viewer sees nothing more. */
@@ -56,6 +58,7 @@ export type Rule =
   | "overtaken" // said after another was answered, and placed before it
   | "leaked" // shown to, or kept in the inbox of, somebody whose conversation it is not
   | "reset" // the server fell back behind what it had shown
+  | "forgotten" // what an account has read, or more of it is told than there is
   | "behind" // a process or text session present at the end has not seen everything
   | "unanswered" // a process or text session present at the end still waits for an answer
   | "unshown"; // a private message that counts as seen by a text session that was never shown it
@@ -114,6 +117,12 @@ export class Checker {
       case "line": {
         const { viewer, user, to } = step;
         return this.#readers.line(viewer, isRoom(to) ? to : inboxOf(user), step, this.#calls.find(step));
+      }
+      case "position": {
+        const { user, conversation, seen, least, head } = step;
+        if (seen < least || seen > head)
+          this.#report("forgotten", `${user} is told ${seen} of ${conversation}, between ${least} and ${head}`);
+        return;
       }
       case "reset":
         return this.#viewers.reset(step.viewer, step.conversation);

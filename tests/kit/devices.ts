@@ -5,6 +5,7 @@ import { setTimeout as pass } from "node:timers/promises";
 import { AccountCredentials } from "../../client/credentials.ts";
 import { openTcp } from "../../client/tcp.ts";
 import { inboxOf } from "../../server/conversations.ts";
+import { isRoom } from "../../shared/names.ts";
 import { Connection, receiveMessages } from "../../shared/connection.ts";
 import type { Link } from "../../shared/link.ts";
 import { Refused } from "../../shared/link.ts";
@@ -69,6 +70,7 @@ export class Device {
       credentials: new AccountCredentials({ user, password: PASSWORD }),
       open: async () => wire(await this.#open()),
       rooms,
+      follows: true,
       silence: SILENCE,
     });
     this.process = process;
@@ -93,7 +95,10 @@ export class Device {
   async #read(process: string, connection: Connection): Promise<void> {
     for await (const event of receiveMessages(connection)) {
       if (connection !== this.#connection) return;
-      if (event.type === "message") this.#recorder.shown(process, this.user, event);
+      if (event.type === "message") {
+        this.#recorder.shown(process, this.user, event);
+        if (isRoom(event.to)) connection.seen(event.to, event.seq);
+      }
       if (event.type === "reset") this.#recorder.reset(process, this.user, event.to);
       if (event.type === "offline")
         setTimeout(() => connection.retryNow(), this.#random.between(RETURN.low, RETURN.high));

@@ -233,6 +233,12 @@ export class Wire {
     return { ...answer, backlog: (await this.quiet()).filter(({ type }) => type === "message") };
   }
 
+  /** Says these texts, as fast as they are taken; resolves when all are stored. */
+  async say(to: string, ...texts: string[]): Promise<void> {
+    for (const text of texts) this.send({ type: "say", to, text });
+    await this.quiet();
+  }
+
   /** Waits until it is told that somebody came or went, which is a little later; what comes before that is dropped. */
   hears(user: string, type: "joined" | "left", to = "*"): Promise<Event> {
     return this.next((frame) => frame.type === type && frame.to === to && frame.users.includes(user));

@@ -69,7 +69,11 @@ export class Model {
         const wanted = all.slice(after, after + size);
         const part = `${conversation} from ${after + 1} to ${after + size}`;
         same(messagesOf(await history.read(conversation, after, after + size)), wanted, part);
-        same(await history.newest(conversation, size, after + size + 1), all.slice(0, after + size).slice(-size), part);
+        same(
+          await history.newest(conversation, size, { before: after + size + 1 }),
+          all.slice(0, after + size).slice(-size),
+          part,
+        );
       }
     }
   }

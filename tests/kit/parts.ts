@@ -45,7 +45,7 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
     (event, problem) => log.error(event, problem),
   );
   const { slices = new Slices(), admission = new Admission(1_000) } = changes;
-  const rooms = new Rooms(history, pipeline, slices);
+  const rooms = new Rooms(history, pipeline, slices, () => performance.now());
   const services = {
     ...{ users: openUsers(folder.path), history, pipeline, rooms, slices, log },
     ...{ elapsed: () => performance.now(), rate: 0 },

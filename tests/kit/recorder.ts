@@ -1,7 +1,7 @@
 // recorder.ts: tells the checker of a run, in the order in which things happen: what processes say, what becomes of it, what
 // they hand on, and what each of their connections gets over the wire. Judges nothing. Called by devices.ts and typist.ts.
 
-import type { Event, Message, Ok, Request } from "../../protocol.ts";
+import type { Event, Followed, Message, Ok, Request } from "../../protocol.ts";
 import { LIMITS } from "../../protocol.ts";
 import { inboxOf } from "../../server/conversations.ts";
 import type { Connection } from "../../shared/connection.ts";
@@ -18,6 +18,8 @@ export class Recorder {
   readonly open = new Map<string, number>();
   /** The last seq that each process has handed on: by process and conversation; and that any process of an account has: by inbox. */
   readonly positions = new Map<string, number>();
+  /** Up to where the server has taken what accounts have read, by account and conversation. */
+  readonly confirmed = new Map<string, number>();
   readonly #checker: Checker;
   #waiting: (() => void)[] = [];
   #isClosed = false;
@@ -150,6 +152,8 @@ class Passing {
   readonly #recorder: Recorder;
   readonly #watched: Set<string>; // conversations that the process has begun
   readonly #asked = new Map<string, Request>(); // that are not answered
+  readonly #unnamed: Request[] = []; // those without an id, in order
+  readonly #least = new Map<string, ReadonlyMap<string, number>>(); // what was confirmed when each sign-in and join was asked
   readonly #seen = new Set<string>(); // ids of says that were seen once, the last ones
   readonly #last = new Map<string, number>(); // seq, by conversation
 
@@ -163,13 +167,16 @@ class Passing {
 
   sent(request: Request): void {
     if (request.type === "login" && request.since !== undefined) this.#recorder.counts.resumed++;
-    if (request.id !== undefined) this.#asked.set(request.id, request);
+    if (request.id === undefined) return void this.#unnamed.push(request);
+    this.#asked.set(request.id, request);
+    if (request.type === "login" || request.type === "join")
+      this.#least.set(request.id, new Map(this.#recorder.confirmed));
   }
 
   came(event: Event): void {
     if (event.type === "message") return this.#message(event);
     if (event.type !== "ok" && event.type !== "error") return;
-    const request = this.#asked.get(event.id ?? "");
+    const request = event.id === undefined ? this.#unnamed.shift() : this.#asked.get(event.id);
     this.#asked.delete(event.id ?? "");
     if (event.type === "ok" && request !== undefined) this.#granted(request, event);
   }
@@ -195,10 +202,30 @@ class Passing {
     return true;
   }
 
-  #granted(request: Request, { seq = 0, reset }: Ok): void {
-    if (request.type === "login") this.#watch(inboxOf(this.#user), reset ? undefined : request.since);
-    if (request.type === "join")
-      this.#watch(request.to, (reset ? undefined : request.since) ?? Math.max(0, seq - LIMITS.backlog));
+  #granted(request: Request, answer: Ok): void {
+    const { seq = 0, seen = 0, reset, follows = [] } = answer;
+    const inbox = inboxOf(this.#user);
+    switch (request.type) {
+      case "login":
+        this.#watch(inbox, reset ? undefined : request.since);
+        for (const room of [{ to: inbox, seen, seq }, ...follows]) this.#position(room, answer);
+        break;
+      case "join":
+        this.#watch(request.to, (reset ? undefined : request.since) ?? Math.max(0, seq - LIMITS.backlog));
+        this.#position({ to: request.to, seen, seq }, answer);
+        break;
+      case "seen": {
+        const key = `${this.#user} ${request.to === undefined || request.to === "@" ? inbox : request.to}`;
+        this.#recorder.confirmed.set(key, Math.max(request.seq, this.#recorder.confirmed.get(key) ?? 0));
+        break;
+      }
+    }
+    if (answer.id !== undefined) this.#least.delete(answer.id);
+  }
+
+  #position({ to: conversation, seen, seq: head }: Followed, { id = "" }: Ok): void {
+    const least = this.#least.get(id)?.get(`${this.#user} ${conversation}`) ?? 0;
+    this.#recorder.take({ step: "position", user: this.#user, conversation, seen, least, head });
   }
 
   #watch(conversation: string, after: number | undefined): void {

@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import type { Event } from "../../protocol.ts";
+import { inboxOf } from "../../server/conversations.ts";
 import type { Member, Payload } from "../../server/delivery.ts";
 import type { History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
@@ -39,7 +40,7 @@ export function wire(history: History, report: (event: string, problem: unknown)
   const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
   const presence = new Presence(() => pipeline.wake(), clock.time, clock.after);
   const slices = new Slices(clock.time);
-  const rooms = new Rooms(history, pipeline, slices, presence);
+  const rooms = new Rooms(history, pipeline, slices, clock.time, presence);
   return { rooms, pipeline, history, clock, slices };
 }
 export type Wired = ReturnType<typeof wire>;
@@ -52,10 +53,16 @@ export function withAppend(history: History, append: History["append"]): History
     read: (...args) => history.read(...args),
     newest: (...args) => history.newest(...args),
     head: (...args) => history.head(...args),
-    confirmed: (...args) => history.confirmed(...args),
+    partners: (...args) => history.partners(...args),
+    positions: (...args) => history.positions(...args),
     copy: (...args) => history.copy(...args),
     close: () => history.close(),
   };
+}
+
+/** How far an account has read a conversation, its inbox if none is named. */
+export async function seenBy(history: History, account: string, conversation = inboxOf(account)): Promise<number> {
+  return (await history.positions(account)).get(conversation) ?? 0;
 }
 
 /** The same on a history of their own. */

@@ -114,6 +114,11 @@ export class Screen implements Disposable {
     await this.read(`void ${button}.closest("button").click()`);
     await this.until(`document.getElementById("title").textContent === ${JSON.stringify(name)}`);
   }
+  /** Scrolls to the top, again when what arrives moves it away, until a message has come in there. */
+  scrollUpTo(text: string): Promise<void> {
+    const here = `Array.from(document.querySelectorAll("#log .text"), (one) => one.innerText).includes(${JSON.stringify(text)})`;
+    return this.until(`${here} || ((document.getElementById("scroll").scrollTop = 0), false)`);
+  }
   /** What axe-core finds wrong with the page, or a part of it, as it is now: its rule, and the element. */
   async audit(where = "html"): Promise<string[]> {
     await this.cdp("Runtime.evaluate", { expression: axe!.source }); // the page's policy lets no other script in

@@ -54,9 +54,9 @@ function startPython(port: number, name = "alice", password = PASSWORD) {
   });
 }
 
-test("the Python client is shorter than 100 lines and imports the standard library alone", async () => {
+test("the Python client is shorter than 120 lines and imports the standard library alone", async () => {
   const source = await Bun.file(join(REPOSITORY, "examples/client.py")).text();
-  expect(source.split("\n").length - 1).toBeLessThan(100);
+  expect(source.split("\n").length - 1).toBeLessThan(120);
   expect(source.match(/^(import|from) .*/gm)).toHaveLength(1);
 });
 
@@ -146,6 +146,31 @@ test.if(has("python3"))(
     expect(await alice.exited).toBe(0);
   },
 );
+
+test.if(has("python3"))("the Python client goes on where the account has stopped, also as a new process", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  const say = async (text: string, count: number) => {
+    for (let n = 1; n <= count; n++) await bob.ask({ type: "say", to: "#lobby", text: `${text} ${n}` });
+    return Array.from({ length: count }, (_, n) => `bob: ${text} ${n + 1}`);
+  };
+  const read = await say("read", 60);
+  {
+    await using alice = startPython(chat.port);
+    const screen = new Output(alice.stdout);
+    await screen.until((lines) => lines.includes("bob: read 60"));
+    expect(screen.lines).toEqual(read.slice(-50));
+    alice.stdin.end();
+    expect(await alice.exited).toBe(0);
+  }
+  const missed = await say("missed", 70);
+  await using alice = startPython(chat.port);
+  const screen = new Output(alice.stdout);
+  await screen.until((lines) => lines.includes("bob: missed 70"));
+  expect(screen.lines).toEqual(["* 70 unread in #lobby", ...missed]);
+  alice.stdin.end();
+  expect(await alice.exited).toBe(0);
+});
 
 test.if(has("python3"))("the Python client says so when nobody is let in", async () => {
   await using chat = await startTestServer(["alice"]);

@@ -139,7 +139,7 @@ describe("bytes that wait for slow readers", () => {
       (event, problem) => log.error(event, problem),
     );
     const slices = new Slices();
-    const rooms = new Rooms(history, pipeline, slices);
+    const rooms = new Rooms(history, pipeline, slices, Date.now);
     const services = { users, history, pipeline, rooms, slices, log, elapsed: Date.now, rate: 0 };
     const admission = new Admission(1_000, 3 * MEGABYTE);
     const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });

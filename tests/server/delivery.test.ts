@@ -13,8 +13,8 @@ test("a member that closes in the middle of it makes nobody miss a batch", async
   for (const person of people) await enter(rooms, person, "#lab");
   const [first, second, , , fifth, sixth] = people;
   // The second one's outbox is full when the message comes, and the fifth takes its neighbours with it.
-  second!.onSend = () => rooms.leaveAll(second!);
-  fifth!.onSend = () => [first!, fifth!, sixth!].forEach((person) => void rooms.leaveAll(person));
+  second!.onSend = () => rooms.leaveAll(second!, "left");
+  fifth!.onSend = () => [first!, fifth!, sixth!].forEach((person) => void rooms.leaveAll(person, "left"));
 
   await say(open, people[2]!, "one");
   await say(open, people[2]!, "two");

@@ -4,6 +4,7 @@ import { statSync } from "node:fs";
 import { join } from "node:path";
 import { crc32 } from "node:zlib";
 import type { Draft, History } from "../../server/history.ts";
+import type { Position } from "../../server/positions.ts";
 import { messagesOf, openHistory } from "../../server/history.ts";
 import type { Message } from "../../protocol.ts";
 import { encode, LIMITS } from "../../protocol.ts";
@@ -38,6 +39,7 @@ let serial = 0;
 const said = (to: string, from: string, text: string, id = `id-${++serial}`): Draft => ({ to, from, text, id });
 /** A search that may always go on. */
 const search = (match: string) => ({ match, goOn: async () => true });
+const position = (account: string, conversation: string, seq?: number): Position => ({ account, conversation, seq });
 const read = async (history: History, conversation: string, after: number, upTo: number) =>
   messagesOf(await history.read(conversation, after, upTo));
 const texts = (messages: { text: string }[]) => messages.map(({ text }) => text);
@@ -125,26 +127,27 @@ describe("append and read", () => {
     expect([await history.head("#lab"), await history.head("@bob"), await history.head("@carol")]).toEqual([1, 1, 0]);
   });
 
-  test("confirmed never goes backwards, and survives", async () => {
+  test("how far an account has read is kept by conversation, never goes backwards, and survives", async () => {
     using folder = temporaryFolder();
     const file = join(folder.path, "chat.db");
     const history = openHistory(file);
-    expect(await history.confirmed("bob")).toBe(0);
-    await history.append([], new Map([["bob", 7]]));
+    expect(await history.positions("bob")).toEqual(new Map());
+    await history.append([], [position("bob", "@bob", 7), position("bob", "#lab", 0)]);
     await history.append(
       [said("#lab", "alice", "x")],
-      new Map([
-        ["bob", 3],
-        ["constructor", 1],
-      ]),
+      [
+        position("bob", "@bob", 3),
+        position("constructor", "@constructor", 1),
+        position("bob", "#attic", 2),
+        position("alice", "#lab", 1),
+      ],
     );
+    await history.append([], [position("bob", "#lab", 1), position("alice", "#lab"), position("alice", "#void")]);
     history.close();
     const again = openHistory(file);
-    expect([
-      await again.confirmed("bob"),
-      await again.confirmed("constructor"),
-      await again.confirmed("alice"),
-    ]).toEqual([7, 1, 0]);
+    expect(await again.positions("bob")).toEqual(new Map(Object.entries({ "#attic": 2, "#lab": 1, "@bob": 7 })));
+    expect(await again.positions("constructor")).toEqual(new Map([["@constructor", 1]]));
+    expect(await again.positions("alice")).toEqual(new Map());
     again.close();
   });
 
@@ -160,7 +163,7 @@ describe("append and read", () => {
     expect(refused).toEqual({ refused: "inbox_full" });
     expect(retried).toMatchObject({ repeated: { seq: 7 } });
     expect(await history.head("@carol")).toBe(0);
-    await history.append([], new Map([["bob", 1]]));
+    await history.append([], [position("bob", "@bob", 1)]);
     const [stored, full] = await history.append([said("bob", "carol", "one"), said("bob", "carol", "two")]);
     expect(stored).toMatchObject({ stored: [{ conversation: "@carol" }, { message: { seq: LIMITS.inbox + 1 } }] });
     expect(full).toEqual({ refused: "inbox_full" });
@@ -174,10 +177,12 @@ describe("a batch that cannot be stored leaves nothing", () => {
     await history.append([said("#lab", "alice", "one", "one")]);
     const wrong = { ...said("#lab", "alice", "three"), text: 1n as unknown as string };
 
-    expect(history.append([said("#lab", "alice", "two", "two"), wrong], new Map([["alice", 1]]))).rejects.toThrow();
+    expect(
+      history.append([said("#lab", "alice", "two", "two"), wrong], [position("alice", "@alice", 1)]),
+    ).rejects.toThrow();
 
     expect(await history.head("#lab")).toBe(1);
-    expect(await history.confirmed("alice")).toBe(0);
+    expect(await history.positions("alice")).toEqual(new Map());
     const [again, next] = await history.append([
       said("#lab", "alice", "one", "one"),
       said("#lab", "alice", "two", "two"),
@@ -227,8 +232,12 @@ describe("newest", () => {
     const { history } = open;
     await history.append(Array.from({ length: 9 }, (_, n) => said("#lab", "alice", `${n + 1}`)));
     expect(texts(await history.newest("#lab", 3))).toEqual(["7", "8", "9"]);
-    expect(texts(await history.newest("#lab", 3, 4))).toEqual(["1", "2", "3"]);
-    expect(texts(await history.newest("#lab", 3, 1))).toEqual([]);
+    expect(texts(await history.newest("#lab", 3, { before: 4 }))).toEqual(["1", "2", "3"]);
+    expect(texts(await history.newest("#lab", 3, { before: 1 }))).toEqual([]);
+    expect(texts(await history.newest("#lab", 50, { after: 6 }))).toEqual(["7", "8", "9"]);
+    expect(texts(await history.newest("#lab", 1, { after: 6, before: 9 }))).toEqual(["8"]);
+    expect(texts(await history.newest("#lab", 50, { after: 8, before: 9 }))).toEqual([]);
+    expect(texts(await history.newest("#lab", 50, { after: 9, before: 3 }))).toEqual([]);
     expect(texts(await history.newest("#lab", 0))).toEqual([]);
     expect(texts(await history.newest("#void", 3))).toEqual([]);
   });
@@ -336,7 +345,7 @@ test("a line has room for any field, and one that became shorter is filled up wi
 
   const second = openHistory(file, () => 0);
   expect(await read(second, "#lab", 1, 3)).toEqual([emptied, JSON.parse(old[2]!)]);
-  expect(await second.newest("#lab", 2, 3)).toEqual([JSON.parse(old[0]!), emptied]);
+  expect(await second.newest("#lab", 2, { before: 3 })).toEqual([JSON.parse(old[0]!), emptied]);
   expect(await second.newest("#lab", 2, undefined, search("secret"))).toEqual([]);
   expect(await second.append([said("#lab", "alice", "", "a-2")])).toEqual([{ repeated: emptied }]);
   second.close();

@@ -70,9 +70,9 @@ test("of many programs at once one holds it", async () => {
       writeFileSync(count, String(before + 1));
       giveBack();
     }`;
-  const programs = Array.from({ length: 4 }, () => run([process.execPath, "-e", script]));
+  const programs = Array.from({ length: 8 }, () => run([process.execPath, "-e", script]));
   for (const { code, stderr } of await Promise.all(programs)) expect([code, stderr]).toEqual([0, ""]);
-  expect(readFileSync(count, "utf8")).toBe("400");
+  expect(readFileSync(count, "utf8")).toBe("800");
   expect(existsSync(path)).toBeFalse();
 });
 

@@ -9,6 +9,7 @@ import { PATIENCE, REPOSITORY, run, temporaryFolder } from "../kit/harness.ts";
 import { Model, People } from "../kit/model.ts";
 import { has } from "../kit/needs.ts";
 import { Random } from "../kit/random.ts";
+import { seenBy } from "../kit/rooms.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -34,7 +35,7 @@ const said = (text: string): Draft => ({ to: "#lab", from: "alice", id: `late-${
 
 async function expectAll(history: History, model: Model): Promise<void> {
   await model.compare(history, new Random(2));
-  expect([await history.confirmed("alice"), await history.confirmed("bob")]).toEqual([7, 2]);
+  expect([await seenBy(history, "alice"), await seenBy(history, "bob")]).toEqual([7, 2]);
 }
 
 test("what 1.0.0 has stored is there: every message, id and confirmation, also for a person with sqlite3", async () => {

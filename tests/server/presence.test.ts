@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Event } from "../../protocol.ts";
 import { EVERYBODY } from "../../server/conversations.ts";
+import type { Wire } from "../kit/harness.ts";
 import { PATIENCE, startTestServer } from "../kit/harness.ts";
 import type { Wired } from "../kit/rooms.ts";
 import { enter, openRooms, Person, say, upTo } from "../kit/rooms.ts";
@@ -43,7 +44,7 @@ test("who comes and who goes is told together, in one write for each conversatio
   const [bob, carol] = [new Person("bob"), new Person("carol")];
   const { open, alice } = await opened(bob);
   using _ = open;
-  open.rooms.leaveAll(bob);
+  open.rooms.leaveAll(bob, "left");
   open.clock.now += 15;
   await enter(open.rooms, carol, EVERYBODY);
   await enter(open.rooms, new Person("dave"), EVERYBODY);
@@ -176,7 +177,7 @@ test("whoever is told something meanwhile is told before it who came, each once,
   await enter(rooms, outside, "#lab", 0);
   expect(heard(outside)).toEqual(["bob joined *", "person-20: one", "bob: two"]);
 
-  rooms.leaveAll(bob);
+  rooms.leaveAll(bob, "left");
   await allTold(open);
   expect(heard(away)).toEqual(["bob joined *", "bob left *"]); // it had left #lab before it was told
   for (const person of crowd) expect(new Set(heard(person)).size).toBe(heard(person).length);
@@ -210,7 +211,7 @@ test("who goes right after speaking goes after it, and was here even if the comi
   using _ = open;
   for (const name of [EVERYBODY, "#lab"]) await enter(open.rooms, bob, name);
   const said = say(open, bob, "the connection is lost");
-  open.rooms.leaveAll(bob);
+  open.rooms.leaveAll(bob, "left");
   await said;
   expect(heard(alice)).toEqual([
     "bob joined *",
@@ -227,16 +228,75 @@ test("who comes and goes before it is told was never there, and who goes and com
   using _ = open;
   for (const n of upTo(3)) {
     await enter(open.rooms, carol, EVERYBODY);
-    open.rooms.leaveAll(bob);
+    open.rooms.leaveAll(bob, "left");
     await delivery(open);
     await enter(open.rooms, bob, EVERYBODY);
     await enter(open.rooms, bob, "#lab");
-    open.rooms.leaveAll(carol);
+    open.rooms.leaveAll(carol, "left");
     await delivery(open);
     expect([n, heard(alice)]).toEqual([n, []]);
   }
   await nextTelling(open);
   expect(heard(alice)).toEqual([]);
+});
+
+test("who is lost and is back within 30 s was never away; who is not has left then, and not before", async () => {
+  const [bob, again] = [new Person("bob"), new Person("bob")];
+  const { open, alice } = await opened(bob);
+  using _ = open;
+  const { clock, rooms } = open;
+  rooms.leaveAll(bob, "lost");
+  expect([rooms.who(), rooms.who("#lab"), rooms.isOnline("bob")]).toEqual([["alice", "bob"], ["alice", "bob"], false]);
+  clock.now += 29_999;
+  rooms.tick();
+  for (const name of [EVERYBODY, "#lab"]) await enter(rooms, again, name);
+  clock.now += 29_999;
+  rooms.tick();
+  expect([heard(alice), clock.next]).toEqual([[], Infinity]);
+
+  rooms.leaveAll(again, "lost");
+  clock.now += 30_000;
+  rooms.tick();
+  expect([rooms.who(), rooms.who("#lab")]).toEqual([["alice"], ["alice"]]);
+  expect(await nextTelling(open)).toBe(20);
+  expect(heard(alice)).toEqual(["bob left *", "bob left #lab"]);
+});
+
+test("of who comes back to some rooms only, the others are told after 30 s", async () => {
+  const [bob, again, last] = [new Person("bob"), new Person("bob"), new Person("bob")];
+  const { open, alice } = await opened(bob);
+  using _ = open;
+  const { clock, rooms } = open;
+  rooms.leaveAll(bob, "lost");
+  clock.now += 10_000;
+  await enter(rooms, again, EVERYBODY);
+  rooms.leaveAll(again, "lost");
+  clock.now += 10_000;
+  await enter(rooms, last, EVERYBODY);
+  clock.now += 20_000;
+  rooms.tick();
+  await allTold(open);
+  expect(heard(alice)).toEqual(["bob left #lab"]);
+});
+
+test("who leaves is told at once, also of where a connection was lost before; and who is lost while nobody is there has left", async () => {
+  const [laptop, phone, carol] = [new Person("bob"), new Person("bob"), new Person("carol")];
+  const { open, alice } = await opened(laptop, carol);
+  using _ = open;
+  const { rooms } = open;
+  rooms.leaveAll(laptop, "lost");
+  await enter(rooms, phone, EVERYBODY);
+  rooms.leaveAll(phone, "left");
+  expect(await nextTelling(open)).toBe(20);
+  expect(heard(alice)).toEqual(["bob left *", "bob left #lab"]);
+
+  for (const person of [alice, carol]) rooms.leaveAll(person, "lost");
+  expect([rooms.who(), rooms.who("#lab"), rooms.list()]).toEqual([[], [], []]);
+  await enter(rooms, carol, EVERYBODY);
+  await enter(rooms, alice, EVERYBODY);
+  carol.payloads = [];
+  await allTold(open);
+  expect(heard(carol)).toEqual(["alice joined *"]);
 });
 
 test("what was told and the lists that were given out meanwhile come to the same", async () => {
@@ -306,4 +366,28 @@ test("a storm of people who come is told in few writes, and everybody hears of e
     expect([event.from, known["*"].has(event.from), known["#lab"].has(event.from)]).toEqual([event.from, true, true]);
   }
   expect(tellings).toBeLessThan(names.length);
+});
+
+test("who closes a connection and is back soon was never away, whatever it was; who says exit has left at once", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const alice = await chat.signedIn("alice", "#lobby");
+  const isNews = ({ type }: Event) => type === "joined" || type === "left";
+  const arrivals: [come: () => Promise<Wire>, end: (bob: Wire) => void][] = [
+    [() => chat.signedIn("bob", "#lobby"), (bob) => bob.close()],
+    [() => chat.signedIn("bob", "#lobby"), (bob) => bob.reset()],
+    [() => chat.typist("bob"), (bob) => bob.halfClose()],
+    [() => chat.typist("bob"), (bob) => bob.reset()],
+  ];
+  for (const [n, [come, end]] of arrivals.entries()) {
+    const bob = await come();
+    if (n === 0) await alice.hears("bob", "joined", "#lobby");
+    end(bob);
+    while ((chat.log().match(/bob .*disconnected/g) ?? []).length <= n) await alice.ask({ type: "ping" });
+    expect((await alice.ask({ type: "who" })).users.sort()).toEqual(["alice", "bob"]);
+  }
+  const last = await chat.typist("bob");
+  expect((await alice.quiet()).filter(isNews)).toEqual([]);
+  last.type("!exit");
+  await alice.hears("bob", "left");
+  expect((await alice.ask({ type: "who" })).users).toEqual(["alice"]);
 });

@@ -4,7 +4,7 @@ import type { History } from "../../server/history.ts";
 import { EVERYBODY } from "../../server/conversations.ts";
 import { PATIENCE, startTestServer } from "../kit/harness.ts";
 import type { Wired } from "../kit/rooms.ts";
-import { enter, openRooms, Person, say, upTo, wire, withAppend } from "../kit/rooms.ts";
+import { enter, openRooms, Person, say, seenBy, upTo, wire, withAppend } from "../kit/rooms.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -103,7 +103,7 @@ describe("enter", () => {
       expect(await enter(rooms, bob, "#lab", since)).toEqual({ head: 60, reset });
       expect(rooms.who("#lab")).toEqual(["alice", "bob"]);
       expect(bob.seqs).toEqual(upTo(60, first));
-      rooms.leaveAll(bob);
+      rooms.leaveAll(bob, "left");
     }
   });
 
@@ -145,7 +145,7 @@ describe("enter", () => {
     await Promise.all(upTo(500).map((n) => say(open, alice, `${n}`)));
 
     const bob = new Person("bob");
-    bob.onSend = () => rooms.leaveAll(bob);
+    bob.onSend = () => rooms.leaveAll(bob, "left");
     await enter(rooms, bob, "#lab", 0);
     expect(bob.seqs).toEqual(upTo(200));
     bob.gone = true;
@@ -153,39 +153,14 @@ describe("enter", () => {
     expect(rooms.who("#lab")).toEqual(["alice"]);
   });
 
-  test("while it is found out where to begin nothing is told: who leaves meanwhile hears nothing, and a failure is all that is heard", async () => {
+  test("who leaves while the head is read is told nothing", async () => {
     using open = openRooms();
-    const { rooms } = open;
-    const [alice, bob] = [new Person("alice"), new Person("bob")];
-    await enter(rooms, alice, "#lab");
-    await say(open, alice, "one");
-    const found = Promise.withResolvers<number>();
-    const begin = () => expect.unreachable();
-    const entering = rooms.enter(bob, "#lab", { start: () => found.promise, begin });
-    rooms.leaveAll(bob);
-    found.resolve(1);
+    const bob = new Person("bob");
+    const entering = open.rooms.enter(bob, "#lab", { start: (head) => head, begin: () => expect.unreachable() });
+    open.rooms.leaveAll(bob, "left");
     await entering;
-    await say(open, alice, "two");
+    await say(open, new Person("alice"), "one");
     expect(bob.payloads).toEqual([]);
-
-    const failing = rooms.enter(bob, "#lab", { start: () => Promise.reject(new Error("a bad disk")), begin });
-    await expect(failing).rejects.toThrow("a bad disk");
-  });
-
-  test("what is said while it is found out where to begin comes once", async () => {
-    using open = openRooms();
-    const { rooms } = open;
-    const [alice, bob] = [new Person("alice"), new Person("bob")];
-    await enter(rooms, alice, "#lab");
-    await say(open, alice, "one");
-    const found = Promise.withResolvers<number>();
-    let head = 0;
-    const entering = rooms.enter(bob, "#lab", { start: () => found.promise, begin: (at) => void ({ head } = at) });
-    await say(open, alice, "two");
-    found.resolve(1);
-    await entering;
-    await say(open, alice, "three");
-    expect([head, ...bob.seqs]).toEqual([2, 2, 3]);
   });
 });
 
@@ -202,11 +177,11 @@ describe("presence", () => {
     expect(rooms.isOnline("bob")).toBeTrue();
 
     alice.payloads = [];
-    rooms.leaveAll(laptop);
+    rooms.leaveAll(laptop, "left");
     expect(open.clock.next).toBe(Infinity); // nothing is to be told
     await say(open, alice, "a turn later");
     expect(alice.payloads).toEqual([]);
-    rooms.leaveAll(phone);
+    rooms.leaveAll(phone, "left");
     expect(rooms.isOnline("bob")).toBeFalse();
     open.clock.goOn();
     await say(open, alice, "a turn later");
@@ -226,9 +201,9 @@ describe("presence", () => {
     ]);
     await say(open, alice, "one");
 
-    rooms.leaveAll(alice);
+    rooms.leaveAll(alice, "left");
     expect(rooms.list()).toEqual([{ to: "#lab", users: 1 }]);
-    rooms.leaveAll(bob);
+    rooms.leaveAll(bob, "left");
     expect(rooms.list()).toEqual([]);
     expect(rooms.who("#lab")).toEqual([]);
     expect(await enter(rooms, bob, "#lab")).toMatchObject({ head: 1 });
@@ -245,13 +220,13 @@ describe("seen", () => {
     for (const text of ["one", "two", "three"])
       await open.pipeline.post({ to: "bob", from: "bob", text, by: bob }).settled;
 
-    await rooms.confirm("bob", 2).settled;
-    expect(await open.history.confirmed("bob")).toBe(2);
-    rooms.confirm("bob", 1);
-    await rooms.confirm("bob", 0).settled;
-    expect(await open.history.confirmed("bob")).toBe(2);
-    await rooms.confirm("bob", 1_000).settled;
-    expect(await open.history.confirmed("bob")).toBe(3);
+    await rooms.read(bob, "@bob", 2).settled;
+    expect(await seenBy(open.history, "bob")).toBe(2);
+    rooms.read(bob, "@bob", 1);
+    await rooms.read(bob, "@bob", 0).settled;
+    expect(await seenBy(open.history, "bob")).toBe(2);
+    await rooms.read(bob, "@bob", 1_000).settled;
+    expect(await seenBy(open.history, "bob")).toBe(3);
   });
 
   test("what was shown to a person who reads lines counts as seen, and is who they reply to", async () => {
@@ -263,8 +238,8 @@ describe("seen", () => {
 
     await open.pipeline.post({ to: "bob", from: "alice", text: "psst", by: alice }).settled;
     await say(open, alice, "a turn later");
-    expect(await open.history.confirmed("bob")).toBe(1);
+    expect(await seenBy(open.history, "bob")).toBe(1);
     expect(bob.partner).toBe("alice");
-    expect(await open.history.confirmed("alice")).toBe(0);
+    expect(await seenBy(open.history, "alice")).toBe(0);
   });
 });

@@ -27,7 +27,7 @@ async function openWith(texts: readonly string[], from = "alice") {
   };
 }
 async function find(history: History, conversation: string, match: string, limit = 50, before?: number) {
-  const found = await history.newest(conversation, limit, before, { match, goOn });
+  const found = await history.newest(conversation, limit, { before }, { match, goOn });
   return found.map(({ text }) => text);
 }
 
@@ -138,7 +138,7 @@ test("what was found is whole and in its order, wherever it is in a long history
     expect(places.length).toBeGreaterThan(30);
     for (const before of [texts.length + 1, 3_000, places[25]! + 1]) {
       const match = wanted.toReversed().join(" ");
-      const found = await lab.history.newest("#lab", 20, before, { match, goOn });
+      const found = await lab.history.newest("#lab", 20, { before }, { match, goOn });
       const last = places.filter((seq) => seq < before).slice(-20);
       expect(found.map(({ seq }) => seq)).toEqual(last);
       expect(found).toEqual(

@@ -226,7 +226,6 @@ describe("order", () => {
     expect(ids.filter(Boolean)).toEqual(["1", "2", "3", "4"]);
     expect(await bob.next("message")).toMatchObject({ text: "one" });
     expect(await bob.next("message")).toMatchObject({ text: "two" });
-    await bob.next((frame) => frame.type === "left" && frame.to === "*");
   });
 
   test("who says more than the rate is slowed down and loses nothing", async () => {
@@ -280,17 +279,18 @@ function watched(history: History, told: (what: "newest" | "page" | "step") => v
       told("page");
       return history.read(...args);
     },
-    newest(name, limit, before, search) {
+    newest(name, limit, range, search) {
       told("newest");
       const goOn = () =>
         search!.goOn().then((may) => {
           if (may) told("step");
           return may;
         });
-      return history.newest(name, limit, before, search && { ...search, goOn });
+      return history.newest(name, limit, range, search && { ...search, goOn });
     },
     head: (...args) => history.head(...args),
-    confirmed: (...args) => history.confirmed(...args),
+    partners: (...args) => history.partners(...args),
+    positions: (...args) => history.positions(...args),
     copy: (...args) => history.copy(...args),
     close: () => history.close(),
   };

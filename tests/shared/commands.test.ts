@@ -38,6 +38,13 @@ describe("parseCommand", () => {
     ["/part", { type: "leave", to: "#lab" }],
     ["/history", { type: "history", to: "#lab" }],
     ["/history 20", { type: "history", to: "#lab", limit: 20 }],
+    ["/history Bob", { type: "history", to: "@", with: "bob" }],
+    ["/history @bob 20", { type: "history", to: "@", with: "bob", limit: 20 }],
+    ["/history @ 20", { type: "history", to: "@", limit: 20 }],
+    ["/people", { type: "people" }],
+    ["/msg Bob", { type: "open", to: "bob" }],
+    ["/query @bob", { type: "open", to: "bob" }],
+    ["/query bob hello", { type: "say", to: "bob", text: "hello" }],
     ["/search two sugars", { type: "history", to: "#lab", match: "two sugars" }],
   ])("signed in, %j", (line, expected) => {
     expect(parseCommand(line, HERE)).toEqual(expected as never);
@@ -45,7 +52,6 @@ describe("parseCommand", () => {
 
   test.each<[string, string]>([
     ["/msg", "bad_request"],
-    ["/msg bob", "bad_request"],
     ["/msg b hello", "unknown_user"],
     ["/msg __proto__ hello", "unknown_user"],
     ["/reply", "bad_request"],
@@ -53,7 +59,10 @@ describe("parseCommand", () => {
     ["/join two words", "bad_room"],
     ["/who two words", "bad_room"],
     ["/history 0", "bad_request"],
-    ["/history all", "bad_request"],
+    ["/history bob all", "bad_request"],
+    ["/history 0 20", "bad_request"],
+    ["/history b", "unknown_user"],
+    ["/query b", "unknown_user"],
     ["/search", "bad_request"],
     ["/constructor", "bad_request"],
     ["/", "bad_request"],

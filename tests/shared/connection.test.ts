@@ -17,6 +17,7 @@ import { isRoom } from "../../shared/names.ts";
 import { openWebSocket } from "../../web/websocket.ts";
 import { PASSWORD, PATIENCE, spawnServer, startTestServer, temporaryFolder, writeAccounts } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
+import { listen, welcome } from "../kit/scripted.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -118,6 +119,19 @@ describe.each(["TCP", "WebSocket"] as const)("over %s", (transport) => {
     expect(await Promise.all(answers.slice(0, 3).map(refusal))).toEqual(["unknown_user", "not_in_room", "empty_text"]);
     expect(await answers[3]).toMatchObject({ seq: 1 });
     expect(alice.online).toBeTrue();
+    await alice.close();
+  });
+
+  test("a refusal with a code of a later version is final, too, and nothing waits for it", async () => {
+    using later = listen((frame, write) =>
+      write(frame.type === "say" ? { type: "error", id: frame.id, code: "too_late", text: "No." } : welcome(frame)),
+    );
+    const open = () => openTcp({ host: "127.0.0.1", port: later.port });
+    const credentials = new AccountCredentials({ user: "alice", password: PASSWORD });
+    const alice = new Connection({ credentials, open });
+    await alice.start();
+    expect(await refusal(alice.say("#lab", "hi"))).toBe("too_late");
+    expect(alice.waiting).toEqual([]);
     await alice.close();
   });
 
@@ -526,6 +540,17 @@ describe("over TCP, seen from the wire", () => {
     alice.retryNow();
     await reader.until(type("caught up"));
     await alice.close();
+  });
+
+  test("a code that nobody knows is final for a bot", async () => {
+    using server = listen((frame, write) => {
+      if (frame.type === "say") write({ type: "error", id: frame.id, code: "quiet", text: "Nobody may speak now." });
+      else write(welcome(frame));
+    });
+    const bot = await connectTcp({ host: "127.0.0.1", port: server.port, user: "alice", password: PASSWORD });
+    expect(await refusal(bot.say("bob", "hello"))).toBe("quiet");
+    expect(bot.waiting).toEqual([]);
+    await bot.close();
   });
 
   test("a server that is silent is asked whether it is there, and given up when it does not answer", async () => {

@@ -16,8 +16,15 @@ test.each<[string, Event, string[]]>([
   ["a note to oneself", { ...message, to: "alice", from: "alice" }, ["[pm] alice: hi"]],
   ["several lines", { ...message, text: "hi\nbob: no\n\nend" }, ["bob: hi", "  bob: no", "  ", "  end"]],
   ["a cut one", { ...message, cut: 7 }, ["bob: hi", "  (7 more characters were cut off)"]],
-  ["joined the chat", { type: "joined", to: "*", users: ["bob", "carol"] }, joins("the chat")],
-  ["joined a room", { type: "joined", to: "#lab", users: ["bob", "carol"] }, joins("lab")],
+  ["joined the chat", { type: "joined", to: "*", users: ["bob", "carol"] }, ["* bob and carol have joined the chat"]],
+  ["joined a room", { type: "joined", to: "#lab", users: ["bob"] }, ["* bob has joined lab"]],
+  ["three", { type: "left", to: "#lab", users: ["bob", "carol", "dave"] }, ["* bob, carol and dave have left lab"]],
+  ["four", { type: "joined", to: "*", users: many(4) }, ["* u0, u1 and 2 others have joined the chat"]],
+  [
+    "a school",
+    { type: "joined", to: "*", users: ["alice", ...many(1_000)] },
+    ["* u0, u1 and 998 others have joined the chat"],
+  ],
   ["the lobby announces nothing", { type: "joined", to: "#lobby", users: ["bob"] }, []],
   ["left the chat", { type: "left", to: "*", users: ["bob"] }, ["* bob has left the chat"]],
   ["left a room", { type: "left", to: "#lab", users: ["bob"] }, ["* bob has left lab"]],
@@ -30,8 +37,8 @@ test.each<[string, Event, string[]]>([
   expect(render(event, { user: "alice" })).toEqual(lines);
 });
 
-function joins(place: string): string[] {
-  return [`* bob has joined ${place}`, `* carol has joined ${place}`];
+function many(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => `u${i}`);
 }
 
 test("answers, as the request they answer wants them", () => {

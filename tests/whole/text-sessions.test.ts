@@ -1,7 +1,16 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { help } from "../../shared/commands.ts";
+import { connect } from "node:net";
+import { help, NEEDS_TEXT } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
-import { PASSWORD, PATIENCE, startTestServer } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -113,7 +122,7 @@ test("both dialects talk in one room, in the stable lines scripts may rely on", 
   expect(await bob.next((frame) => frame.type === "message" && frame.from === "alice")).toMatchObject({
     to: "#lobby",
   });
-  bob.close();
+  bob.send({ type: "exit" });
   expect(await alice.line()).toBe("* bob has left the chat");
 });
 
@@ -210,4 +219,51 @@ test("a private message to somebody who has said goodbye, but whose connection i
   await bob.ask({ type: "say", to: "nora", text: "are you there?" });
   const again = await chat.typist("nora");
   expect(again.text).toContain("are you there?");
+});
+
+test("what was written with somebody, with whom one wrote, and who wrote last are there at the next sign-in, too", async () => {
+  await using chat = await startTestServer(["alice", "bob", "carol"]);
+  const bob = await chat.typist("bob");
+  bob.type("/people");
+  expect(await bob.line()).toBe("* You have not written with anybody yet.");
+  bob.type("/history alice");
+  expect(await bob.line()).toBe("* You have not written with alice yet.");
+  bob.type("/msg alice");
+  expect(await bob.line()).toBe(`* ${NEEDS_TEXT}`);
+  bob.type("/r hello");
+  expect(await bob.line()).toBe("* Nobody has written to you yet. Use /msg NAME TEXT.");
+  const alice = await chat.signedIn("alice");
+  await alice.ask({ type: "say", to: "bob", text: "psst" });
+  await bob.line((line) => line === "[pm] alice: psst");
+  bob.type("/msg carol tea?");
+  await bob.line((line) => line.startsWith("* carol is away"));
+
+  const again = await chat.typist("bob");
+  again.type("/people");
+  expect(await again.line()).toBe("* You wrote with carol, alice");
+  again.type("/history @alice 5");
+  expect(await again.line()).toMatch(/^\* \d\d:\d\d \[pm\] alice: psst$/);
+  again.type("/r here I am");
+  expect(await alice.next("message")).toMatchObject({ from: "bob", to: "alice", text: "here I am" });
+});
+
+test("!exit is a leave at once, though the connection stays open for a while; a connection that is just lost is none", async () => {
+  using folder = temporaryFolder();
+  writeAccounts(folder.path, ["alice", "bob", "carol"]);
+  await using server = await spawnServer(folder.path);
+  const [alice, carol] = [await Wire.open(server.port), await Wire.open(server.port)];
+  await alice.login("alice");
+  await carol.login("carol");
+  await alice.hears("carol", "joined");
+  carol.reset();
+  while (!/carol \(\S+ disconnected/.test(server.log())) await alice.ask({ type: "ping" });
+
+  const bob = connect({ port: server.port, host: "127.0.0.1", allowHalfOpen: true }).on("error", () => {}); // as nc: it does not hang up
+  bob.resume().write(`login bob ${PASSWORD}\n`);
+  await alice.hears("bob", "joined");
+  bob.write("!exit\n");
+  expect(await alice.next((event) => event.type === "left")).toEqual({ type: "left", to: "*", users: ["bob"] });
+  expect(server.log()).not.toMatch(/bob \(\S+ disconnected/);
+  expect((await alice.ask({ type: "who" })).users).toEqual(["alice", "carol"]);
+  bob.destroy();
 });

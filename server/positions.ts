@@ -1,0 +1,47 @@
+// positions.ts: how far each account has read its inbox and the rooms it follows: the table `seen` of chat.db. Begins no transaction.
+
+import type { Database } from "bun:sqlite";
+
+/** How far an account has read a conversation; without a `seq` it does not follow that room any more. */
+export interface Position {
+  account: string;
+  conversation: string;
+  seq: number | undefined;
+}
+
+export class Positions {
+  readonly #statements: ReturnType<typeof prepareStatements>;
+
+  constructor(db: Database) {
+    this.#statements = prepareStatements(db);
+  }
+
+  /** Up to which seq an account has read a conversation, 0 if it has not. */
+  of(account: string, conversation: string): number {
+    return this.#statements.one.get(account, conversation)?.seq ?? 0;
+  }
+  /** All that an account has read, by conversation. */
+  all(account: string): Map<string, number> {
+    return new Map(this.#statements.all.all(account).map(({ conversation, seq }) => [conversation, seq]));
+  }
+
+  /** Stores positions, of which none goes backwards. */
+  write(positions: Iterable<Position>): void {
+    for (const { account, conversation, seq } of positions)
+      if (seq === undefined) this.#statements.forget.run(account, conversation);
+      else this.#statements.put.run(account, conversation, seq);
+  }
+}
+
+function prepareStatements(db: Database) {
+  return {
+    one: db.query<{ seq: number }, [string, string]>("select seq from seen where account = ? and conversation = ?"),
+    all: db.query<{ conversation: string; seq: number }, [string]>(
+      "select conversation, seq from seen where account = ?",
+    ),
+    put: db.query<unknown, [string, string, number]>(
+      "insert into seen values (?, ?, ?) on conflict (account, conversation) do update set seq = max(seq, excluded.seq)",
+    ),
+    forget: db.query<unknown, [string, string]>("delete from seen where account = ? and conversation = ?"),
+  };
+}

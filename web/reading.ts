@@ -1,0 +1,174 @@
+// reading.ts: how far this account has read: each room as the server remembers it for all devices, and the inbox, where this device also
+// knows each person by itself. Counts what is unread, however little of it is loaded. Shows nothing and asks nothing.
+
+import type { Message } from "../protocol.ts";
+import { isRoom } from "../shared/names.ts";
+import { mentions } from "../shared/text.ts";
+import { keep, recall, watch } from "./memory.ts";
+
+interface Room {
+  head: number; // seq of its last message
+  position: number; // seq up to which it was read
+  own: Set<number>; // beyond that, what this person said: it is not unread
+  call: number; // seq of the last message of others, as far as is known, that calls this person
+}
+export interface ReadingHooks {
+  /** A room was read up to a seq. */
+  confirm: (room: string, seq: number) => void;
+  /** Another tab has read what somebody wrote. */
+  changed: () => void;
+}
+
+export class Reading {
+  readonly #user: string;
+  readonly #store: string;
+  readonly #rooms = new Map<string, Room>();
+  readonly #unread = new Map<string, number[]>(); // by person: inbox seqs of what they wrote and nobody here has read
+  readonly #marks = new Map<string, number>(); // by person: the inbox seq up to which this device has read them
+  readonly #confirm: ReadingHooks["confirm"];
+  readonly #inbox = { head: 0, position: 0 };
+
+  constructor(user: string, { confirm, changed }: ReadingHooks) {
+    this.#user = user;
+    this.#store = `read.${user}`;
+    this.#confirm = confirm;
+    this.#merge(recall("local", this.#store));
+    watch<Record<string, number>>(this.#store, (marks) => {
+      this.#merge(marks);
+      changed();
+    });
+  }
+
+  /** The seq up to which a room, or what was written with a person, was read. */
+  position(name: string): number {
+    if (isRoom(name)) return this.#rooms.get(name)?.position ?? 0;
+    return Math.max(this.#inbox.position, this.#marks.get(name) ?? 0);
+  }
+  /** The seq of a room's last message. */
+  head(room: string): number {
+    return this.#rooms.get(room)?.head ?? 0;
+  }
+  /** How many messages of others are unread there. */
+  unread(name: string): number {
+    if (!isRoom(name)) return this.#unread.get(name)?.length ?? 0;
+    const room = this.#rooms.get(name);
+    return room === undefined ? 0 : Math.max(0, room.head - room.position - room.own.size);
+  }
+  /** Whether some of it is meant for this person: a mention, or a direct message. */
+  calls(name: string): boolean {
+    const room = this.#rooms.get(name);
+    return room === undefined ? this.unread(name) > 0 : room.call > room.position;
+  }
+  /** How far the inbox may be confirmed: up to the first message that nobody has read. */
+  get inboxRead(): number {
+    let read = this.#inbox.head;
+    for (const [first] of this.#unread.values()) if (first !== undefined) read = Math.min(read, first - 1);
+    return read;
+  }
+
+  /** A room was entered. */
+  entered(name: string, head: number, seen: number): void {
+    const room = this.#room(name);
+    room.head = Math.max(room.head, head);
+    advance(room, seen);
+  }
+  /** Signed in. */
+  inbox(head: number, seen: number): void {
+    this.#inbox.head = Math.max(this.#inbox.head, head);
+    for (const [name, mark] of this.#marks) if (mark > head) this.#marks.delete(name); // of a history that is no more
+    this.#inboxRead(seen);
+    this.#keep();
+  }
+
+  /** A message is here, new or old. */
+  heard(name: string, { seq, from, text }: Message): void {
+    if (!isRoom(name)) return this.#wrote(name, seq, from);
+    const room = this.#room(name);
+    room.head = Math.max(room.head, seq);
+    if (seq <= room.position) return;
+    if (from === this.#user) room.own.add(seq);
+    else if (mentions(text, this.#user)) this.called(name, seq);
+  }
+  #wrote(name: string, seq: number, from: string): void {
+    this.#inbox.head = Math.max(this.#inbox.head, seq);
+    if (from === this.#user || seq <= this.position(name)) return;
+    const unread = this.#unread.get(name);
+    if (unread === undefined) this.#unread.set(name, [seq]);
+    else unread.push(seq);
+  }
+  /** A message of others in a room, which may not be here, calls this person. */
+  called(name: string, seq: number): void {
+    const room = this.#room(name);
+    room.call = Math.max(room.call, seq);
+  }
+
+  /** Everything of it was looked at. */
+  read(name: string): void {
+    if (this.unread(name) === 0 && !this.#isBehind(name)) return;
+    if (isRoom(name)) {
+      const room = this.#room(name);
+      advance(room, room.head);
+      return this.#confirm(name, room.head);
+    }
+    this.#marks.set(name, this.#unread.get(name)!.at(-1)!);
+    this.#unread.delete(name);
+    this.#keep();
+  }
+  /** Only what this person said is beyond the position. */
+  #isBehind(name: string): boolean {
+    const room = this.#rooms.get(name);
+    return room !== undefined && room.position < room.head;
+  }
+  /** Another device has read a room, or the inbox ("@"). */
+  readElsewhere(to: string, seq: number): void {
+    if (isRoom(to)) advance(this.#room(to), seq);
+    else this.#inboxRead(seq);
+  }
+
+  /** A room was left, or another history is there. */
+  forget(to: string): void {
+    this.#rooms.delete(to);
+    if (to !== "@") return;
+    this.#unread.clear();
+    this.#marks.clear();
+    this.#inbox.head = this.#inbox.position = 0;
+    this.#keep();
+  }
+
+  #room(name: string): Room {
+    let room = this.#rooms.get(name);
+    if (room === undefined) this.#rooms.set(name, (room = { head: 0, position: 0, own: new Set(), call: 0 }));
+    return room;
+  }
+  #inboxRead(seq: number): void {
+    this.#inbox.position = Math.max(this.#inbox.position, seq);
+    this.#dropRead();
+  }
+  #dropRead(): void {
+    for (const [name, unread] of this.#unread) {
+      const position = this.position(name);
+      this.#unread.set(
+        name,
+        unread.filter((seq) => seq > position),
+      );
+    }
+  }
+
+  // ---- what this device knows of single people; the tabs of one browser share it ----
+
+  #merge(marks: Record<string, number> = {}): void {
+    for (const [name, seq] of Object.entries(marks))
+      if (!isRoom(name)) this.#marks.set(name, Math.max(seq, this.#marks.get(name) ?? 0)); // 1.0.0 kept rooms there, too
+    this.#dropRead();
+  }
+  /** Keeps what the position of the inbox does not tell. */
+  #keep(): void {
+    const beyond = [...this.#marks].filter(([, seq]) => seq > this.#inbox.position);
+    keep("local", this.#store, beyond.length > 0 ? Object.fromEntries(beyond) : undefined);
+  }
+}
+
+function advance(room: Room, seq: number): void {
+  room.position = Math.max(room.position, seq);
+  for (const own of room.own) if (own <= room.position) room.own.delete(own);
+}
