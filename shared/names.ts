@@ -1,4 +1,4 @@
-// names.ts: what accounts and rooms may be called, and the one spelling of each.
+// names.ts: what accounts and rooms may be called, the one spelling of each, and several in few words.
 
 /** The room that everybody at a text session, in the terminal client or on the page is in. */
 export const LOBBY = "#lobby";
@@ -18,4 +18,10 @@ export function foldRoom(room: string): string | undefined {
 /** Whether an address is a room, and not a person or an inbox. */
 export function isRoom(to: string): boolean {
   return to.startsWith("#");
+}
+
+/** `carol`, `carol and dave`, `carol, dave and erin`; of more than three the first two: `carol, dave and 998 others`. */
+export function listNames(names: readonly string[]): string {
+  if (names.length > 3) return `${names.slice(0, 2).join(", ")} and ${names.length - 2} others`;
+  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }

@@ -2,7 +2,7 @@
 // of their own for it. Decides nothing and touches no socket.
 
 import type { Event, Message, Ok, Request } from "../protocol.ts";
-import { isRoom, LOBBY } from "./names.ts";
+import { isRoom, listNames, LOBBY } from "./names.ts";
 
 /** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were
  *  sent. */
@@ -23,7 +23,7 @@ export function render(event: Event, viewer: Viewer): string[] {
       const place = event.to === "*" ? "the chat" : bare(event.to);
       const others = event.users.filter((user) => user !== viewer.user);
       if (others.length === 0) return [];
-      return [`* ${several(others)} ${others.length > 1 ? "have" : "has"} ${event.type} ${place}`];
+      return [`* ${listNames(others)} ${others.length > 1 ? "have" : "has"} ${event.type} ${place}`];
     }
     case "ok":
       return renderOk(event, viewer);
@@ -80,13 +80,6 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
     default:
       return [];
   }
-}
-
-/** Up to three names; of more the first two, and how many others. */
-function several(names: readonly string[]): string {
-  const [few, rest] =
-    names.length > 3 ? [names.slice(0, 2), `${names.length - 2} others`] : [names.slice(0, -1), names.slice(-1).join()];
-  return few.length > 0 ? `${few.join(", ")} and ${rest}` : rest;
 }
 
 function bare(room: string): string {

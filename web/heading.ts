@@ -1,8 +1,7 @@
 // heading.ts: the line over the messages and the window's title: where one is, who is here, what is unread elsewhere.
 
-import { isRoom, LOBBY } from "../shared/names.ts";
+import { isRoom, listNames, LOBBY } from "../shared/names.ts";
 import { the } from "./dom.ts";
-import { listNames } from "./presence.ts";
 
 /** What there is to show. */
 export interface Whereabouts {

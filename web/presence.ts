@@ -1,6 +1,7 @@
 // presence.ts: who came and went, in few words: one line for a run of changes, of which only their outcome counts. Shows nothing.
 
 import type { Presence } from "../protocol.ts";
+import { listNames } from "../shared/names.ts";
 
 /** Who has come or gone, all told, since the run began; who is back where they were is not in it. */
 export type Run = Map<string, Presence["type"]>;
@@ -21,10 +22,4 @@ export function describe(run: Run): string {
     return users.length === 0 ? [] : [`${listNames(users)} ${type}`];
   };
   return [...outcome("joined"), ...outcome("left")].join(", ");
-}
-
-/** `carol`, `carol and dave`, `carol, dave and erin`, `carol, dave and 998 others`. */
-export function listNames(names: readonly string[]): string {
-  if (names.length > 3) return `${names.slice(0, 2).join(", ")} and ${names.length - 2} others`;
-  return names.length < 2 ? names.join() : `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
 }
