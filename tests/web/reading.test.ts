@@ -132,8 +132,9 @@ describe.if(has(BROWSER))("what was read", () => {
     const hide = (hidden: boolean) =>
       alice.read(`(Object.defineProperty(document, "hidden", { value: ${hidden}, configurable: true }),
         void document.dispatchEvent(new Event("visibilitychange")))`);
+    const phone = await chat.signedIn("alice");
     await bob.say("#lobby", "seen");
-    await alice.see("seen", "#log");
+    await phone.next((event) => event.type === "seen" && event.to === "#lobby" && event.seq === 1);
     await hide(true);
     await bob.say("#lobby", ...numbered(1, 1_000)); // more than a page keeps
     await alice.until("document.title === '(1000) #lobby – Banter'");
