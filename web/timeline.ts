@@ -102,9 +102,8 @@ export class Timeline {
     const mark = this.#log.querySelector(".fresh");
     this.toEnd();
     const above = mark === null ? 0 : mark.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
-    if (above < 0) this.#box.scrollTop += above;
+    if (above < 0) this.#scrollTo(this.#box.scrollTop + above);
     this.#following = this.#atEnd;
-    this.#top = this.#box.scrollTop;
   }
 
   /** Shows the same thread again, with the reader where they were. */
@@ -112,7 +111,7 @@ export class Timeline {
     if (this.#thread === undefined) return;
     const fromEnd = this.#box.scrollHeight - this.#box.scrollTop;
     this.#build(this.#thread);
-    this.#box.scrollTop = this.#box.scrollHeight - fromEnd;
+    this.#scrollTo(this.#box.scrollHeight - fromEnd);
     this.#follow();
   }
 
@@ -148,8 +147,14 @@ export class Timeline {
   }
 
   toEnd(): void {
-    this.#box.scrollTop = this.#box.scrollHeight;
+    this.#scrollTo(this.#box.scrollHeight);
     this.#following = true;
+  }
+
+  /** A place that was not chosen by the reader: the list may have become shorter above it. */
+  #scrollTo(top: number): void {
+    this.#box.scrollTop = top;
+    this.#top = this.#box.scrollTop;
   }
 
   /** Keeps the end in sight, once for all events that are read in one turn: each look at the height lays the list out anew. */

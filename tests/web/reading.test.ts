@@ -151,6 +151,22 @@ describe.if(has(BROWSER))("what was read", () => {
     await alice.until("document.title === '#lobby – Banter'");
   });
 
+  test("who follows the end follows it however fast lines come, and the oldest go", async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await enter(chat, "alice");
+    // Timers come late, as on a busy device: the list is drawn before it is brought to its end again.
+    await alice.read("void (globalThis.setTimeout = ((set) => (work, ms = 0) => set(work, ms + 500))(setTimeout))");
+    const isAtEnd = `((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 60)(document.getElementById("scroll"))`;
+    for (const last of [400, 800, 1_200]) {
+      await bob.say("#lobby", ...numbered(last - 399, last));
+      await alice.until(
+        `document.getElementById("log").lastElementChild.textContent.includes("line ${last}") && ${isAtEnd}`,
+      );
+    }
+    await alice.until("document.title === '#lobby – Banter' && document.getElementById('jump').hidden");
+  });
+
   test("what is read in one browser is read in the other at once, rooms and private messages", async () => {
     await using chat = await startTestServer(["alice", "bob"]);
     await follow(chat, "#lab");
