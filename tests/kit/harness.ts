@@ -252,7 +252,7 @@ export class Wire {
     for (;;) {
       const frame = await this.next();
       if ("id" in frame && frame.id === id) return frames;
-      frames.push(frame);
+      if (frame.type !== "ping") frames.push(frame); // asked of who was silent: this machine is busy
     }
   }
   /** The same for lines: an unknown command is answered by a line of its own. */
