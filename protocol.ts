@@ -17,6 +17,7 @@ export const LIMITS = {
   inbox: 10_000, // direct messages that wait unconfirmed before the inbox refuses more
   rooms: 100, // rooms one connection may be in, and one account may follow
   people: 200, // with whom one wrote, at most in one answer to `people`
+  removed: 100, // messages that one act removes
   silence: 75, // seconds without a frame after which a JSON session is gone
 } as const;
 
@@ -25,8 +26,8 @@ export const MAX_MESSAGE_LENGTH = 4_000;
 
 // ---- requests: client to server ------------------------------------------------------------------------------------
 
-/** What a client may ask. `to` is "#room", a person's name, or "@" for one's own inbox; `seq`, `since` and `before` are
- *  places in a conversation, as `after` is, `epoch` is the history they are places in. A request may carry an `id`, and then its
+/** What a client may ask. `to` is "#room", a person's name, "@" for one's own inbox, or "*" for the whole server; `seq`, `since`, `before`, `after`, `on`
+ *  and `through` are places in a conversation, `epoch` is the history they are places in. A request may carry an `id`, and then its
  *  one answer carries it too. */
 export type Request = { id?: string } & (
   | { type: "register"; user: string; password: string }
@@ -40,6 +41,10 @@ export type Request = { id?: string } & (
   | { type: "history"; to: string; after?: number; before?: number; limit?: number; match?: string; with?: string }
   | { type: "seen"; to?: string; seq: number }
   | { type: "people" }
+  | { type: "claim"; code: string } // to be the first host, by the code that the server printed
+  | { type: "set"; to: string; key: string; value: string; of?: string } // see shared/settings.ts
+  // of: whose messages; those from `on` to `through`, or the last ones
+  | { type: "remove"; to: string; on?: number; through?: number; of?: string; last?: number }
   | { type: "ping" }
   | { type: "exit" }
 );
@@ -59,6 +64,16 @@ export interface Message {
   at: number; // ms since 1970, UTC; shown, never used for order
   text: string;
   cut?: number; // characters that were cut off
+  host?: true; // a host said it
+  /** What was done, where it is no talk; then `text` says so, for people. A newer server may have more of them. */
+  act?: "set" | "remove" | (string & {});
+  key?: string; // what was set
+  value?: string;
+  of?: string; // whom it is about; of `remove` whose messages; "*": it was set for the whole server
+  on?: number; // the first message that was removed
+  through?: number; // the last one
+  removed?: string; // who has removed it; `text` is nothing that was said
+  was?: string; // what it said, to hosts only
 }
 export interface Ok {
   type: "ok";
@@ -74,7 +89,18 @@ export interface Ok {
   rooms?: { to: string; users: number }[];
   messages?: Message[];
   people?: Partner[];
+  hosts?: string[];
+  settings?: Setting[]; // of the room; at a sign-in of the whole server, and whether one is muted oneself
+  members?: string[]; // who may enter the room
+  muted?: string[];
+  banned?: string[];
   reset?: true;
+}
+/** What hosts have set: the last value of a key. */
+export interface Setting {
+  key: string;
+  value: string;
+  by: string;
 }
 /** A room that an account has read: how far, and its last message. */
 export interface Followed {
@@ -106,8 +132,14 @@ export interface Seen {
   to: string;
   seq?: number;
 }
+/** Who the hosts are now. */
+export interface Hosts {
+  type: "hosts";
+  users: string[];
+}
 /** What the server may say to a client. */
-export type Event = Ok | Failure | Message | Presence | Seen | { type: "notice"; text: string } | { type: "ping" };
+export type Event =
+  Ok | Failure | Message | Presence | Seen | Hosts | { type: "notice"; text: string } | { type: "ping" };
 
 // ---- refusals -----------------------------------------------------------------------------------------------------
 
@@ -131,6 +163,9 @@ export const ERRORS = {
   not_in_room: "You are not in that room. Join it first.",
   empty_text: "There is no text in that message. Nothing was sent.",
   id_reused: "That id already belongs to another message. Nothing was sent; choose a new id.",
+  not_allowed: "Only hosts can do that. Nothing was done.",
+  quiet: "You cannot write there now. Nothing was sent.",
+  no_entry: "You cannot come in there.",
   inbox_full: "That inbox is full, so this message was not kept. Tell them another way.",
   too_many: "That is one more than the server allows. Leave a room or close a connection first.",
   server_full: "The server has no room for another connection. Try again later.",

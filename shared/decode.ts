@@ -1,7 +1,7 @@
 // decode.ts: from a line to a frame that can be trusted: requests as a server takes them, events as a client takes
 // them. Every field is checked here and nowhere else. Decides nothing about who may ask what.
 
-import type { Event, Followed, Message, Ok, Partner, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import type { Event, Followed, Message, Ok, Partner, Refusal, Request, RequestOf, Setting, Verb } from "../protocol.ts";
 import { foldName, foldRoom, isRoom } from "./names.ts";
 import { sanitizeMessage } from "./text.ts";
 
@@ -9,7 +9,15 @@ const ID = /^[\x21-\x7e]{1,64}$/;
 
 /** How a field is checked: "count" is a whole number from 0 on, names of people and rooms are folded to their one
  *  spelling, and with "?" the field may be absent or null. */
-type Kind = "text" | "count" | "person" | "room" | "person or room" | "inbox or room";
+type Kind =
+  | "text"
+  | "count"
+  | "person"
+  | "room"
+  | "person or room"
+  | "inbox or room"
+  | "person, room or all"
+  | "person, room or inbox";
 type Fields<V extends Verb> = Omit<RequestOf<V>, "type" | "id">;
 /** Every field of every request; one that protocol.ts has and this table has not, or the other way round, does not
  *  compile. */
@@ -31,6 +39,9 @@ const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Field
   },
   seen: { to: "inbox or room?", seq: "count" },
   people: {},
+  claim: { code: "text" },
+  set: { to: "person, room or all", key: "text", value: "text", of: "person?" },
+  remove: { to: "person, room or inbox", on: "count?", through: "count?", of: "person?", last: "count?" },
   ping: {},
   exit: {},
 };
@@ -75,8 +86,9 @@ function check(kind: Kind, name: string, value: unknown): string | number | Refu
   if (kind === "count") return isCount(value) ? value : must("a whole number, 0 or more");
   if (typeof value !== "string") return must("a string");
   if (kind === "text") return value;
-  if (kind === "inbox or room" && value === "@") return value;
-  if (kind === "person" || (kind === "person or room" && !isRoom(value)))
+  if (value === "@" && kind.includes("inbox")) return value;
+  if (value === "*" && kind.includes("all")) return value;
+  if (kind.includes("person") && (kind === "person" || !isRoom(value)))
     return foldName(value) ?? { code: "unknown_user" };
   return foldRoom(value) ?? { code: "bad_room" };
 }
@@ -101,6 +113,8 @@ export function decodeEvent(line: string | null): Event | undefined {
     case "error":
       if (typeof code !== "string" || !ID.test(code) || typeof text !== "string") return undefined;
       return { type, ...label, code, text: sanitizeMessage(text), ...(isCount(after) && { after }) };
+    case "hosts":
+      return arePersonNames(frame.users) ? { type, users: frame.users } : undefined;
     case "joined":
     case "left": {
       const { to, users } = frame;
@@ -124,11 +138,29 @@ function toMessage(frame: Record<string, unknown>): Message | undefined {
   if (!(isRoomName(to) || isPersonName(to)) || !isPersonName(from) || !isCount(seq) || !isCount(at)) return undefined;
   if (typeof id !== "string" || !ID.test(id) || typeof text !== "string") return undefined;
   const message: Message = { type: "message", to, seq, from, id, at, text: sanitizeMessage(text) };
-  return isCount(cut) ? { ...message, cut } : message;
+  if (isCount(cut)) message.cut = cut;
+  if (frame.host === true) message.host = true;
+  if (isPersonName(frame.removed)) message.removed = frame.removed;
+  if (typeof frame.was === "string") message.was = sanitizeMessage(frame.was);
+  return typeof frame.act === "string" && ID.test(frame.act)
+    ? { ...message, act: frame.act, ...aimOf(frame) }
+    : message;
+}
+
+/** What an act is about. */
+function aimOf({ key, value, of, on, through }: Record<string, unknown>): Partial<Message> {
+  return {
+    ...(typeof key === "string" && ID.test(key) && { key }),
+    ...(typeof value === "string" && { value: sanitizeMessage(value) }),
+    ...((of === "*" || isPersonName(of)) && { of }),
+    ...(isCount(on) && { on }),
+    ...(isCount(through) && { through }),
+  };
 }
 
 function okFields(frame: Record<string, unknown>): Omit<Ok, "type"> {
   const { user, token, to, seq, epoch, seen, follows, users, rooms, messages, people, reset } = frame;
+  const { hosts, settings, members, muted, banned } = frame;
   return {
     ...(isPersonName(user) && { user }),
     ...(typeof token === "string" && /^[\w.-]{1,100}$/.test(token) && { token }),
@@ -141,6 +173,11 @@ function okFields(frame: Record<string, unknown>): Omit<Ok, "type"> {
     ...(Array.isArray(rooms) && { rooms: rooms.flatMap((one) => toSize(Object(one)) ?? []) }),
     ...(Array.isArray(messages) && { messages: messages.flatMap((one) => toMessage(Object(one)) ?? []) }),
     ...(Array.isArray(people) && { people: people.flatMap((one) => toPartner(Object(one)) ?? []) }),
+    ...(arePersonNames(hosts) && { hosts }),
+    ...(Array.isArray(settings) && { settings: settings.flatMap((one) => toSetting(Object(one)) ?? []) }),
+    ...(arePersonNames(members) && { members }),
+    ...(arePersonNames(muted) && { muted }),
+    ...(arePersonNames(banned) && { banned }),
     ...(reset === true && { reset }),
   };
 }
@@ -153,6 +190,11 @@ function toSize({ to, users }: Record<string, unknown>): { to: string; users: nu
 }
 function toPartner({ user, seq }: Record<string, unknown>): Partner | undefined {
   return isPersonName(user) && isCount(seq) ? { user, seq } : undefined;
+}
+
+function toSetting({ key, value, by }: Record<string, unknown>): Setting | undefined {
+  if (typeof key !== "string" || !ID.test(key) || typeof value !== "string" || !isPersonName(by)) return undefined;
+  return { key, value: sanitizeMessage(value), by };
 }
 
 function isCount(value: unknown): value is number {
