@@ -7,6 +7,7 @@ import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
 import { inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
+import { onClaim, onRemove, onSet } from "./hosting.ts";
 import type { Asker } from "./network.ts";
 import type { Post } from "./pipeline.ts";
 import type { Rooms } from "./rooms.ts";
@@ -46,6 +47,9 @@ export const RULES: { [V in Verb]: Rule<V> } = {
   history: { needs: "account", run: onHistory },
   seen: { needs: "account", run: onSeen },
   people: { needs: "account", run: onPeople },
+  claim: { needs: "account", run: onClaim },
+  set: { needs: "account", run: onSet },
+  remove: { needs: "account", run: onRemove },
   ping: { needs: "nothing", run: () => ({}) },
   exit: { needs: "nothing", run: onExit },
 };

@@ -33,6 +33,8 @@ export function render(event: Event, viewer: Viewer): string[] {
     }
     case "notice":
       return [`* ${event.text}`];
+    case "hosts":
+      return [`* ${event.users.length > 0 ? `Hosts here: ${event.users.join(", ")}` : "There is no host here now"}`];
     case "seen":
     case "ping":
       return [];
