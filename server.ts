@@ -6,6 +6,8 @@ import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
+import { evict } from "./server/evictions.ts";
+import { House } from "./server/house.ts";
 import { Listeners } from "./server/listeners.ts";
 import type { Log } from "./server/log.ts";
 import { lanAddresses, pageAddresses } from "./server/network.ts";
@@ -39,14 +41,20 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     throw problem;
   }
   const { history, users, log, certificate } = data;
+  const isHost = (user: string) => users.accounts.get(user)?.role === "host";
+  const house = new House({ isHost, now, elapsed }, await history.settings());
   const pipeline: Pipeline = new Pipeline(
     history,
-    (entries) => rooms.deliver(entries),
+    house,
+    (entries) => {
+      rooms.deliver(entries);
+      evict(rooms, house, entries);
+    },
     (event, problem) => log.error(event, problem),
   );
   const slices = new Slices();
   const rooms = new Rooms(history, pipeline, slices, elapsed);
-  const services: Services = { users, history, pipeline, rooms, slices, log, elapsed, rate };
+  const services: Services = { users, history, house, pipeline, rooms, slices, log, now, elapsed, rate };
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });

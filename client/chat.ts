@@ -145,6 +145,7 @@ export class Chat implements Reader {
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#view.print(this.#display.event(failure(typed)));
     else if (typed.type === "help") this.#view.print(this.#display.help());
+    else if (typed.type === "rules") return;
     else if (typed.type === "open") return this.#open(typed.to);
     else if (typed.type === "exit") this.end();
     else if (typed.type === "say") void this.#ask(typed);

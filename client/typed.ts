@@ -1,7 +1,7 @@
 // typed.ts: what typed lines mean, in classic mode too, where bare words in the lobby are commands; which are not taken, and which are
 // repeated in the log. Does nothing itself.
 
-import type { Place } from "../shared/commands.ts";
+import type { Place } from "../shared/arguments.ts";
 import { parseCommand } from "../shared/commands.ts";
 import { LOBBY } from "../shared/names.ts";
 import { whyTooLong } from "../shared/text.ts";

@@ -1,7 +1,7 @@
 // delivery.ts: the fan-out, from events to bytes for many. One shared buffer for all members who read the same, frames or
 // lines, and one write a member. Decides nothing about who is where or what was stored.
 
-import type { Event } from "../protocol.ts";
+import type { Event, Refusal } from "../protocol.ts";
 import { encode } from "../protocol.ts";
 import type { Viewer } from "../shared/render.ts";
 import { render, renderMessage } from "../shared/render.ts";
@@ -40,6 +40,10 @@ export interface Member {
   readonly gone: boolean; // its connection has ended: it enters nothing more
   readonly says: Says; // the order of what it says
   send(payload: Payload): void;
+  /** Ends it with a last word. */
+  refuse(refusal: Refusal): void;
+  /** It is in a room no more, and has not left it by itself. */
+  wasPutOut(room: string): void;
   /** A person at a text session was shown a direct message: `from` is who `/reply` answers. */
   wasWrittenBy(from: string): void;
   /** Resolves when a page of a replay may be read for it and sent: its reader has caught up, and it is its turn. `isLast`: no

@@ -2,13 +2,17 @@
 // ask what.
 
 import type { Refusal, Request, RequestOf } from "../protocol.ts";
-import type { Local, Place } from "../shared/commands.ts";
-import { NEEDS_TEXT, parseCommand } from "../shared/commands.ts";
+import type { Local, Place } from "../shared/arguments.ts";
+import { help, NEEDS_TEXT, parseCommand } from "../shared/commands.ts";
 import { decode } from "../shared/decode.ts";
 import { LIMITS } from "../protocol.ts";
+import { ALL } from "../shared/settings.ts";
+import { ruleLines } from "../shared/standing.ts";
+import type { House } from "./house.ts";
 
+type OwnSide = Exclude<Local, { type: "open" }>;
 /** What a line asks for, or why it asks for nothing. */
-export type Read = Request | Refusal | Exclude<Local, { type: "open" }>;
+export type Read = Request | Refusal | OwnSide;
 
 export class Dialect {
   #name: "unknown" | "frames" | "lines" = "unknown";
@@ -43,8 +47,13 @@ export class Dialect {
   }
 }
 
+/** What the server answers by itself to what is no request, for one who is signed in as `user` or as nobody (""). */
+export function localLines({ type }: OwnSide, user: string, house: House): string[] {
+  return type === "help" ? help(user !== "", house.isHost(user)) : ruleLines(house.shown(ALL));
+}
+
 export function isRequest(read: Read): read is Request {
-  return "type" in read && read.type !== "help";
+  return "type" in read && read.type !== "help" && read.type !== "rules";
 }
 export function isSay(read: Read): read is RequestOf<"say"> {
   return "type" in read && read.type === "say";

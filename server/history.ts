@@ -3,10 +3,11 @@
 // business, which ids are taken ids.ts's, and how far somebody has read positions.ts's. Never delivers anything and knows nobody's connection.
 
 import type { Database } from "bun:sqlite";
-import type { ErrorCode, Message, Partner } from "../protocol.ts";
+import type { Message, Partner, Refusal } from "../protocol.ts";
 import { encode, LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import { answeredIn, inboxOf, ownerOf, partnerOf } from "./conversations.ts";
+import type { Act } from "./acts.ts";
 import type { Opened } from "./database.ts";
 import { copyDatabase } from "./copies.ts";
 import { openDatabase } from "./database.ts";
@@ -25,6 +26,23 @@ export interface Draft {
   id?: string | undefined;
   text: string;
   cut?: number | undefined; // characters that were cut off
+  host?: true | undefined; // a host says it
+  act?: Act | undefined;
+}
+/** Who may say what, asked for each draft in its order, with all before it in the batch stored. */
+export interface Judge {
+  /** Why a draft that is not stored yet must not be. */
+  refuse(draft: Draft): Refusal | undefined;
+  /** A draft was given its place. The transaction may still fail. */
+  stored(draft: Draft, message: Message): void;
+}
+/** What is set in a place; `of`: about whom, "" if about nobody. */
+export interface StoredSetting {
+  place: string;
+  key: string;
+  of: string;
+  value: string;
+  by: string;
 }
 /** One copy of a stored message. A room's message has one; a direct message one in either inbox ("@alice"). */
 export interface Copy {
@@ -33,7 +51,7 @@ export interface Copy {
   line: string; // as it is stored and sent, LF included
 }
 /** What became of a draft: stored; already there, so this is the stored one; or refused. */
-export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: ErrorCode };
+export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: Refusal };
 
 /** Messages of a conversation that follow each other, oldest first, as they are stored and sent: a line each. */
 export interface Page {
@@ -46,7 +64,11 @@ export interface History {
   readonly epoch: string;
   /** Stores drafts in their order, and positions, which never go backwards, all in one transaction, durable on return.
    *  Rejects, having stored nothing of it, when the disk cannot take it. */
-  append(drafts: readonly Draft[], positions?: Iterable<Position>): Promise<Outcome[]>;
+  append(drafts: readonly Draft[], positions?: Iterable<Position>, judge?: Judge): Promise<Outcome[]>;
+  settings(): Promise<StoredSetting[]>;
+  removed(conversation: string, from: number, through: number): Promise<ReadonlyMap<number, string>>;
+  find(conversation: string, from: string, id: string, walk: Walk): Promise<number | undefined>;
+  erase(): Promise<boolean>;
   /** The messages with `after` < seq ≤ `upTo`, at most one page: ask again from its last one. Rejects when they are damaged. */
   read(conversation: string, after: number, upTo: number): Promise<Page>;
   /** The newest `limit` messages with `after` < seq < `before`, oldest first, at most one page; with `search` of those that it finds.
@@ -140,6 +162,18 @@ class SqliteHistory implements History {
     }
   }
 
+  async settings(): Promise<StoredSetting[]> {
+    return [];
+  }
+  async removed(): Promise<ReadonlyMap<number, string>> {
+    return new Map();
+  }
+  async find(): Promise<number | undefined> {
+    return undefined;
+  }
+  async erase(): Promise<boolean> {
+    return false;
+  }
   async read(conversation: string, after: number, upTo: number): Promise<Page> {
     const end = Math.min(upTo, after + LIMITS.page);
     const parts: Buffer[] = [];
@@ -246,9 +280,9 @@ class SqliteHistory implements History {
     const slot = id === undefined ? undefined : this.#ids.find(own, from, id);
     if (slot?.isTaken) {
       const known = this.#find(own, from, id!, slot.row.seq);
-      return known.text === draft.text && known.to === to ? { repeated: known } : { refused: "id_reused" };
+      return known.text === draft.text && known.to === to ? { repeated: known } : { refused: { code: "id_reused" } };
     }
-    if (!isRoom(to) && this.#isInboxFull(to)) return { refused: "inbox_full" };
+    if (!isRoom(to) && this.#isInboxFull(to)) return { refused: { code: "inbox_full" } };
     const seq = this.#runs.head(own) + 1;
     if (slot !== undefined) this.#ids.take(slot, seq);
     const copy = this.#add(draft, own, seq, id ?? `${OWN}${seq}`, at);

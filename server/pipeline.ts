@@ -1,8 +1,9 @@
 // pipeline.ts: group commit. What one turn of the event loop gathered is appended to the history together, in one
-// transaction, and only then handed on to be delivered. Never knows who is where.
+// transaction, and only then handed on to be delivered. What may be said is decided there, post by post. Never knows who is where.
 
 import type { Entry, Member } from "./delivery.ts";
 import type { Draft, History, Outcome } from "./history.ts";
+import type { House } from "./house.ts";
 import type { Position } from "./positions.ts";
 import type { Refusal } from "../protocol.ts";
 import { failure } from "../protocol.ts";
@@ -47,6 +48,7 @@ export class Batch {
 
 export class Pipeline {
   readonly #history: History;
+  readonly #house: House;
   readonly #deliver: (entries: Map<string, Entry[]>) => void;
   readonly #report: (event: string, problem: unknown) => void;
   #batch: Batch | undefined;
@@ -57,14 +59,16 @@ export class Pipeline {
   /** Messages stored. */
   stored = 0;
 
-  /** `deliver` gets what is to be told, by conversation, in the order in which it was said, once it is stored; `report` is
-   *  told of a batch that could not be stored or delivered. */
+  /** `house` judges what is said; `deliver` gets what is to be told, by conversation, in the order in which it was said, once it is
+   *  stored; `report` is told of a batch that could not be stored or delivered. */
   constructor(
     history: History,
+    house: House,
     deliver: (entries: Map<string, Entry[]>) => void,
     report: (event: string, problem: unknown) => void,
   ) {
     this.#history = history;
+    this.#house = house;
     this.#deliver = deliver;
     this.#report = report;
   }
@@ -153,13 +157,17 @@ export class Pipeline {
       add(answeredIn(post), { event: failure(refusal, post.id), only: post.by });
 
     const posts: Post[] = [];
-    for (const post of batch.posts)
+    for (const post of batch.posts) {
+      if (this.#house.isHost(post.from)) post.host = true; // the server alone says so
       if (post.by.says.mayStore(post.id)) posts.push(post);
       else refuse(post, { code: "unavailable", after: 1 });
+    }
     let outcomes: Outcome[];
     try {
-      outcomes = await this.#history.append(posts, batch.positions.values());
+      outcomes = await this.#history.append(posts, batch.positions.values(), this.#house);
+      this.#house.committed();
     } catch (problem) {
+      this.#house.rolledBack();
       this.#report(`Cannot store ${posts.length} messages`, problem);
       batch.failed = true;
       for (const post of posts) {
@@ -171,12 +179,12 @@ export class Pipeline {
     for (let i = 0; i < posts.length; i++) {
       const post = posts[i]!;
       const outcome = outcomes[i]!;
-      if ("refused" in outcome) refuse(post, { code: outcome.refused });
+      if ("refused" in outcome) refuse(post, outcome.refused);
       else if ("repeated" in outcome) add(answeredIn(post), { event: outcome.repeated, only: post.by });
       else {
         this.stored++;
-        // Who types sees what was typed; frames come back to their sender as the receipt.
-        const not = post.by.text ? post.by : undefined;
+        // Who types sees what was typed, unless it was a command; frames come back to their sender as the receipt.
+        const not = post.by.text && post.act === undefined ? post.by : undefined;
         for (const { conversation, message, line } of outcome.stored) add(conversation, { event: message, line, not });
         if (post.note !== undefined)
           add(answeredIn(post), { event: { type: "notice", text: post.note }, only: post.by });

@@ -38,7 +38,7 @@ export class RequestLimiter {
 
   /** Counts a request, or a line that is none; ms to wait before it may be done, 0 for none. */
   take(request?: Request): number {
-    if (request?.type === "say") return this.#says?.take(1) ?? 0;
+    if (request?.type === "say" || request?.type === "set") return this.#says?.take(1) ?? 0;
     const points = request === undefined ? 0 : costOf(request);
     return Math.max(points === 0 ? 0 : this.#takeCostly(points), this.#others.take(1));
   }
@@ -64,6 +64,7 @@ function costOf(request: Request): number {
     case "history":
       return request.match === undefined && request.with === undefined ? 1 : SEARCH;
     case "people":
+    case "remove":
       return SEARCH;
     case "join":
     case "who":

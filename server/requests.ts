@@ -1,39 +1,19 @@
 // requests.ts: what each verb does, and who may use it: the rule table and one handler a verb. A refusal is a returned value;
 // the session answers it. Knows no socket, no line and no dialect but this: a text session's reader is a person.
 
-import type { Followed, Ok, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import type { Followed, Message, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { isRefusal, LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
+import type { Answer, Caller, Rule } from "./caller.ts";
+import { whileHere } from "./caller.ts";
 import { inboxOf } from "./conversations.ts";
-import type { Member } from "./delivery.ts";
 import { onClaim, onRemove, onSet } from "./hosting.ts";
 import type { Asker } from "./network.ts";
 import type { Post } from "./pipeline.ts";
-import type { Rooms } from "./rooms.ts";
 import type { Services } from "./services.ts";
 import type { SignedIn } from "./signin.ts";
-import type { Slices } from "./slices.ts";
 import { authenticateUser, registerUser, signInByToken } from "./signin.ts";
-
-/** Whose request it is: the session, as far as handlers use it. */
-export interface Caller extends Member, Asker {
-  readonly services: Services;
-  /** Where a typed line goes (text sessions). */
-  readonly room: string;
-  moveTo(room: string): void;
-  /** `hash` is of the password it has signed in with: when the account has another one, the session ends. */
-  signIn(user: string, hash: string): void;
-  /** Answers at once where more is to follow the answer. */
-  ok(fields: Omit<Ok, "type" | "id">, asked: Request): void;
-}
-
-/** What a handler answers: a refusal, the fields of an `ok`, or nothing when the answer comes another way. */
-export type Answer = Refusal | Omit<Ok, "type" | "id"> | void;
-export interface Rule<V extends Verb> {
-  needs: "account" | "no account" | "nothing";
-  run: (caller: Caller, request: RequestOf<V>) => Answer | Promise<Answer>;
-}
 
 /** Every verb, who may use it, and what it does. */
 export const RULES: { [V in Verb]: Rule<V> } = {
@@ -72,6 +52,8 @@ async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Ans
 
 /** Creates an account and logs it; refuses as `registerUser` does. */
 export async function register(services: Services, user: string, password: string, from: Asker) {
+  const closed = services.house.whyClosed();
+  if (closed !== undefined) return closed;
   const result = await registerUser(services.users, user, password, from);
   if (isRefusal(result)) {
     if (result.code === "throttled") services.log.warning(`Registration from ${from.address} refused (throttled)`);
@@ -98,20 +80,26 @@ async function enterChat(
   since?: number,
   epoch?: string,
 ): Promise<Answer> {
-  const { history, rooms } = caller.services;
+  const { history, house, rooms } = caller.services;
+  const banned = house.whyBanned(user);
+  if (banned !== undefined) return banned;
   caller.signIn(user, hash); // first: from here on a changed password ends it
   rooms.arrive(caller);
   const positions = await history.positions(user);
-  const follows = caller.text ? [] : await followed(rooms, positions);
+  const follows = caller.text ? [] : await followed(caller, positions);
   const inbox = inboxOf(user);
   const seen = positions.get(inbox) ?? 0;
+  const settings = house.shownTo(user);
   if (caller.text) await findPartner(caller, inbox);
   await rooms.enter(caller, inbox, {
     since,
     epoch,
     start: () => seen,
     begin: ({ head, reset }) =>
-      caller.ok({ user, token, seq: head, epoch: history.epoch, seen, follows, ...(reset && { reset }) }, asked),
+      caller.ok(
+        { user, token, seq: head, epoch: history.epoch, seen, follows, settings, ...(reset && { reset }) },
+        asked,
+      ),
   });
   if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
 }
@@ -124,18 +112,19 @@ async function findPartner(caller: Caller, inbox: string): Promise<void> {
 }
 
 /** The rooms among what an account has read, and where each of them ends. */
-async function followed(rooms: Rooms, positions: ReadonlyMap<string, number>): Promise<Followed[]> {
+async function followed({ services, user }: Caller, positions: ReadonlyMap<string, number>): Promise<Followed[]> {
+  const { house, rooms } = services;
   const follows: Followed[] = [];
-  for (const [to, seen] of positions) if (isRoom(to)) follows.push({ to, seen, seq: await rooms.head(to) });
+  for (const [to, seen] of positions)
+    if (isRoom(to) && house.mayEnter(user, to)) follows.push({ to, seen, seq: await rooms.head(to) });
   return follows;
 }
 
 async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answer> {
-  const { history, rooms } = caller.services;
+  const { history, house, rooms } = caller.services;
   const { to, since } = request;
-  if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
-  if (to !== LOBBY && rooms.isFull(to))
-    return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
+  const refusal = await whyNotJoin(caller, to);
+  if (refusal !== undefined) return refusal;
   caller.moveTo(to);
   const seen = (await history.positions(caller.user)).get(to) ?? 0;
   await rooms.enter(caller, to, {
@@ -144,10 +133,25 @@ async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answe
     start: (head) => (caller.text ? head : head - LIMITS.backlog),
     begin: ({ head, reset }) =>
       caller.ok(
-        { to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, seen, ...(reset && { reset }) },
+        {
+          ...{ to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, seen },
+          ...{ settings: house.shown(to), ...(reset && { reset }) },
+        },
         request,
       ),
   });
+}
+
+async function whyNotJoin(caller: Caller, to: string): Promise<Refusal | undefined> {
+  const { history, house, rooms } = caller.services;
+  if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
+  if (to !== LOBBY && rooms.isFull(to))
+    return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
+  const noEntry = house.whyNoEntry(caller.user, to);
+  if (noEntry !== undefined) return noEntry;
+  const notNew = house.whyNoNewRoom(caller.user);
+  const exists = async () => to === LOBBY || rooms.isOpen(to) || (await history.head(to)) > 0;
+  return notNew !== undefined && !(await exists()) ? notNew : undefined;
 }
 
 async function onLeave(caller: Caller, { to }: RequestOf<"leave">): Promise<Answer> {
@@ -196,15 +200,23 @@ function note({ services }: Caller, to: string, cut: number): string | undefined
 }
 
 function onWho({ services, user }: Caller, { to }: RequestOf<"who">): Answer {
-  return { ...(to !== undefined && { to }), users: services.rooms.who(to, user) };
+  const { house, rooms } = services;
+  const refusal = to === undefined ? undefined : house.whyNoEntry(user, to);
+  if (refusal !== undefined) return refusal;
+  return {
+    ...(to !== undefined && { to }),
+    users: rooms.who(to, user),
+    ...(to !== undefined && house.hasDoor(to) && { members: house.membersOf(to) }),
+    ...(house.isHost(user) && { muted: house.who("mute"), banned: house.who("ban") }),
+  };
 }
 
-function onRooms({ services }: Caller): Answer {
-  return { rooms: services.rooms.list() };
+function onRooms({ services, user }: Caller): Answer {
+  return { rooms: services.rooms.list().filter(({ to }) => services.house.mayEnter(user, to)) };
 }
 
 async function onHistory(caller: Caller, request: RequestOf<"history">): Promise<Answer> {
-  const { history, rooms, slices } = caller.services;
+  const { history, rooms } = caller.services;
   const { to, after, before, limit = LIMITS.backlog, match, with: partner } = request;
   if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
   if (to !== "@" && partner !== undefined)
@@ -213,18 +225,26 @@ async function onHistory(caller: Caller, request: RequestOf<"history">): Promise
     return { code: "bad_request", text: `A search takes at most ${LIMITS.words} words. Nothing was looked for.` };
   const name = to === "@" ? inboxOf(caller.user) : to;
   const isSearch = match !== undefined || partner !== undefined;
-  const search = isSearch ? { match, with: partner, goOn: whileHere(caller, slices) } : undefined;
-  return { to, messages: await history.newest(name, limit, { after, before }, search) };
+  const search = isSearch ? { match, with: partner, goOn: whileHere(caller) } : undefined;
+  const messages = await history.newest(name, limit, { after, before }, search);
+  return { to, messages: isRoom(to) ? await withRemoved(caller, to, messages) : messages };
+}
+
+/** Hosts read what removed messages of a room said, as long as it is kept. */
+async function withRemoved({ services, user }: Caller, room: string, messages: Message[]): Promise<Message[]> {
+  const [first, last] = [messages[0], messages.at(-1)];
+  if (first === undefined || last === undefined || !services.house.isHost(user)) return messages;
+  if (messages.every(({ removed }) => removed === undefined)) return messages;
+  const texts = await services.history.removed(room, first.seq, last.seq);
+  return messages.map((message) => {
+    const was = texts.get(message.seq);
+    return was === undefined ? message : { ...message, was };
+  });
 }
 
 async function onPeople(caller: Caller): Promise<Answer> {
-  const { history, slices } = caller.services;
-  return { people: await history.partners(caller.user, LIMITS.people, { goOn: whileHere(caller, slices) }) };
-}
-
-/** Goes on in another turn of the event loop, as long as somebody waits for the answer. */
-function whileHere(caller: Caller, slices: Slices): () => Promise<boolean> {
-  return () => slices.next().then(() => !caller.gone);
+  const { history } = caller.services;
+  return { people: await history.partners(caller.user, LIMITS.people, { goOn: whileHere(caller) }) };
 }
 
 async function onSeen(caller: Caller, { to = "@", seq }: RequestOf<"seen">): Promise<Answer> {

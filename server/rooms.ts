@@ -170,6 +170,11 @@ export class Rooms {
     return conversation.roster.names.slice();
   }
 
+  /** The connections in a conversation. */
+  membersOf(name: string): Member[] {
+    return [...(this.#conversations.get(name)?.members ?? [])];
+  }
+
   isOnline(user: string): boolean {
     return this.#conversations.get(EVERYBODY)?.roster.isConnected(user) ?? false;
   }
@@ -178,6 +183,10 @@ export class Rooms {
   list(): { to: string; users: number }[] {
     const rooms = [...this.#conversations.values()].filter(({ name, members }) => isRoom(name) && members.size > 0);
     return rooms.map(({ name, roster }) => ({ to: name, users: roster.size }));
+  }
+  /** Whether somebody is in a room. */
+  isOpen(name: string): boolean {
+    return this.#conversations.has(name);
   }
 
   #open(name: string): Membership {

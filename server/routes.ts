@@ -16,6 +16,7 @@ import type { Services } from "./services.ts";
 
 const STATUS: Partial<Record<ErrorCode, number>> = {
   bad_login: 401,
+  no_entry: 403,
   name_taken: 409,
   throttled: 429,
   busy: 503,
@@ -112,6 +113,8 @@ async function signIn({ body, asker }: Asked, verb: "register" | "login", servic
       ? await register(services, user, password, asker)
       : await login(services, user, password, asker);
   if (isRefusal(result)) return refuse(result);
+  const banned = services.house.whyBanned(result.user);
+  if (banned !== undefined) return refuse(banned);
   const answer = JSON.stringify({ user: result.user, token: result.token });
   return reply(verb === "register" ? 201 : 200, "application/json", answer + "\n");
 }

@@ -4,16 +4,15 @@
 
 import type { Event, Ok, Refusal, Request, Verb } from "../protocol.ts";
 import { failure, isRefusal, LIMITS } from "../protocol.ts";
-import type { Place } from "../shared/commands.ts";
-import { help } from "../shared/commands.ts";
+import type { Place } from "../shared/arguments.ts";
 import { LOBBY } from "../shared/names.ts";
 import { Answers } from "./answers.ts";
+import type { Answer, Caller, Rule } from "./caller.ts";
 import type { Payload } from "./delivery.ts";
 import type { Read } from "./dialect.ts";
-import { Dialect, isRequest, isSay } from "./dialect.ts";
+import { Dialect, isRequest, isSay, localLines } from "./dialect.ts";
 import { Patience } from "./patience.ts";
 import { isCostly, RequestLimiter } from "./rates.ts";
-import type { Answer, Caller, Rule } from "./requests.ts";
 import { RULES } from "./requests.ts";
 import { Says } from "./says.ts";
 import type { Services } from "./services.ts";
@@ -162,6 +161,9 @@ export class Session implements Caller, Taker, Place {
   moveTo(room: string): void {
     this.#room = room;
   }
+  wasPutOut(room: string): void {
+    if (this.#room === room) this.#room = LOBBY;
+  }
 
   ok(fields: Omit<Ok, "type" | "id">, asked?: Request): void {
     this.#answer({ type: "ok", ...(asked?.id !== undefined && { id: asked.id }), ...fields }, asked);
@@ -224,8 +226,8 @@ export class Session implements Caller, Taker, Place {
   #dispatch(read: Read): Promise<void> | undefined {
     if (this.#isClosed) return undefined; // while it waited
     if (isRefusal(read)) return this.#reply(read, read.id);
-    if (read.type === "help") {
-      for (const line of help(this.#user !== "")) this.#answer({ type: "notice", text: line });
+    if (!isRequest(read)) {
+      for (const text of localLines(read, this.#user, this.services.house)) this.#answer({ type: "notice", text });
       return undefined;
     }
     const { needs, run } = RULES[read.type] as Rule<Verb>; // the one cast: the key and its variant belong together

@@ -2,7 +2,7 @@
 // Goes by the fields of an act and never by its text. Decides nothing.
 
 import type { Message } from "../protocol.ts";
-import { isRoom } from "./names.ts";
+import { isRoom, LOBBY } from "./names.ts";
 import type { Key } from "./settings.ts";
 import { ALL, isKey } from "./settings.ts";
 
@@ -19,11 +19,19 @@ export function isAct({ act, key, value, of }: Message): boolean {
   return (act === "set" && isKey(key) && value !== undefined) || (act === "remove" && of !== undefined);
 }
 
+/** Whether an act takes somebody out of a room that has a door. */
+export function expels({ act, key, value, of }: Message, user: string): boolean {
+  return act === "set" && key === "member" && value === "off" && of === user;
+}
+
 /** What an act did, as a sentence for `user`; `clock` says a time (ms since 1970) in their zone. */
 export function describe(message: Message, user: string | undefined, clock: (at: number) => string): string {
   const { from, to, key, value, of, act } = message;
   const who = from === user ? "you" : from;
-  if (act === "remove") return `${who} ${removed(of!, from, Number(value ?? 1), user)}`;
+  if (act === "remove") {
+    const where = isRoom(to) && to !== LOBBY ? ` in ${to.slice(1)}` : "";
+    return `${who} ${removed(of!, from, Number(value ?? 1), user)}${where}`;
+  }
   if (!isKey(key) || value === undefined) return `${from}: ${message.text}`;
   const end = /^\d+$/.test(value) ? ` until ${clock(Number(value))}` : "";
   return `${who} ${did({ to, key, value, of }, end, user)}`;
@@ -77,6 +85,10 @@ function did({ to, key, value, of }: Aim, end: string, user: string | undefined)
       return `let ${byWhom(value)} send files`;
     case "removing":
       return `let ${byWhom(value)} remove their own messages`;
+    case "rules":
+      return value === "school"
+        ? "set the rules of a school: private messages only to and from hosts, only hosts make rooms and send files, no new accounts"
+        : "set the rules of an open chat: everybody can write private messages, make rooms, send files and register";
     case "door":
       return isOff
         ? `opened ${place} to everybody`

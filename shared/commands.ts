@@ -1,30 +1,13 @@
 // commands.ts: what people type: the one table of commands, from a typed line to a request. Text sessions, the terminal
 // client and the browser page all read it. Decides nothing about who may do what.
 
-import type { Refusal, Request } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
-import { foldName, foldRoom, isRoom, LOBBY } from "./names.ts";
+import type { Command, Place, Typed } from "./arguments.ts";
+import { cutWord, inRoom, usage, withPerson } from "./arguments.ts";
+import { HOST_COMMANDS, REMOVE } from "./hostcommands.ts";
+import { isRoom, LOBBY } from "./names.ts";
 import { nearest } from "./nearest.ts";
 import { sanitizeMessage } from "./text.ts";
-
-/** Where a typed line is read: who types (nobody, or "", before sign-in), the current room, or person, and who wrote to them last. */
-export interface Place {
-  user?: string | undefined;
-  room: string;
-  partner?: string | undefined;
-}
-/** What a typed line asks of the reader's own side instead of the server; `open`: to see what was written with a person. */
-export type Local = { type: "help" } | { type: "open"; to: string };
-type Typed = Request | Refusal | Local;
-
-interface Command {
-  names: readonly [string, ...string[]];
-  usage: string;
-  help: string;
-  when?: "signed out" | "any time"; // default: signed in
-  exact?: true; // its last argument is taken as typed, spaces at its end included
-  read: (rest: string, place: Place) => Typed;
-}
 
 /** Every command there is: text sessions, the terminal client and the page all read this table. */
 export const COMMANDS: readonly Command[] = [
@@ -121,6 +104,8 @@ export const COMMANDS: readonly Command[] = [
         ? usage("/search needs the words to look for.")
         : { type: "history", ...conversation(room), match: rest },
   },
+  REMOVE,
+  ...HOST_COMMANDS,
   {
     names: ["help"],
     usage: "",
@@ -166,9 +151,12 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
   return usage(`Unknown command /${sanitizeMessage(word).slice(0, 20)}. ${hint} Nothing was sent.`);
 }
 
-/** The commands as lines of text, for one who is signed in or not. */
-export function help(signedIn: boolean): string[] {
-  const listed = COMMANDS.filter(({ when }) => when === "any time" || (when === "signed out") !== signedIn);
+/** The commands as lines of text, for one who is signed in or not, and is a host or not. */
+export function help(signedIn: boolean, isHost = false): string[] {
+  const listed = COMMANDS.filter(
+    ({ when, forHosts }) =>
+      (isHost || forHosts === undefined) && (when === "any time" || (when === "signed out") !== signedIn),
+  );
   const heads = listed.map(({ names, usage }) => `/${names[0]}${usage && " " + usage}`);
   const width = Math.max(...heads.map((head) => head.length));
   return listed.map(({ names, help }, i) => {
@@ -177,13 +165,6 @@ export function help(signedIn: boolean): string[] {
   });
 }
 
-function usage(text: string): Refusal {
-  return { code: "bad_request", text };
-}
-function cutWord(text: string): { word: string; rest: string } {
-  const end = text.search(/\s/);
-  return end < 0 ? { word: text, rest: "" } : { word: text.slice(0, end), rest: text.slice(end + 1).trimStart() };
-}
 function credentials(type: "register" | "login", rest: string): Typed {
   const { word: user, rest: password } = cutWord(rest);
   return password.trim() === "" ? usage(`Type: ${type} NAME PASSWORD`) : { type, user, password };
@@ -191,15 +172,7 @@ function credentials(type: "register" | "login", rest: string): Typed {
 function direct(name: string, text: string): Typed {
   return withPerson(name, (to) => ({ type: "say", to, text }));
 }
-function withPerson(name: string, make: (to: string) => Request | Local): Typed {
-  const to = foldName(name.startsWith("@") ? name.slice(1) : name);
-  return to === undefined ? { code: "unknown_user" } : make(to);
-}
 /** What `history` calls a room, or what was written with a person. */
 function conversation(room: string): { to: string; with?: string } {
   return isRoom(room) ? { to: room } : { to: "@", with: room };
-}
-function inRoom(room: string, make: (to: string) => Request): Typed {
-  const to = foldRoom(isRoom(room) ? room : `#${room}`);
-  return to === undefined ? { code: "bad_room" } : make(to);
 }

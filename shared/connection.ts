@@ -4,6 +4,7 @@
 
 import type { Event, Failure, Message, Ok, Request } from "../protocol.ts";
 import { failure } from "../protocol.ts";
+import { expels } from "./acts.ts";
 import { Dialer } from "./dialer.ts";
 import type { ClientEvent } from "./feed.ts";
 import { Feed } from "./feed.ts";
@@ -76,7 +77,7 @@ export class Connection {
         onLost: (why) => this.#lost(why),
         onOffline: ({ code = "unreachable", message }, retry) =>
           this.#feed.tell({ type: "offline", code, reason: message, retry }),
-        onSignedOut: () => this.#signedOut(),
+        onSignedOut: ({ code, message }) => this.#signedOut(code === "bad_login" ? SIGNED_OUT : message, code),
       },
       options.silence,
     );
@@ -217,8 +218,8 @@ export class Connection {
     this.#handshake?.fail(why);
   }
 
-  #signedOut(): void {
-    this.#feed.tell({ type: "error", code: "bad_login", text: SIGNED_OUT });
+  #signedOut(text: string, code: string): void {
+    this.#feed.tell({ type: "error", code, text });
     void this.close();
   }
 
@@ -273,6 +274,7 @@ export class Connection {
     // A retry from an earlier life of this program is answered by an old message: handed on, for it was asked for.
     if (place === "new" || isAnswer) this.#feed.tell(message);
     if (isAnswer) this.#unanswered.settle(message.id, message);
+    if (place === "new" && expels(message, this.user)) this.#following.gone(message.to);
   }
 
   /** The next event, `undefined` when the connection is closed and all was read. */

@@ -18,7 +18,7 @@ export interface DialerHooks {
   /** Signed in no more, or a try has failed; the next one is in `retry` ms. */
   onOffline: (problem: Refused, retry: number) => void;
   /** The sign-in was refused for good: there is no next try. */
-  onSignedOut: () => void;
+  onSignedOut: (problem: Refused) => void;
 }
 
 // ms from one try to the next: doubled every time, with jitter so that a whole class does not return in the same
@@ -76,7 +76,7 @@ export class Dialer {
     this.#retry = undefined;
     this.dial().catch((problem: Refused) => {
       if (this.#closed) return;
-      if (problem.code === "bad_login") this.#hooks.onSignedOut();
+      if (isFinal(problem)) this.#hooks.onSignedOut(problem);
       else this.#later(problem);
     });
   }
@@ -134,4 +134,9 @@ export class Dialer {
     this.#retry = setTimeout(() => this.keepTrying(), retry);
     this.#hooks.onOffline(problem, retry);
   }
+}
+
+/** Whether trying again is of no use: the account, or its password, is another one now, or it is banned without an end. */
+function isFinal({ code, after }: Refused): boolean {
+  return code === "bad_login" || (code === "no_entry" && after === undefined);
 }

@@ -2,7 +2,7 @@
 // happened. Holds back what was missed while a connection resumes, so that its number can be told first. Knows no
 // socket.
 
-import type { Event, Request } from "../protocol.ts";
+import type { Event, Request, Setting } from "../protocol.ts";
 import { LIMITS, MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import { truncateMessage } from "./text.ts";
 import type { Answer } from "./unanswered.ts";
@@ -11,14 +11,30 @@ import type { Answer } from "./unanswered.ts";
 export type ClientEvent =
   | Exclude<Event, { type: "ok" | "ping" }>
   | Answered
-  | { type: "entered"; to: string; users: string[]; seq: number; seen: number } // a room: its head and how far this account has
-  // read it, before its messages
-  | { type: "inbox"; seq: number; seen: number } // signed in: the inbox's head, before what waits in it
-  | { type: "gone"; to: string } // a room: this account has left it on another device
+  | Entered
+  | Inbox
+  | { type: "gone"; to: string } // a room: this account has left it on another device, or may not enter it any more
   | { type: "reset"; to: string } // the server was restored from an older copy of this conversation
   | { type: "online"; missed: number } // so many missed messages follow; more than 2,000 are not counted
   | { type: "caught up"; missed: number } // all that was missed has been handed on: so many messages
   | Offline;
+/** A room was entered; this comes before its messages. */
+export interface Entered {
+  type: "entered";
+  to: string;
+  users: string[];
+  seq: number; // of its last message
+  seen: number; // how far this account has read it
+  settings: readonly Setting[]; // what hosts have set there
+}
+/** Signed in; this comes before what waits in the inbox. */
+export interface Inbox {
+  type: "inbox";
+  seq: number; // of its last message
+  seen: number;
+  hosts: readonly string[];
+  settings: readonly Setting[]; // what hosts have set for all, and whether this account is muted
+}
 /** The answer to a request made by `send`. All that came before it was handed on before it. */
 export interface Answered {
   type: "answered";

@@ -56,7 +56,7 @@ export class Following {
     this.#isPossible = follows !== undefined;
     if (follows === undefined || !this.#isWanted) return;
     const kept = new Set(follows.map(({ to }) => to));
-    for (const [to, { isKept }] of this.#rooms) if (isKept && !kept.has(to) && to !== LOBBY) this.#gone(to);
+    for (const [to, { isKept }] of this.#rooms) if (isKept && !kept.has(to) && to !== LOBBY) this.gone(to);
     for (const { to, seen } of follows) {
       this.#note(to, seen, true);
       this.#hooks.enter(to);
@@ -95,7 +95,7 @@ export class Following {
     if (seq === undefined) {
       if (to === LOBBY || !this.#rooms.has(to)) return false; // nobody leaves the lobby
       this.#hooks.ask({ type: "leave", to });
-      this.#gone(to);
+      this.gone(to);
     } else if (isRoom(to)) this.#note(to, seq);
     return seq !== undefined;
   }
@@ -106,7 +106,8 @@ export class Following {
     this.#confirmations.forget(to);
   }
 
-  #gone(to: string): void {
+  /** A room was left without a request of ours. */
+  gone(to: string): void {
     this.forget(to);
     this.#hooks.gone(to);
   }

@@ -35,17 +35,18 @@ export class Positions {
 
   /** Takes in what an `ok` says about rooms and inbox. MUST be called before any message that came after it is taken.
    *  Returns the events there are to tell. */
-  granted(request: Request, { seq = 0, seen = seq, users = [], reset, epoch }: Ok): ClientEvent[] {
+  granted(request: Request, answer: Ok): ClientEvent[] {
+    const { seq = 0, seen = seq, users = [], hosts = [], settings = [], reset, epoch } = answer;
     switch (request.type) {
       case "login":
       case "register":
-        return [...this.#replaced(reset, epoch), { type: "inbox", seq, seen }];
+        return [...this.#replaced(reset, epoch), { type: "inbox", seq, seen, hosts, settings }];
       case "join": {
         const { to } = request;
         const told = reset ? [this.#restored(to)] : [];
         if (this.#seqs.get(to) === undefined)
           this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
-        return [...told, { type: "entered", to, users, seq, seen }];
+        return [...told, { type: "entered", to, users, seq, seen, settings }];
       }
       case "leave":
         this.leave(request.to);

@@ -2,7 +2,9 @@
 // of their own for it. Decides nothing and touches no socket.
 
 import type { Event, Message, Ok, Request } from "../protocol.ts";
+import { describe, isAct } from "./acts.ts";
 import { isRoom, listNames, LOBBY } from "./names.ts";
+import { standing } from "./standing.ts";
 
 /** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were
  *  sent. */
@@ -28,7 +30,8 @@ export function render(event: Event, viewer: Viewer): string[] {
     case "ok":
       return renderOk(event, viewer);
     case "error": {
-      const wait = event.after === undefined ? "" : ` (${event.after} s)`;
+      const isSaid = event.code === "quiet" || event.code === "no_entry"; // in the sentence
+      const wait = event.after === undefined || isSaid ? "" : ` (${event.after} s)`;
       return [`* ${event.text}${wait}`];
     }
     case "notice":
@@ -42,11 +45,19 @@ export function render(event: Event, viewer: Viewer): string[] {
 }
 
 /** A message as a person (`user`) reads it. Its further lines are indented, so that nobody can type a line that looks like another's. */
-export function renderMessage({ to, from, text, cut }: Message, user?: string, time = ""): string {
+export function renderMessage(message: Message, user?: string, time = ""): string {
+  if (isAct(message)) return `*${time} ${describe(message, user, when)}`;
+  const { to, from, host, cut } = message;
   const where = isRoom(to) && to !== LOBBY ? ` (in ${bare(to)})` : "";
   const kind = isRoom(to) ? "" : from === user && to !== user ? `[pm to ${to}] ` : "[pm] ";
   const tail = cut === undefined ? "" : `\n  (${cut} more characters were cut off)`;
-  return `${kind}${from}${where}${time}: ${text.replaceAll("\n", "\n  ")}${tail}`;
+  return `${kind}${host ? "[host] " : ""}${from}${where}${time}: ${textOf(message).replaceAll("\n", "\n  ")}${tail}`;
+}
+
+/** What a message says, or who has removed it. */
+function textOf({ text, removed, was }: Message): string {
+  if (removed === undefined) return text;
+  return `(removed by ${removed}${was === undefined ? "" : `: ${was}`})`;
 }
 
 function renderOk(event: Ok, { user, asked }: Viewer): string[] {
@@ -54,14 +65,24 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
   switch (asked?.type) {
     case "register":
     case "login":
-      return [`* Welcome, ${event.user}. Type a line and press Enter; /help lists the commands, /exit leaves.`];
-    case "join":
-      return [`* You are in ${bare(asked.to)}, ${others.length ? `with ${others.join(", ")}` : "alone so far"}.`];
+      return [
+        `* Welcome, ${event.user}. Type a line and press Enter; /help lists the commands, /exit leaves.`,
+        ...standingLines(event),
+      ];
+    case "join": {
+      const company = others.length ? `with ${others.join(", ")}` : "alone so far";
+      return [`* You are in ${bare(asked.to)}, ${company}.`, ...standingLines(event)];
+    }
     case "leave":
       return [`* You left ${bare(asked.to)} and are in ${bare(LOBBY)}.`];
     case "who": {
       const where = asked.to === undefined ? "Here" : `In ${bare(asked.to)}`;
-      return [`* ${where}: ${event.users?.length ? event.users.join(", ") : "nobody"}`];
+      return [
+        `* ${where}: ${event.users?.length ? event.users.join(", ") : "nobody"}`,
+        ...listed("Members", event.members),
+        ...listed("Muted", event.muted),
+        ...listed("Sent out", event.banned),
+      ];
     }
     case "rooms":
       return [`* Rooms: ${(event.rooms ?? []).map(({ to, users }) => `${bare(to)} (${users})`).join(", ")}`];
@@ -76,12 +97,24 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
           asked.with === undefined ? "* Nothing was said here yet." : `* You have not written with ${asked.with} yet.`,
         ];
       }
-      return event.messages.flatMap((message) => `* ${when(message.at)} ${renderMessage(message, user)}`.split("\n"));
+      return event.messages.flatMap((message) => earlier(message, user).split("\n"));
     case "exit":
       return ["* Goodbye."];
     default:
       return [];
   }
+}
+
+/** A message as it stands in an answer to `history`. */
+function earlier(message: Message, user?: string): string {
+  return `* ${when(message.at)} ${isAct(message) ? describe(message, user, when) : renderMessage(message, user)}`;
+}
+/** What hosts have set that one should know. */
+function standingLines({ settings = [] }: Ok): string[] {
+  return standing(settings, when).map((line) => `* ${line}`);
+}
+function listed(what: string, users: readonly string[] = []): string[] {
+  return users.length > 0 ? [`* ${what}: ${users.join(", ")}`] : [];
 }
 
 function bare(room: string): string {

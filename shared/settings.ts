@@ -31,11 +31,17 @@ export const SETTINGS = {
   rooms: { scopes: ["all"], values: WHO }, // who makes new ones
   files: { scopes: ["all"], values: WHO }, // who sends them
   removing: { scopes: ["all"], values: WHO }, // who removes their own messages
+  rules: { scopes: ["all"], values: ["open", "school"] }, // several of these at once, see RULES
   door: { scopes: ["room"], values: SWITCH }, // only members and hosts enter and see it
   member: { scopes: ["room"], values: SWITCH }, // of a room with a door: whom it is about is in `of`
 } as const satisfies Record<string, Rule>;
 export type Key = keyof typeof SETTINGS;
 
+/** What `rules` sets. */
+const RULES: Readonly<Record<string, Partial<Record<Key, string>>>> = {
+  open: { private: "all", accounts: "open", rooms: "all", files: "all" },
+  school: { private: "hosts", accounts: "closed", rooms: "hosts", files: "hosts" },
+};
 const MAX_SECONDS = 3_600; // of `slow`
 const MAX_TEXT = 500; // characters of a topic or an announcement
 const MAX_TIME = 366 * 86_400; // s that a lock, a mute or a ban with an end lasts at most
@@ -47,6 +53,11 @@ export function isKey(key: string | undefined): key is Key {
 export function canBeSetFor(key: Key, to: string): boolean {
   const scope: Scope = to === ALL ? "all" : isRoom(to) ? "room" : "person";
   return (SETTINGS[key].scopes as readonly Scope[]).includes(scope);
+}
+/** What is set when a key is: itself, or what the rules of that name are. */
+export function changesOf(key: Key, value: string): { key: Key; value: string }[] {
+  if (key !== "rules") return [{ key, value }];
+  return Object.entries(RULES[value] ?? {}).map(([one, worth]) => ({ key: one as Key, value: worth }));
 }
 /** What a key is worth when nothing was set. */
 export function usualValue(key: Key): string {
@@ -104,6 +115,9 @@ export function toldIn(to: string): string {
 export class Settings {
   readonly #places = new Map<string, Map<string, Setting>>();
 
+  get isEmpty(): boolean {
+    return this.#places.size === 0;
+  }
   /** What was set in a place; the value that is usual is as good as none. */
   get(place: string, key: Key): Setting | undefined {
     return this.#places.get(place)?.get(key);
@@ -130,7 +144,7 @@ export class Settings {
   }
   /** Takes an act in. */
   apply({ to, of, key, value, from, act }: Message): void {
-    if (act === "set" && key !== undefined && value !== undefined && key !== "member")
-      this.put(placeOf({ to, of }), { key, value, by: from });
+    if (act !== "set" || !isKey(key) || value === undefined || key === "member") return;
+    for (const change of changesOf(key, value)) this.put(placeOf({ to, of }), { ...change, by: from });
   }
 }

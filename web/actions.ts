@@ -3,7 +3,7 @@
 
 import type { Failure, Refusal, Request, RequestOf } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
-import type { Local, Place } from "../shared/commands.ts";
+import type { Local, Place } from "../shared/arguments.ts";
 import { help, parseCommand } from "../shared/commands.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
@@ -78,6 +78,8 @@ export class Actions {
     switch (typed.type) {
       case "help":
         return this.#stage.note(help(true).join("\n"));
+      case "rules":
+        return;
       case "open":
         return this.#stage.open(typed.to);
       case "exit":

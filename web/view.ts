@@ -2,7 +2,7 @@
 // the threads. What they ask of the server is in actions.ts.
 
 import type { Message, Ok, Request } from "../protocol.ts";
-import type { Place } from "../shared/commands.ts";
+import type { Place } from "../shared/arguments.ts";
 import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
 import type { ClientEvent } from "../shared/feed.ts";

@@ -12,6 +12,7 @@ import type { Services } from "../../server/services.ts";
 import { openUsers } from "../../server/signin.ts";
 import { Slices } from "../../server/slices.ts";
 import { readLog, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
+import { openHouse } from "./rooms.ts";
 
 export interface Parts extends AsyncDisposable {
   services: Services;
@@ -39,16 +40,18 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
   const stored = openHistory(join(folder.path, "chat.db"));
   const history = changes.history?.(stored) ?? stored;
   const log = openLog({ file: join(folder.path, "log", "app.log") });
+  const house = openHouse();
   const pipeline: Pipeline = new Pipeline(
     history,
+    house,
     (entries) => rooms.deliver(entries),
     (event, problem) => log.error(event, problem),
   );
   const { slices = new Slices(), admission = new Admission(1_000) } = changes;
   const rooms = new Rooms(history, pipeline, slices, () => performance.now());
   const services = {
-    ...{ users: openUsers(folder.path), history, pipeline, rooms, slices, log },
-    ...{ elapsed: () => performance.now(), rate: 0 },
+    ...{ users: openUsers(folder.path), history, house, pipeline, rooms, slices, log },
+    ...{ now: Date.now, elapsed: () => performance.now(), rate: 0 },
   };
   const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
   listeners.serve({ services, admission, certificate: undefined });

@@ -6,6 +6,7 @@ import { inboxOf } from "../../server/conversations.ts";
 import type { Member, Payload } from "../../server/delivery.ts";
 import type { History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
+import { House } from "../../server/house.ts";
 import { Pipeline } from "../../server/pipeline.ts";
 import { Presence } from "../../server/presence.ts";
 import { Rooms } from "../../server/rooms.ts";
@@ -37,13 +38,19 @@ export class Clock {
 /** Rooms and a pipeline on one history, as server.ts wires them, but for the clock, which stands still unless the test moves it. */
 export function wire(history: History, report: (event: string, problem: unknown) => void = () => {}) {
   const clock = new Clock();
-  const pipeline: Pipeline = new Pipeline(history, (entries) => rooms.deliver(entries), report);
+  const house = openHouse();
+  const pipeline: Pipeline = new Pipeline(history, house, (entries) => rooms.deliver(entries), report);
   const presence = new Presence(() => pipeline.wake(), clock.time, clock.after);
   const slices = new Slices(clock.time);
   const rooms = new Rooms(history, pipeline, slices, clock.time, presence);
   return { rooms, pipeline, history, clock, slices };
 }
 export type Wired = ReturnType<typeof wire>;
+
+/** A house in which nothing is set, and nobody is a host. */
+export function openHouse(): House {
+  return new House({ isHost: () => false, now: Date.now, elapsed: () => performance.now() });
+}
 
 /** A history whose `append` does something else as well, or fails. */
 export function withAppend(history: History, append: History["append"]): History {
@@ -55,6 +62,10 @@ export function withAppend(history: History, append: History["append"]): History
     head: (...args) => history.head(...args),
     partners: (...args) => history.partners(...args),
     positions: (...args) => history.positions(...args),
+    settings: () => history.settings(),
+    removed: (...args) => history.removed(...args),
+    find: (...args) => history.find(...args),
+    erase: () => history.erase(),
     copy: (...args) => history.copy(...args),
     close: () => history.close(),
   };
@@ -111,6 +122,10 @@ export class Person implements Member {
   wasWrittenBy(from: string): void {
     this.partner = from;
   }
+  refuse(): void {
+    this.gone = true;
+  }
+  wasPutOut(): void {}
   get events(): Event[] {
     const lines = this.payloads.flatMap((payload) => textOf(payload).split("\n")).filter(Boolean);
     return lines.map((line) => JSON.parse(line));
