@@ -22,10 +22,12 @@ export function temporaryFolder(): { path: string } & Disposable {
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
 }
 
-/** Writes users.json with these accounts, whose password is PASSWORD (and `password` its hash). */
+/** Writes users.json with these accounts, whose password is PASSWORD (and `password` its hash); `ms.lee*` is a host. */
 export function writeAccounts(folder: string, names: readonly string[], password = HASH): void {
   mkdirSync(folder, { recursive: true });
-  const accounts = Object.fromEntries(names.map((name) => [name, { password }]));
+  const entry = (name: string) =>
+    name.endsWith("*") ? [name.slice(0, -1), { password, role: "host" }] : [name, { password }];
+  const accounts = Object.fromEntries(names.map(entry));
   writeFileSync(join(folder, "users.json"), JSON.stringify(accounts));
 }
 
