@@ -24,6 +24,17 @@ export function expels({ act, key, value, of }: Message, user: string): boolean 
   return act === "set" && key === "member" && value === "off" && of === user;
 }
 
+/** Whether an act removes a message of the same conversation. */
+export function covers({ act, to, of, on = Infinity, through = on }: Message, message: Message): boolean {
+  if (act !== "remove" || message.act !== undefined || message.to !== to || message.from !== of) return false;
+  return on <= message.seq && message.seq <= through;
+}
+/** A message as it is when `by` has removed it; who removed it first, did. */
+export function emptied({ type, to, seq, from, id, at, host, removed = "" }: Message, by: string): Message {
+  const rest: Message = { type, to, seq, from, id, at, text: "(removed)", removed: removed || by };
+  return host === true ? { ...rest, host } : rest;
+}
+
 /** What an act did, as a sentence for `user`; `clock` says a time (ms since 1970) in their zone. */
 export function describe(message: Message, user: string | undefined, clock: (at: number) => string): string {
   const { from, to, key, value, of, act } = message;
