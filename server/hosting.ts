@@ -3,8 +3,9 @@
 import type { RequestOf } from "../protocol.ts";
 import type { Answer, Caller } from "./requests.ts";
 
-export function onClaim(_caller: Caller, _request: RequestOf<"claim">): Answer {
-  return { code: "not_allowed" };
+export async function onClaim(caller: Caller, { code }: RequestOf<"claim">): Promise<Answer> {
+  const { hosts, users } = caller.services;
+  return (await hosts.claim(caller, code)) ?? { hosts: users.accounts.hosts() };
 }
 
 export function onSet(_caller: Caller, _request: RequestOf<"set">): Answer {

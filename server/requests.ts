@@ -9,6 +9,7 @@ import { inboxOf } from "./conversations.ts";
 import type { Member } from "./delivery.ts";
 import { onClaim, onRemove, onSet } from "./hosting.ts";
 import type { Asker } from "./network.ts";
+import { withoutPort } from "./network.ts";
 import type { Post } from "./pipeline.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Services } from "./services.ts";
@@ -98,9 +99,11 @@ async function enterChat(
   since?: number,
   epoch?: string,
 ): Promise<Answer> {
-  const { history, rooms } = caller.services;
+  const { history, rooms, users } = caller.services;
   caller.signIn(user, hash); // first: from here on a changed password ends it
   rooms.arrive(caller);
+  if (users.accounts.isHost(user))
+    rooms.tellAll({ type: "notice", text: `You signed in from ${withoutPort(caller.address)} too.` }, inboxOf(user));
   const positions = await history.positions(user);
   const follows = caller.text ? [] : await followed(rooms, positions);
   const inbox = inboxOf(user);
@@ -111,7 +114,14 @@ async function enterChat(
     epoch,
     start: () => seen,
     begin: ({ head, reset }) =>
-      caller.ok({ user, token, seq: head, epoch: history.epoch, seen, follows, ...(reset && { reset }) }, asked),
+      caller.ok(
+        {
+          ...{ user, token, seq: head, epoch: history.epoch, seen, follows },
+          hosts: users.accounts.hosts(),
+          ...(reset && { reset }),
+        },
+        asked,
+      ),
   });
   if (caller.text) return onJoin(caller, { type: "join", to: LOBBY });
 }
@@ -196,7 +206,8 @@ function note({ services }: Caller, to: string, cut: number): string | undefined
 }
 
 function onWho({ services, user }: Caller, { to }: RequestOf<"who">): Answer {
-  return { ...(to !== undefined && { to }), users: services.rooms.who(to, user) };
+  const { rooms, users } = services;
+  return { ...(to !== undefined && { to }), users: rooms.who(to, user), hosts: users.accounts.hosts() };
 }
 
 function onRooms({ services }: Caller): Answer {

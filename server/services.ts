@@ -1,6 +1,7 @@
 // services.ts: what all connections of a server share. server.ts makes it once and hands it to whoever needs it.
 
 import type { History } from "./history.ts";
+import type { Hosts } from "./hosts.ts";
 import type { Log } from "./log.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Rooms } from "./rooms.ts";
@@ -9,6 +10,7 @@ import type { Slices } from "./slices.ts";
 
 export interface Services {
   users: Users;
+  hosts: Hosts;
   history: History;
   pipeline: Pipeline;
   rooms: Rooms;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Connection } from "../../server/admission.ts";
 import { Admission } from "../../server/admission.ts";
 import { openHistory } from "../../server/history.ts";
+import { Hosts } from "../../server/hosts.ts";
 import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
 import { Pipeline } from "../../server/pipeline.ts";
@@ -140,7 +141,8 @@ describe("bytes that wait for slow readers", () => {
     );
     const slices = new Slices();
     const rooms = new Rooms(history, pipeline, slices, Date.now);
-    const services = { users, history, pipeline, rooms, slices, log, elapsed: Date.now, rate: 0 };
+    const hosts = new Hosts({ users, log, tellAll: (event) => rooms.tellAll(event) });
+    const services = { users, hosts, history, pipeline, rooms, slices, log, elapsed: Date.now, rate: 0 };
     const admission = new Admission(1_000, 3 * MEGABYTE);
     const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
     listeners.serve({ services, admission, certificate: undefined });
