@@ -10,7 +10,8 @@ import { ERRORS } from "./protocol.ts";
 import { Accounts } from "./server/accounts.ts";
 import { makeFolder } from "./server/durable.ts";
 import { hashPassword, normalizePassword } from "./server/passwords.ts";
-import { foldName, listNames, lookOf } from "./shared/names.ts";
+import { lookOf } from "./server/signin.ts";
+import { foldName, listNames } from "./shared/names.ts";
 
 const EXIT = { done: 0, refused: 1, usage: 2, data: 4 } as const;
 const ARGUMENTS: Record<string, number> = { list: 0, add: 1, passwd: 1, remove: 1, role: 2 };

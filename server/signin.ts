@@ -9,7 +9,7 @@ import type { Asker, Origin } from "./network.ts";
 import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import { FailureLimiter, RegistrationLimiter } from "./rates.ts";
 import { readKey, Tokens } from "./tokens.ts";
-import { foldName, lookOf } from "../shared/names.ts";
+import { foldName } from "../shared/names.ts";
 
 const MAX_KNOWN = 10_000; // accounts remembered to have signed in, with their network
 const BUSY: Refusal = { code: "busy", after: 5 }; // s; also what nobody hears who has gone
@@ -131,6 +131,17 @@ function whyNotCreate(users: Users, user: string, { network }: Asker): Refusal |
   const text =
     "Too many accounts were created from this address within an hour. Wait, or let whoever runs the server add yours: bun users.ts add NAME.";
   return { code: "throttled", after, text };
+}
+
+/** What a person's name looks like at a glance: two names of which this is the same can be taken for each other. */
+export function lookOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[._-]/g, "")
+    .replaceAll("0", "o")
+    .replace(/[1i]/g, "l")
+    .replaceAll("rn", "m")
+    .replaceAll("vv", "w");
 }
 
 /** Whether people could take this name for a host's. */

@@ -20,17 +20,6 @@ export function isRoom(to: string): boolean {
   return to.startsWith("#");
 }
 
-/** What a person's name looks like at a glance: two names of which this is the same can be taken for each other. */
-export function lookOf(name: string): string {
-  return name
-    .toLowerCase()
-    .replace(/[._-]/g, "")
-    .replaceAll("0", "o")
-    .replace(/[1i]/g, "l")
-    .replaceAll("rn", "m")
-    .replaceAll("vv", "w");
-}
-
 /** `carol`, `carol and dave`, `carol, dave and erin`; of more than three the first two: `carol, dave and 998 others`. */
 export function listNames(names: readonly string[]): string {
   if (names.length > 3) return `${names.slice(0, 2).join(", ")} and ${names.length - 2} others`;
