@@ -81,13 +81,11 @@ export class Hosts {
     if (this.#code === undefined)
       return not(`That code was for the first host only. The operator makes hosts: ${OPERATOR}`);
     const after = secondsToWait(this.#users, claimer, claimer.user);
-    if (after === 0 && isSame(code, this.#code)) return undefined;
-    this.#log.warning(
-      `Claim of ${claimer.user} from ${claimer.address} refused (${after > 0 ? "throttled" : "wrong"})`,
-    );
     if (after > 0) return { code: "throttled", after };
+    if (isSame(code, this.#code)) return undefined;
     countFailure(this.#users, claimer, claimer.user);
-    return not("That is not the host code. It stands where the server was started. Nothing was done.");
+    this.#log.warning(`${claimer.user} tried a wrong host code from ${claimer.address}`); // ten a minute fill no log
+    return not("That is not the host code. It is in the window in which the server was started. Nothing was done.");
   }
 
   /** Whether it is on disk. */
