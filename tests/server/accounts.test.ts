@@ -377,6 +377,25 @@ describe("what other programs keep in users.json", () => {
   });
 });
 
+test("who is a host is known at once, whoever changed it, and a name that comes back is a member's", async () => {
+  using folder = temporaryFolder();
+  const accounts = opened(folder.path, ["zoe", "alice"]);
+  const other = new Accounts(accounts.file);
+  expect([await accounts.setRole("zoe", "host"), await accounts.setRole("alice", "host")]).toEqual([true, true]);
+  expect([accounts.hosts(), other.hosts()]).toEqual([["alice", "zoe"], []]);
+  expect([other.refresh(), other.hosts(), other.isHost("zoe")]).toEqual([true, ["alice", "zoe"], true]);
+  await accounts.setRole("zoe", "member");
+  await accounts.remove("alice");
+  expect([accounts.hosts(), accounts.isHost("alice"), accounts.get("zoe")]).toEqual([
+    [],
+    false,
+    account("hash of zoe"),
+  ]);
+  expect([await accounts.setRole("alice", "host"), await accounts.setRole("nobody", "host")]).toEqual([false, false]);
+  await accounts.restore("alice", account("x"));
+  expect([other.refresh(), other.hosts()]).toEqual([true, []]);
+});
+
 test("how often accounts may have changed is counted: by others, also when a change of our own has found it, and by ourselves", async () => {
   using folder = temporaryFolder();
   const accounts = opened(folder.path, ["alice"]);
