@@ -182,7 +182,7 @@ export interface Refusal {
   after?: number;
 }
 export function isRefusal(value: object | undefined | void): value is Refusal {
-  return value !== undefined && "code" in value;
+  return value !== undefined && "code" in value && !("type" in value); // a `claim` has a code, too
 }
 
 export function failure(refusal: Refusal, id = refusal.id): Failure {

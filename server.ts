@@ -6,8 +6,9 @@ import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
-import { evict } from "./server/evictions.ts";
+import { evict, putOutAll } from "./server/evictions.ts";
 import { House } from "./server/house.ts";
+import { Hosts } from "./server/hosts.ts";
 import { Listeners } from "./server/listeners.ts";
 import type { Log } from "./server/log.ts";
 import { lanAddresses, pageAddresses } from "./server/network.ts";
@@ -41,7 +42,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     throw problem;
   }
   const { history, users, log, certificate } = data;
-  const isHost = (user: string) => users.accounts.get(user)?.role === "host";
+  const isHost = (user: string) => users.accounts.isHost(user);
   const house = new House({ isHost, now, elapsed }, await history.settings());
   const pipeline: Pipeline = new Pipeline(
     history,
@@ -54,7 +55,15 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   );
   const slices = new Slices();
   const rooms = new Rooms(history, pipeline, slices, elapsed);
-  const services: Services = { users, history, house, pipeline, rooms, slices, log, now, elapsed, rate };
+  const hosts = new Hosts({
+    users,
+    log,
+    tellAll: (event) => {
+      rooms.tellAll(event);
+      putOutAll(rooms, house);
+    },
+  });
+  const services: Services = { users, hosts, history, house, pipeline, rooms, slices, log, now, elapsed, rate };
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });
@@ -107,11 +116,17 @@ export class Server {
     return this.#certificate?.fingerprint;
   }
 
+  /** Makes whoever says it the first host; `undefined` once there is one. */
+  get hostCode(): string | undefined {
+    return this.#parts.services.hosts.code;
+  }
+
   /** Looks after accounts, backups and time: who did not sign in, who is silent, who does not read, who did not come back. Runs by itself every
    *  second. */
   sweep(): void {
     refreshUsers(this.#parts.data.users);
     this.#signOut();
+    this.#parts.services.hosts.refresh();
     this.#parts.services.rooms.tick();
     this.#backups.tick();
     this.#parts.admission.tick();
@@ -197,6 +212,10 @@ function joinLines({ host, port, webPort, fingerprint }: Server, onLan: boolean)
   return lines.map((line) => `${line}\n`).join("");
 }
 
+function hostLine(code: string): string {
+  return `Host code: ${code}. Create your account, then type /host ${code} (keep this window off the projector).\n`;
+}
+
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
   if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) {
@@ -208,6 +227,7 @@ async function main(): Promise<void> {
   process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });
   process.stdout.write(joinLines(server, lan));
+  if (server.hostCode !== undefined) process.stdout.write(hostLine(server.hostCode)); // to the console only, never to the log
 
   const onBug = (problem: unknown): void => server.log.error("The server met a bug and goes on", problem);
   process.on("uncaughtException", onBug).on("unhandledRejection", onBug);

@@ -13,7 +13,7 @@ import type { Completion, Console, Reader } from "./console.ts";
 import type { Display } from "./display.ts";
 import { Turns } from "./turns.ts";
 import type { Typed } from "./typed.ts";
-import { mayEcho, readClassic, whyNotTaken } from "./typed.ts";
+import { isSecret, mayEcho, readClassic, whyNotTaken, withoutSecret } from "./typed.ts";
 import { View } from "./view.ts";
 
 export interface ChatOptions {
@@ -103,6 +103,10 @@ export class Chat implements Reader {
     if (this.#console.patience === undefined || this.#turns.waiting.length === 0) return false;
     const typed = this.#read(text);
     return typeof typed === "object" && "type" in typed && typed.type === "exit";
+  }
+
+  isSecret(text: string): boolean {
+    return isSecret(text);
   }
 
   async ready(): Promise<void> {
@@ -254,7 +258,7 @@ export class Chat implements Reader {
 
   /** Typed lines that are not stored yet, in order. */
   get #waiting(): string[] {
-    return [...this.#connection.waiting.map(({ text }) => text), ...this.#turns.waiting];
+    return [...this.#connection.waiting.map(({ text }) => text), ...this.#turns.waiting.map(withoutSecret)];
   }
 
   /** Something was asked, answered or took its turn. */

@@ -36,6 +36,8 @@ export interface Console {
 export interface Reader {
   /** A line was typed. Returns why it cannot be taken, and it stays as it is. */
   line(text: string): string | undefined;
+  /** Whether a line is not kept among those that were typed before. */
+  isSecret(text: string): boolean;
   /** Whether more lines may come now; where they come faster than anybody types. */
   ready(): Promise<void>;
   /** A key that edits nothing: "alt+a", "alt+1". */

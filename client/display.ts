@@ -25,6 +25,11 @@ const KEYS = [
   "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room or person.",
   "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
 ];
+/** The values of these fields are masked. What comes in has a `code` too, which says why something was refused. */
+const SECRETS = {
+  in: /("(?:password|token)"\s*:\s*")(?:[^"\\]|\\.)*/g,
+  out: /("(?:password|token|code)"\s*:\s*")(?:[^"\\]|\\.)*/g,
+};
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
 export class Display {
@@ -115,7 +120,7 @@ export class Display {
   frame(direction: "in" | "out", line: string): string[] {
     const { plain } = this.#look;
     const arrow = direction === "in" ? (plain ? "<-" : "←") : plain ? "->" : "→";
-    const masked = line.replace(/("(?:password|token)"\s*:\s*")(?:[^"\\]|\\.)*/g, "$1***");
+    const masked = line.replace(SECRETS[direction], "$1***");
     const shown = masked.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escape).slice(0, 2_000);
     return [this.dim(`${arrow} ${Buffer.byteLength(line) + 1} B ${shown}${masked.length > 2_000 ? " …" : ""}`)];
   }

@@ -45,10 +45,10 @@ export class Editor {
     this.#options = options;
   }
 
-  /** Takes the text away, into the history. */
-  take(): string {
+  /** Takes the text away, into the history unless it is secret. */
+  take(isSecret = false): string {
     const text = this.text;
-    if (text.trim() !== "" && this.#history.at(-1) !== text) this.#history.push(text);
+    if (text.trim() !== "" && !isSecret && this.#history.at(-1) !== text) this.#history.push(text);
     if (this.#history.length > MAX_HISTORY) this.#history.shift();
     this.clear();
     return text;

@@ -207,7 +207,8 @@ export class Terminal implements Console {
     }
     const { draft } = editor;
     // Taken first: the line may turn to another place, which has a draft of its own.
-    const complaint = this.#reader.line(editor.take().trimEnd()); // completion leaves a space behind its words
+    const text = editor.take(this.#reader.isSecret(editor.text)).trimEnd(); // completion leaves a space behind its words
+    const complaint = this.#reader.line(text);
     if (complaint === undefined) return;
     editor.draft = draft;
     this.#hint = complaint;

@@ -27,8 +27,17 @@ export function whyNotTaken(text: string): string | undefined {
   return whyTooLong(typed);
 }
 
-/** Whether a typed line is repeated in the log, above its answer: a command is. A message is not, it comes back by
- *  itself; nor is a /login or /register, typed by mistake, which holds a password. */
+/** Whether a typed line holds a password or a code: it is shown no longer than it takes to type it. */
+export function isSecret(text: string): boolean {
+  return /^\/(?:login|register|host)/i.test(text);
+}
+/** A typed line as it may be shown afterwards: of a secret one the command only. */
+export function withoutSecret(text: string): string {
+  return isSecret(text) ? text.replace(/\s.*/s, " …") : text;
+}
+
+/** Whether a typed line is repeated in the log, above its answer: a command is, unless it is secret. A message is not, it comes back
+ *  by itself. */
 export function mayEcho(text: string): boolean {
-  return /^\/(?!\/|login|register)/.test(text);
+  return /^\/(?!\/)/.test(text) && !isSecret(text);
 }

@@ -145,6 +145,7 @@ export class View {
       case "left":
         return this.#timeline.presence(event);
       case "notice":
+      case "hosts":
       case "error":
         return this.print(this.#display.event(event));
       case "offline":

@@ -8,8 +8,10 @@ import { fault } from "./faults.ts";
 import { takeLock } from "./lock.ts";
 import { foldName } from "../shared/names.ts";
 
+export type Role = "host" | "member";
 export interface Account {
   readonly password: string; // an argon2id hash in PHC form
+  readonly role?: unknown; // "host"; anything else, or none, is a member
   readonly [field: string]: unknown; // for programs that know it
 }
 /** What stays of an account that was removed: its name is nobody else's, for its messages stay too. */
@@ -42,7 +44,8 @@ export class Accounts {
   /** How often accounts may have been replaced or removed: here, or in a version of the file that somebody else wrote. */
   revision = 0;
   readonly #elapsed: () => number;
-  #entries: Map<string, Entry>;
+  #entries: Map<string, Entry> = new Map();
+  readonly #hosts = new Set<string>(); // among the entries
   #text: Text | undefined; // of `#entries`, once it was made: a new account then costs its own line only
   #version: string; // of the file as we know it
   #reported: string | undefined; // the version that `refresh` has thrown about
@@ -55,7 +58,7 @@ export class Accounts {
     this.file = file;
     this.#elapsed = elapsed;
     this.#version = versionOf(file);
-    this.#entries = read(file);
+    this.#take(read(file));
   }
 
   get(name: string): Account | undefined {
@@ -72,6 +75,13 @@ export class Accounts {
   names(): string[] {
     return [...this.#entries.keys()].filter((name) => this.has(name));
   }
+  isHost(name: string): boolean {
+    return this.#hosts.has(name);
+  }
+  /** The names of the hosts, sorted. */
+  hosts(): string[] {
+    return [...this.#hosts].sort();
+  }
 
   /** Adds an account; false if the name is taken. Resolves when it is safe on disk, as all changes do. */
   add(name: string, account: Account): Promise<boolean> {
@@ -80,6 +90,10 @@ export class Accounts {
   /** Changes these fields of an account and keeps its others; false if there is none. */
   replace(name: string, fields: Account): Promise<boolean> {
     return this.#change({ name, from: "living", to: (old) => ({ ...old, ...fields }) });
+  }
+  /** Makes an account a host, or a member; false if there is none. */
+  setRole(name: string, role: Role): Promise<boolean> {
+    return this.#change({ name, from: "living", to: (old) => withRole(old as Account, role) });
   }
   /** Removes an account and keeps its name from everybody; false if there is none. */
   remove(name: string, at = new Date()): Promise<boolean> {
@@ -103,10 +117,16 @@ export class Accounts {
   /** A file that is gone says nothing of who has an account: an editor may be about to write it. */
   #read(version: string): void {
     if (version === GONE) throw new Error(`${this.file} is gone; the next change writes it anew.`);
-    this.#entries = read(this.file);
+    this.#take(read(this.file));
     this.#text = undefined;
     this.#version = version;
     this.revision++;
+  }
+
+  #take(entries: Map<string, Entry>): void {
+    this.#entries = entries;
+    this.#hosts.clear();
+    for (const [name, entry] of entries) if (isHost(entry)) this.#hosts.add(name);
   }
 
   #change(change: Change): Promise<boolean> {
@@ -164,12 +184,22 @@ export class Accounts {
     this.#version = stamp(await replaceFile(target, parts));
     this.#text = text;
     if (!isOnlyNew) this.revision++;
-    for (const [name, entry] of changes) this.#entries.set(name, entry);
+    for (const [name, entry] of changes) {
+      this.#entries.set(name, entry);
+      if (isHost(entry)) this.#hosts.add(name);
+      else this.#hosts.delete(name);
+    }
   }
 }
 
 function isLiving(entry: Entry): entry is Account {
   return typeof entry.removed !== "string";
+}
+function isHost(entry: Entry): boolean {
+  return isLiving(entry) && entry.role === "host";
+}
+function withRole({ role: _, ...account }: Account, role: Role): Account {
+  return role === "host" ? { ...account, role } : account;
 }
 function stateOf(entry: Entry | undefined): State {
   return entry === undefined ? "unknown" : isLiving(entry) ? "living" : "retired";

@@ -21,12 +21,17 @@ function enforce(rooms: Rooms, house: House, { key, to }: Message): void {
 }
 
 /** Whoever may not enter a room leaves it, on all connections. */
-export function putOut(rooms: Rooms, house: House, room: string): void {
+function putOut(rooms: Rooms, house: House, room: string): void {
   for (const member of rooms.membersOf(room)) {
     if (house.mayEnter(member.user, room)) continue;
     rooms.leave(member, room);
     member.wasPutOut(room);
   }
+}
+
+/** The same for all rooms with a door: somebody is a host no more. */
+export function putOutAll(rooms: Rooms, house: House): void {
+  for (const room of house.rooms()) putOut(rooms, house, room);
 }
 
 /** All connections of an account that is banned end. */

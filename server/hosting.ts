@@ -13,8 +13,9 @@ import type { Answer, Caller } from "./caller.ts";
 import { whileHere } from "./caller.ts";
 import { inboxOf } from "./conversations.ts";
 
-export function onClaim(_caller: Caller, _request: RequestOf<"claim">): Answer {
-  return { code: "not_allowed" };
+export async function onClaim(caller: Caller, { code }: RequestOf<"claim">): Promise<Answer> {
+  const { hosts, users } = caller.services;
+  return (await hosts.claim(caller, code)) ?? { hosts: users.accounts.hosts() };
 }
 
 // ---- set ----

@@ -215,6 +215,10 @@ export class House implements Judge {
   membersOf(room: string): string[] {
     return [...(this.#members.get(room) ?? [])].sort();
   }
+  /** The rooms in which something is set. */
+  rooms(): string[] {
+    return [...this.#settings.places()].filter(isRoom);
+  }
   hasDoor(room: string): boolean {
     return this.#settings.get(room, "door") !== undefined;
   }

@@ -13,6 +13,11 @@ export interface Asker extends Origin {
   readonly gone: boolean; // its connection has ended: nobody waits for the answer
 }
 
+/** The address of an origin without its port, as people know it. */
+export function withoutPort(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/:\d+$/, "");
+}
+
 /** Whose connections and failed sign-ins count together: one IPv4 address (also when it comes mapped), or one IPv6 /64. */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);

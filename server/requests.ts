@@ -10,6 +10,7 @@ import { whileHere } from "./caller.ts";
 import { inboxOf } from "./conversations.ts";
 import { onClaim, onRemove, onSet } from "./hosting.ts";
 import type { Asker } from "./network.ts";
+import { withoutPort } from "./network.ts";
 import type { Post } from "./pipeline.ts";
 import type { Services } from "./services.ts";
 import type { SignedIn } from "./signin.ts";
@@ -80,11 +81,13 @@ async function enterChat(
   since?: number,
   epoch?: string,
 ): Promise<Answer> {
-  const { history, house, rooms } = caller.services;
+  const { history, house, rooms, users } = caller.services;
   const banned = house.whyBanned(user);
   if (banned !== undefined) return banned;
   caller.signIn(user, hash); // first: from here on a changed password ends it
   rooms.arrive(caller);
+  if (users.accounts.isHost(user))
+    rooms.tellAll({ type: "notice", text: `You signed in from ${withoutPort(caller.address)} too.` }, inboxOf(user));
   const positions = await history.positions(user);
   const follows = caller.text ? [] : await followed(caller, positions);
   const inbox = inboxOf(user);
@@ -97,7 +100,10 @@ async function enterChat(
     start: () => seen,
     begin: ({ head, reset }) =>
       caller.ok(
-        { user, token, seq: head, epoch: history.epoch, seen, follows, settings, ...(reset && { reset }) },
+        {
+          ...{ user, token, seq: head, epoch: history.epoch, seen, follows, hosts: users.accounts.hosts(), settings },
+          ...(reset && { reset }),
+        },
         asked,
       ),
   });
@@ -200,12 +206,13 @@ function note({ services }: Caller, to: string, cut: number): string | undefined
 }
 
 function onWho({ services, user }: Caller, { to }: RequestOf<"who">): Answer {
-  const { house, rooms } = services;
+  const { house, rooms, users } = services;
   const refusal = to === undefined ? undefined : house.whyNoEntry(user, to);
   if (refusal !== undefined) return refusal;
   return {
     ...(to !== undefined && { to }),
     users: rooms.who(to, user),
+    hosts: users.accounts.hosts(),
     ...(to !== undefined && house.hasDoor(to) && { members: house.membersOf(to) }),
     ...(house.isHost(user) && { muted: house.who("mute"), banned: house.who("ban") }),
   };

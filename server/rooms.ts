@@ -2,7 +2,7 @@
 // stored out of the pipeline. Never reads a request and never sees a socket; nothing here calls a session back except to
 // hand it what to send.
 
-import type { Message } from "../protocol.ts";
+import type { Event, Message } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import type { Absence } from "./absences.ts";
@@ -235,6 +235,11 @@ export class Rooms {
   }
 
   // ---- delivery ----
+
+  /** Tells an event to everybody who is signed in, or in that conversation, after what they were told before. */
+  tellAll(event: Event, name = EVERYBODY): void {
+    this.#tell(name, [{ event }]);
+  }
 
   /** Tells everybody what is theirs, in the order in which it was stored. An account's coming is told before what it says
    *  and its going after it, wherever that was. */

@@ -2,6 +2,7 @@
 
 import type { History } from "./history.ts";
 import type { House } from "./house.ts";
+import type { Hosts } from "./hosts.ts";
 import type { Log } from "./log.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { Rooms } from "./rooms.ts";
@@ -10,6 +11,7 @@ import type { Slices } from "./slices.ts";
 
 export interface Services {
   users: Users;
+  hosts: Hosts;
   history: History;
   house: House; // what may be said where
   pipeline: Pipeline;

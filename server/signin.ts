@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Refusal } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { Accounts } from "./accounts.ts";
-import type { Asker } from "./network.ts";
+import type { Asker, Origin } from "./network.ts";
 import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import { FailureLimiter, RegistrationLimiter } from "./rates.ts";
 import { readKey, Tokens } from "./tokens.ts";
@@ -125,7 +125,7 @@ function signedIn({ tokens }: Users, user: string, hash: string): SignedIn {
 }
 
 function whyNotCreate(users: Users, user: string, { network }: Asker): Refusal | undefined {
-  if (users.accounts.isTaken(user)) return nameTaken(users, user);
+  if (users.accounts.isTaken(user) || looksLikeHost(users, user)) return nameTaken(users, user);
   const after = users.registrations.secondsToWait(network);
   if (after === 0) return undefined;
   const text =
@@ -133,10 +133,36 @@ function whyNotCreate(users: Users, user: string, { network }: Asker): Refusal |
   return { code: "throttled", after, text };
 }
 
-/** That a name is taken, and names near it that are not. */
-function nameTaken({ accounts }: Users, user: string): Refusal {
+/** What a person's name looks like at a glance: two names of which this is the same can be taken for each other. */
+export function lookOf(name: string): string {
+  return name
+    .toLowerCase()
+    .replace(/[._-]/g, "")
+    .replaceAll("0", "o")
+    .replace(/[1i]/g, "l")
+    .replaceAll("rn", "m")
+    .replaceAll("vv", "w");
+}
+
+/** Whether people could take this name for a host's. */
+function looksLikeHost({ accounts }: Users, user: string): boolean {
+  const look = lookOf(user);
+  return accounts.hosts().some((host) => lookOf(host) === look);
+}
+
+/** That a name is taken, and names near it that are not, unless it is near a host's. */
+function nameTaken(users: Users, user: string): Refusal {
+  const { accounts } = users;
+  if (looksLikeHost(users, user)) {
+    if (accounts.isTaken(user)) return { code: "name_taken" };
+    return {
+      code: "name_taken",
+      text: `${user} looks too much like another name. Choose one that is quite different.`,
+    };
+  }
   const stem = user.slice(0, LIMITS.name - 1);
-  const free = Array.from("23456789", (digit) => stem + digit).filter((name) => !accounts.isTaken(name));
+  const isFree = (name: string) => !accounts.isTaken(name) && !looksLikeHost(users, name);
+  const free = Array.from("23456789", (digit) => stem + digit).filter(isFree);
   if (free.length === 0) return { code: "name_taken" };
   return {
     code: "name_taken",
@@ -167,10 +193,9 @@ export async function authenticateUser(
   const user = foldName(name);
   const hashNow = () => (user === undefined ? undefined : users.accounts.get(user)?.password);
   const verdict = await users.gate.run(asker, async (): Promise<SignedIn | Refusal> => {
-    const { network } = asker;
-    const pair = `${network} ${user}`;
-    const { failures, known } = users;
-    const wait = Math.max(failures.secondsToWait(pair), known.has(pair) ? 0 : failures.secondsToWait(network));
+    const pair = pairOf(asker, user);
+    const { known } = users;
+    const wait = secondsToWait(users, asker, user, known.has(pair));
     if (wait > 0) return { code: "throttled", after: wait };
     const hash = hashNow();
     const secret = normalizePassword(proof.password);
@@ -181,9 +206,23 @@ export async function authenticateUser(
       if (known.size < MAX_KNOWN) known.add(pair);
       return signedIn(users, user, hash);
     }
-    failures.count(pair);
-    failures.count(network);
+    countFailure(users, asker, user);
     return { code: "bad_login" };
   });
   return verdict ?? BUSY;
+}
+
+// ---- who guesses: passwords here, the host code in hosts.ts ----
+
+/** Seconds until this account may try once more from this network, 0 if it may now. */
+export function secondsToWait({ failures }: Users, asker: Origin, user: string | undefined, isKnown = false): number {
+  const forAccount = failures.secondsToWait(pairOf(asker, user));
+  return isKnown ? forAccount : Math.max(forAccount, failures.secondsToWait(asker.network));
+}
+export function countFailure({ failures }: Users, asker: Origin, user: string | undefined): void {
+  failures.count(pairOf(asker, user));
+  failures.count(asker.network);
+}
+function pairOf({ network }: Origin, user: string | undefined): string {
+  return `${network} ${user}`;
 }

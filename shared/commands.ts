@@ -107,6 +107,15 @@ export const COMMANDS: readonly Command[] = [
   REMOVE,
   ...HOST_COMMANDS,
   {
+    names: ["host"],
+    usage: "CODE",
+    help: "be the first host, by the server's code",
+    read: (rest) =>
+      rest === ""
+        ? usage("/host needs the code that the server showed when it started: /host 4821-9037.")
+        : { type: "claim", code: rest },
+  },
+  {
     names: ["help"],
     usage: "",
     help: "this list",

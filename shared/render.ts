@@ -98,6 +98,8 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
         ];
       }
       return event.messages.flatMap((message) => earlier(message, user).split("\n"));
+    case "claim":
+      return ["* You are a host. /help lists what hosts can do."];
     case "exit":
       return ["* Goodbye."];
     default:

@@ -7,6 +7,7 @@ import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
 import type { ClientEvent } from "../shared/feed.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
+import { render } from "../shared/render.ts";
 import { Banner } from "./banner.ts";
 import type { Stage } from "./actions.ts";
 import { Actions } from "./actions.ts";
@@ -119,6 +120,9 @@ export class View implements Stage {
         return this.#conversation.came(event);
       case "notice":
         return this.note(event.text);
+      case "hosts":
+        for (const line of render(event, {})) this.note(line.replace(/^\* /, ""));
+        return;
       case "error":
         if (event.code !== "bad_login") return this.note(event.text);
         return this.#leave("Your sign-in has ended. Sign in again; what you wrote waits here.");

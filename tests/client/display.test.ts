@@ -60,17 +60,24 @@ inTerminal("a day that changes gets a line of its own, also in messages from lon
   );
 });
 
-inTerminal("--wire shows every frame with its bytes, and neither the password nor the token", async () => {
-  await using chat = await startTestServer(["alice"]);
-  await using alice = await sitIn(chat.port, "alice", ["--wire"], { columns: 200 });
-  alice.type("two sugars\r");
-  const text = await alice.until(/← \d+ B \{"type":"message".*"text":"two sugars"\}/);
-  expect(text).toMatch(/→ \d+ B \{"type":"login","user":"alice","password":"\*\*\*","id":"[^"]+"\}/);
-  expect(text).toMatch(/← \d+ B \{"type":"ok".*"token":"\*\*\*"/);
-  const [, bytes, frame] = /→ (\d+) B (\{"type":"say".*\})/.exec(text)!;
-  expect(Number(bytes)).toBe(frame!.length + 1);
-  expect(alice.output()).not.toContain(PASSWORD);
-});
+inTerminal(
+  "--wire shows every frame with its bytes, and neither the password nor the token nor a host code",
+  async () => {
+    await using chat = await startTestServer(["alice"]);
+    await using alice = await sitIn(chat.port, "alice", ["--wire"], { columns: 200 });
+    alice.type("two sugars\r");
+    const text = await alice.until(/← \d+ B \{"type":"message".*"text":"two sugars"\}/);
+    expect(text).toMatch(/→ \d+ B \{"type":"login","user":"alice","password":"\*\*\*","id":"[^"]+"\}/);
+    expect(text).toMatch(/← \d+ B \{"type":"ok".*"token":"\*\*\*"/);
+    const [, bytes, frame] = /→ (\d+) B (\{"type":"say".*\})/.exec(text)!;
+    expect(Number(bytes)).toBe(frame!.length + 1);
+    alice.type("/host 1234-56\r");
+    const told = await alice.until(/← \d+ B \{"type":"error","id":"[^"]+","code":"not_allowed"/);
+    expect(told).toMatch(/→ \d+ B \{"type":"claim","code":"\*\*\*"/);
+    expect(told).not.toContain("1234-56");
+    expect(alice.output()).not.toContain(PASSWORD);
+  },
+);
 
 // ---- a hostile server ----
 

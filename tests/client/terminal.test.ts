@@ -70,6 +70,26 @@ inTerminal("the keys people know from their shell work here", async () => {
 });
 
 inTerminal(
+  "the code of /host is shown while it is typed, and neither in the log nor among the lines typed before",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await using alice = await sitIn(chat.port, "alice");
+    const code = chat.server.hostCode!;
+    alice.type("before\r");
+    await bob.next("message");
+    alice.type(`/host ${code}`);
+    await alice.until(`> /host ${code}`);
+    alice.type("\r");
+    await alice.until("* You are a host. /help lists what hosts can do.");
+    expect(alice.screen.text).toContain("* Hosts here: alice");
+    alice.type(`${ESC}[A\r`);
+    expect(await bob.next("message")).toMatchObject({ text: "before" });
+    expect(alice.screen.text).not.toContain(code);
+  },
+);
+
+inTerminal(
   "a pasted block is one message; a long one is asked about once, a very long one is kept for editing",
   async () => {
     await using chat = await startTestServer(["alice", "bob"]);

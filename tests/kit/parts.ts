@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Admission } from "../../server/admission.ts";
 import type { History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
+import { Hosts } from "../../server/hosts.ts";
 import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
 import { Pipeline } from "../../server/pipeline.ts";
@@ -49,8 +50,10 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
   );
   const { slices = new Slices(), admission = new Admission(1_000) } = changes;
   const rooms = new Rooms(history, pipeline, slices, () => performance.now());
+  const users = openUsers(folder.path);
+  const hosts = new Hosts({ users, log, tellAll: (event) => rooms.tellAll(event) });
   const services = {
-    ...{ users: openUsers(folder.path), history, house, pipeline, rooms, slices, log },
+    ...{ users, hosts, history, house, pipeline, rooms, slices, log },
     ...{ now: Date.now, elapsed: () => performance.now(), rate: 0 },
   };
   const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });

@@ -293,13 +293,22 @@ const LESSONS: Scene[] = [
 
 const OPERATING: Scene[] = [
   {
-    title: "an account is added before the server has run, and beside it",
-    runs: ["bun users.ts add alice --data data"],
-    async play(copy, add) {
+    title: "an account is added before the server has run, and beside it, where its role changes at once",
+    runs: [
+      "bun users.ts add alice --data data",
+      "bun users.ts role alice host --data data",
+      "bun users.ts role alice member --data data",
+    ],
+    async play(copy, add, host, member) {
       expect(await copy.run(add!, PASSWORD)).toBe("alice can sign in.\n");
       await copy.start("bun server.ts --data data");
       expect(await copy.run(add!.replace("alice", "bob"), PASSWORD)).toBe("bob can sign in.\n");
-      await copy.wire("bob");
+      const bob = await copy.wire("bob");
+      expect(copy.output).toMatch(/^Host code: \d{4}-\d{4}\. Create your account/m);
+      expect(await copy.run(host!)).toBe("alice is a host.\n");
+      expect(await bob.next("hosts")).toMatchObject({ users: ["alice"] });
+      expect(await copy.run(member!)).toBe("alice is a member.\n");
+      expect(await bob.next("hosts")).toMatchObject({ users: [] });
     },
   },
   {

@@ -100,6 +100,45 @@ describe("bun users.ts beside a running server", () => {
     expect(await again.ask({ type: "say", to: "bob", text: "welcome back" })).toMatchObject({ type: "message" });
   });
 
+  test("makes hosts and members, whether a server runs or not, and keeps all else of an account", async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const file = join(chat.data, "users.json");
+    const entries = () => JSON.parse(readFileSync(file, "utf8"));
+    const given = { ...entries().bob, note: "room 4", groups: ["7b"] };
+    writeFileSync(file, JSON.stringify({ ...entries(), bob: given }));
+    const done = (stdout: string) => ({ code: 0, stderr: "", stdout });
+
+    expect(await users(chat.data, "role Bob host")).toEqual(done("bob is a host.\n"));
+    expect(entries().bob).toEqual({ ...given, role: "host" });
+    expect((await users(chat.data, "list")).stdout).toBe("alice\nbob (host)\n");
+    await users(chat.data, "passwd bob", "second-password");
+    expect(entries().bob).toEqual({ ...given, role: "host", password: expect.stringContaining("$argon2id$") });
+    await chat.server.stop();
+    expect(await users(chat.data, "role bob member")).toEqual(done("bob is a member.\n"));
+    expect(entries().bob).toEqual({ ...given, password: expect.any(String) });
+    expect((await users(chat.data, "list")).stdout).toBe("alice\nbob\n");
+
+    expect(await users(chat.data, "add zoe --host", PASSWORD)).toEqual(done("zoe can sign in.\nzoe is a host.\n"));
+    expect((await users(chat.data, "remove zoe")).code).toBe(0);
+    expect(entries().zoe).toEqual({ removed: expect.any(String) });
+    expect((await users(chat.data, "add zoe", PASSWORD)).code).toBe(0);
+    expect((await users(chat.data, "list")).stdout).toBe("alice\nbob\nzoe\n");
+  });
+
+  test("warns of a name that looks like a host's, and makes the host all the same", async () => {
+    using folder = temporaryFolder();
+    for (const name of ["ms_lee", "ms.1ee", "zoe"]) await users(folder.path, `add ${name}`, PASSWORD);
+    expect((await users(folder.path, "add ms.lee --host", PASSWORD)).stdout).toBe(
+      "ms.lee can sign in.\nms.lee is a host.\n" +
+        "Warning: people may take ms_lee and ms.1ee for ms.lee. To remove an account: bun users.ts remove ms_lee\n",
+    );
+    expect((await users(folder.path, "role ms_lee host")).stdout).toStartWith(
+      "ms_lee is a host.\nWarning: people may take ",
+    );
+    expect((await users(folder.path, "role ms_lee member")).stdout).toBe("ms_lee is a member.\n");
+    expect((await users(folder.path, "list")).stdout).toBe("ms_lee\nms.1ee\nzoe\nms.lee (host)\n");
+  });
+
   test("adds before the server has ever run, and what it refuses makes no folder", async () => {
     using folder = temporaryFolder();
     const data = join(folder.path, "lesson");
@@ -135,6 +174,13 @@ describe("bun users.ts beside a running server", () => {
     ["add", "", 2, "Usage: bun users.ts"],
     ["list alice", "", 2, "Usage: bun users.ts"],
     ["drop alice", "", 2, "Usage: bun users.ts"],
+    ["constructor alice", "", 2, "Usage: bun users.ts"],
+    ["role alice", "", 2, "Usage: bun users.ts"],
+    ["role alice host now", "", 2, "Usage: bun users.ts"],
+    ["passwd alice --host", "some-password", 2, "Usage: bun users.ts"],
+    ["role alice boss", "", 1, "There is no role called boss: host or member.\n"],
+    ["role bob host", "", 1, "There is no account called bob.\n"],
+    ["role gone host", "", 1, "gone was removed before. To bring the name back: bun users.ts add gone\n"],
     ["list --force", "", 2, "Unknown option '--force'"],
   ])("%s is refused with one sentence and changes nothing", async (args, input, code, sentence) => {
     using folder = temporaryFolder();
@@ -326,9 +372,28 @@ describe("what other programs keep in users.json", () => {
     expect([opening, alice, carol]).toEqual(["{", written("alice"), written("carol")]);
     expect(bob).toMatch(/^ {2}"bob": \{"x":null,"password":"\$argon2id\$v=19[^"]+","role":"guest"\},$/);
     expect(dave).toMatch(/^ {2}"dave": \{"removed":"[^"]+"\},$/);
-    expect((await users(chat.data, "list")).stdout).toBe("alice\nbob\nerin\nfrank\ngrace\n");
+    expect((await users(chat.data, "list")).stdout).toBe("alice (host)\nbob\nerin\nfrank\ngrace\n");
     expect((await (await chat.wire()).ask(login("alice", PASSWORD))).type).toBe("ok");
   });
+});
+
+test("who is a host is known at once, whoever changed it, and a name that comes back is a member's", async () => {
+  using folder = temporaryFolder();
+  const accounts = opened(folder.path, ["zoe", "alice"]);
+  const other = new Accounts(accounts.file);
+  expect([await accounts.setRole("zoe", "host"), await accounts.setRole("alice", "host")]).toEqual([true, true]);
+  expect([accounts.hosts(), other.hosts()]).toEqual([["alice", "zoe"], []]);
+  expect([other.refresh(), other.hosts(), other.isHost("zoe")]).toEqual([true, ["alice", "zoe"], true]);
+  await accounts.setRole("zoe", "member");
+  await accounts.remove("alice");
+  expect([accounts.hosts(), accounts.isHost("alice"), accounts.get("zoe")]).toEqual([
+    [],
+    false,
+    account("hash of zoe"),
+  ]);
+  expect([await accounts.setRole("alice", "host"), await accounts.setRole("nobody", "host")]).toEqual([false, false]);
+  await accounts.restore("alice", account("x"));
+  expect([other.refresh(), other.hosts()]).toEqual([true, []]);
 });
 
 test("how often accounts may have changed is counted: by others, also when a change of our own has found it, and by ourselves", async () => {

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Connection } from "../../server/admission.ts";
 import { Admission } from "../../server/admission.ts";
 import { openHistory } from "../../server/history.ts";
+import { Hosts } from "../../server/hosts.ts";
 import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
 import { Pipeline } from "../../server/pipeline.ts";
@@ -143,8 +144,9 @@ describe("bytes that wait for slow readers", () => {
     );
     const slices = new Slices();
     const rooms = new Rooms(history, pipeline, slices, Date.now);
+    const hosts = new Hosts({ users, log, tellAll: (event) => rooms.tellAll(event) });
     const services = {
-      ...{ users, history, house, pipeline, rooms, slices, log },
+      ...{ users, hosts, history, house, pipeline, rooms, slices, log },
       ...{ now: Date.now, elapsed: Date.now, rate: 0 },
     };
     const admission = new Admission(1_000, 3 * MEGABYTE);

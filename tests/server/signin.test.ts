@@ -158,6 +158,60 @@ describe("registering", () => {
   });
 });
 
+describe("a name that looks like a host's", () => {
+  /** Registers a name beside these accounts, of which the ones with a role are hosts. */
+  const register = async (name: string, accounts: Record<string, { role?: string }>) => {
+    using folder = temporaryFolder();
+    const entries = Object.entries(accounts).map(([one, entry]) => [one, { password: "x", ...entry }]);
+    writeFileSync(join(folder.path, "users.json"), JSON.stringify(Object.fromEntries(entries)));
+    return await registerUser(openUsers(folder.path), name, PASSWORD, HERE);
+  };
+  const HOST = { role: "host" };
+
+  test.each([
+    ["ms_lee", "ms.lee"],
+    ["MSLEE", "ms.lee"],
+    ["m-s.l.e_e-", "ms.lee"],
+    ["ms.1ee", "ms.lee"],
+    ["ms.iee", "ms.lee"],
+    ["rns.lee", "ms.lee"],
+    ["r.ns.lee", "ms.lee"],
+    ["b0b", "bob"],
+    ["bob", "b0b"],
+    ["vvi11", "wil-l"],
+    ["will", "vvill"],
+  ])("%s, where %s is one, is refused without a proposal, and a member's is not", async (name, host) => {
+    expect(await register(name, { [host]: HOST })).toEqual({
+      code: "name_taken",
+      text: `${name.toLowerCase()} looks too much like another name. Choose one that is quite different.`,
+    });
+    expect(await register(name, { [host]: {} })).toMatchObject({ user: name.toLowerCase() });
+  });
+
+  test("is not proposed to anybody, and nothing is to whoever asks for the host's own name", async () => {
+    expect(await register("bob", { bob: {}, bob2: HOST, bob_4: HOST })).toMatchObject({
+      text: "bob is taken. Free: bob3, bob5. Or sign in if it is yours.",
+    });
+    expect(await register("ms.lee", { "ms.lee": HOST })).toEqual({ code: "name_taken" });
+    expect(await register("ms_lee", { "ms.lee": HOST, ms_lee: {} })).toEqual({ code: "name_taken" });
+  });
+
+  test("only if it is the whole name: ms.leeds, lee and ms.lee2 are free", async () => {
+    for (const name of ["ms.leeds", "lee", "ms.lee2", "mr.lee"])
+      expect(await register(name, { "ms.lee": HOST })).toMatchObject({ user: name });
+  });
+
+  test("is refused from the moment on in which the other is a host", async () => {
+    await using chat = await startTestServer(["ms.lee"]);
+    const eve = await chat.wire();
+    await (await chat.signedIn("ms.lee")).ask({ type: "claim", code: chat.server.hostCode! });
+    expect(await eve.ask({ type: "register", user: "ms_1ee", password: PASSWORD })).toMatchObject({
+      code: "name_taken",
+      text: "ms_1ee looks too much like another name. Choose one that is quite different.",
+    });
+  });
+});
+
 describe("signing in", () => {
   test.serial(
     "an unknown name and a wrong password are the same answer after the same work: one hash at its full cost",

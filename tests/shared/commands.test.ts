@@ -45,6 +45,8 @@ describe("parseCommand", () => {
     ["/msg Bob", { type: "open", to: "bob" }],
     ["/query @bob", { type: "open", to: "bob" }],
     ["/query bob hello", { type: "say", to: "bob", text: "hello" }],
+    ["/host 4821-9037", { type: "claim", code: "4821-9037" }],
+    ["/HOST 4821 9037 ", { type: "claim", code: "4821 9037" }],
     ["/search two sugars", { type: "history", to: "#lab", match: "two sugars" }],
   ])("signed in, %j", (line, expected) => {
     expect(parseCommand(line, HERE)).toEqual(expected as never);
@@ -57,6 +59,7 @@ describe("parseCommand", () => {
     ["/reply", "bad_request"],
     ["/join", "bad_request"],
     ["/join two words", "bad_room"],
+    ["/host", "bad_request"],
     ["/who two words", "bad_room"],
     ["/history 0", "bad_request"],
     ["/history bob all", "bad_request"],

@@ -111,13 +111,21 @@ test("the client of 1.0.0 comes back after kill -9 of the server, and what was s
   alice.stdin.write("meanwhile\n");
   await using second = await spawnServer(folder.path, ["--port", String(first.port)]);
   await until("alice: meanwhile");
+  const role = await run([process.execPath, "users.ts", "role", "bob", "host", "--data", folder.path]);
+  expect(role.code).toBe(0);
+  const witness = await Wire.open(second.port);
+  if ((await witness.login("bob")).hosts?.length === 0) await witness.next("hosts");
+  witness.close();
+  alice.stdin.write("with a host\n"); // the event about hosts came before
+  await until("alice: with a host");
+  expect(output.match(/host/g)).toHaveLength(1);
   alice.stdin.end();
   expect(await alice.exited).toBe(0);
 
   const bob = await Wire.open(second.port);
   await bob.login("bob");
   const { backlog } = await bob.join("#lobby", 3);
-  expect(backlog.map(({ text }) => text)).toEqual(["before", "meanwhile"]);
+  expect(backlog.map(({ text }) => text)).toEqual(["before", "meanwhile", "with a host"]);
   bob.close();
 });
 
