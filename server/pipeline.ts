@@ -171,7 +171,7 @@ export class Pipeline {
     for (let i = 0; i < posts.length; i++) {
       const post = posts[i]!;
       const outcome = outcomes[i]!;
-      if ("refused" in outcome) refuse(post, { code: outcome.refused });
+      if ("refused" in outcome) refuse(post, outcome.refused);
       else if ("repeated" in outcome) add(answeredIn(post), { event: outcome.repeated, only: post.by });
       else {
         this.stored++;

@@ -55,6 +55,10 @@ export function withAppend(history: History, append: History["append"]): History
     head: (...args) => history.head(...args),
     partners: (...args) => history.partners(...args),
     positions: (...args) => history.positions(...args),
+    settings: () => history.settings(),
+    removed: (...args) => history.removed(...args),
+    find: (...args) => history.find(...args),
+    erase: () => history.erase(),
     copy: (...args) => history.copy(...args),
     close: () => history.close(),
   };

@@ -291,6 +291,10 @@ function watched(history: History, told: (what: "newest" | "page" | "step") => v
     head: (...args) => history.head(...args),
     partners: (...args) => history.partners(...args),
     positions: (...args) => history.positions(...args),
+    settings: () => history.settings(),
+    removed: (...args) => history.removed(...args),
+    find: (...args) => history.find(...args),
+    erase: () => history.erase(),
     copy: (...args) => history.copy(...args),
     close: () => history.close(),
   };
