@@ -12,7 +12,7 @@ import { copyDatabase } from "./copies.ts";
 import { clearLog, openDatabase } from "./database.ts";
 import { overwriteUnallocated } from "./erasure.ts";
 import { Ids } from "./ids.ts";
-import type { Draft, Judge, Outcome } from "./ledger.ts";
+import type { Copy, Draft, Judge, Outcome } from "./ledger.ts";
 import { Ledger, OWN } from "./ledger.ts";
 import { LF, messagesIn, offsetOf } from "./lines.ts";
 import type { Position } from "./positions.ts";
@@ -24,7 +24,7 @@ import { Filter } from "./search.ts";
 import type { StoredSetting } from "./settings.ts";
 import { StoredSettings } from "./settings.ts";
 
-export type { Copy, Draft, Judge, Outcome } from "./ledger.ts";
+export type { Copy, Draft, Judge, Outcome };
 
 /** Messages of a conversation that follow each other, oldest first, as they are stored and sent: a line each. */
 export interface Page {
