@@ -24,7 +24,7 @@ import { Filter } from "./search.ts";
 import type { StoredSetting } from "./settings.ts";
 import { StoredSettings } from "./settings.ts";
 
-export type { Copy, Draft, Judge, Outcome };
+export type { Copy, Draft, Judge, Outcome, StoredSetting };
 
 /** Messages of a conversation that follow each other, oldest first, as they are stored and sent: a line each. */
 export interface Page {
