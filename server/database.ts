@@ -2,11 +2,21 @@
 // history.ts's business.
 
 import { Database, type SQLiteError } from "bun:sqlite";
-import { closeSync, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  fsyncSync,
+  ftruncateSync,
+  openSync,
+  readSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { damaged, databaseFault, fault } from "./faults.ts";
 import { convert } from "./migration.ts";
 import { checkLines } from "./runs.ts";
-import { canBeSaid, EPOCH, FORMATS, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { canBeSaid, EPOCH, FORMATS, HOSTING, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** Another program holds the file. */
 export class InUse extends Error {}
@@ -14,7 +24,7 @@ export class InUse extends Error {}
 /** A database that nobody else can use, as long as it is open. */
 export interface Locked {
   readonly db: Database;
-  /** A descriptor of the file to copy it by. It stays open as long as the database: closing any descriptor of a file takes the
+  /** A descriptor of the file to copy it by, and to overwrite what is no part of it. It stays open as long as the database: closing any descriptor of a file takes the
    *  process's locks on it away (POSIX). */
   readonly fd: number;
   /** `SCHEMA_VERSION` or an older one; 0 while it is empty. */
@@ -47,8 +57,10 @@ export function openDatabase(file: string, report: (progress: string) => void): 
     db.run("pragma synchronous = full"); // a commit returns after its fsync
     db.run("pragma fullfsync = on"); // on macOS, where fsync alone leaves the disk's own cache unwritten; no effect elsewhere
     db.run(`pragma wal_autocheckpoint = ${CHECKPOINT}`);
+    db.run("pragma secure_delete = on");
     db.run("begin exclusive");
     if (locked.format === 0) db.run(SCHEMA);
+    db.run(HOSTING);
     const epoch = takeEpoch(db);
     db.run("commit");
     extendLog(`${file}-wal`);
@@ -100,7 +112,7 @@ const foreign = (file: string) =>
 /** Private from the start, and its -wal with it. */
 function openPrivate(file: string): number {
   try {
-    return openSync(file, "a+", 0o600);
+    return openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
   } catch (problem) {
     throw fault("open", file, problem);
   }
@@ -166,6 +178,13 @@ function takeEpoch(db: Database): string {
   db.run("delete from epoch");
   db.run("insert into epoch values (?, 0)", [id]);
   return id;
+}
+
+/** Leaves nothing in the write-ahead log: all of it is written back. */
+export function clearLog(db: Database, file: string): void {
+  const { busy } = db.query<{ busy: number }, []>("pragma wal_checkpoint(truncate)").get()!;
+  extendLog(`${file}-wal`);
+  if (busy !== 0) throw new Error("its log could not be written back");
 }
 
 /** Gives the write-ahead log its full size at once: to sync what is written over takes half as long as what makes a file longer. What

@@ -1,57 +1,30 @@
 // history.ts: what was said. A batch is appended to chat.db (SQLite) in one transaction and is on disk when `append` resolves: given
-// its places, refused where an id or an inbox says so, and stored as the very lines that are sent. Where lines lie is runs.ts's
-// business, which ids are taken ids.ts's, and how far somebody has read positions.ts's. Never delivers anything and knows nobody's connection.
+// its places (ledger.ts) and stored as the very lines that are sent. Where lines lie is runs.ts's business, which ids are taken ids.ts's,
+// how far somebody has read positions.ts's, what is set settings.ts's and what was removed removals.ts's. Never delivers anything and
+// knows nobody's connection.
 
 import type { Database } from "bun:sqlite";
-import type { Message, Partner, Refusal } from "../protocol.ts";
-import { encode, LIMITS } from "../protocol.ts";
-import { isRoom } from "../shared/names.ts";
+import type { Message, Partner } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
 import { answeredIn, inboxOf, ownerOf, partnerOf } from "./conversations.ts";
-import type { Act } from "./acts.ts";
 import type { Opened } from "./database.ts";
 import { copyDatabase } from "./copies.ts";
-import { openDatabase } from "./database.ts";
-import { Ids, SPAN } from "./ids.ts";
+import { clearLog, openDatabase } from "./database.ts";
+import { overwriteUnallocated } from "./erasure.ts";
+import { Ids } from "./ids.ts";
+import type { Copy, Draft, Judge, Outcome } from "./ledger.ts";
+import { Ledger, OWN } from "./ledger.ts";
+import { LF, messagesIn, offsetOf } from "./lines.ts";
 import type { Position } from "./positions.ts";
 import { Positions } from "./positions.ts";
-import { offsetOf, Runs } from "./runs.ts";
+import { Removals } from "./removals.ts";
+import { Runs } from "./runs.ts";
 import type { Range, Search, Walk } from "./search.ts";
 import { Filter } from "./search.ts";
+import type { StoredSetting } from "./settings.ts";
+import { StoredSettings } from "./settings.ts";
 
-/** A message before it has a place: `to` is a room or an account, `text` is ready to be stored. Without an `id` it is given
- *  "~" and its seq, in the conversation that answers its sender; such ids are the server's. */
-export interface Draft {
-  to: string;
-  from: string;
-  id?: string | undefined;
-  text: string;
-  cut?: number | undefined; // characters that were cut off
-  host?: true | undefined; // a host says it
-  act?: Act | undefined;
-}
-/** Who may say what, asked for each draft in its order, with all before it in the batch stored. */
-export interface Judge {
-  /** Why a draft that is not stored yet must not be. */
-  refuse(draft: Draft): Refusal | undefined;
-  /** A draft was given its place. The transaction may still fail. */
-  stored(draft: Draft, message: Message): void;
-}
-/** What is set in a place; `of`: about whom, "" if about nobody. */
-export interface StoredSetting {
-  place: string;
-  key: string;
-  of: string;
-  value: string;
-  by: string;
-}
-/** One copy of a stored message. A room's message has one; a direct message one in either inbox ("@alice"). */
-export interface Copy {
-  conversation: string;
-  message: Message;
-  line: string; // as it is stored and sent, LF included
-}
-/** What became of a draft: stored; already there, so this is the stored one; or refused. */
-export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: Refusal };
+export type { Copy, Draft, Judge, Outcome, StoredSetting };
 
 /** Messages of a conversation that follow each other, oldest first, as they are stored and sent: a line each. */
 export interface Page {
@@ -62,13 +35,9 @@ export interface Page {
 export interface History {
   /** Which history this is: another one when it was replaced by an older copy. */
   readonly epoch: string;
-  /** Stores drafts in their order, and positions, which never go backwards, all in one transaction, durable on return.
-   *  Rejects, having stored nothing of it, when the disk cannot take it. */
+  /** Stores drafts in their order, each unless `judge` refuses it, and positions, which never go backwards, all in one transaction,
+   *  durable on return. Rejects, having stored nothing of it, when the disk cannot take it. */
   append(drafts: readonly Draft[], positions?: Iterable<Position>, judge?: Judge): Promise<Outcome[]>;
-  settings(): Promise<StoredSetting[]>;
-  removed(conversation: string, from: number, through: number): Promise<ReadonlyMap<number, string>>;
-  find(conversation: string, from: string, id: string, walk: Walk): Promise<number | undefined>;
-  erase(): Promise<boolean>;
   /** The messages with `after` < seq ≤ `upTo`, at most one page: ask again from its last one. Rejects when they are damaged. */
   read(conversation: string, after: number, upTo: number): Promise<Page>;
   /** The newest `limit` messages with `after` < seq < `before`, oldest first, at most one page; with `search` of those that it finds.
@@ -80,6 +49,15 @@ export interface History {
   head(conversation: string): Promise<number>;
   /** How far an account has read its inbox and the rooms it follows, by conversation. */
   positions(account: string): Promise<ReadonlyMap<string, number>>;
+  /** All that is set, by place. */
+  settings(): Promise<StoredSetting[]>;
+  /** What removed messages of a room said, by seq, as far as it is kept. */
+  removed(conversation: string, from: number, through: number): Promise<ReadonlyMap<number, string>>;
+  /** The place of a message with this id in a conversation; undefined if it is not there, or the walk may not go on. */
+  find(conversation: string, from: string, id: string, walk: Walk): Promise<number | undefined>;
+  /** Forgets what removed messages said long enough ago, and leaves no byte of it in the file or its log, nor of messages whose text
+   *  is not kept; true if there was something. Appends go on meanwhile. Rejects when the disk cannot take it. */
+  erase(): Promise<boolean>;
   /** Writes all that is stored now into a new file, private and on disk on return, while appends go on; one at a time. It
    *  is another history: opened, it has another epoch.
    *  Rejects, with the file half written, when the disk cannot take it or `signal` says stop: before `close` it must. */
@@ -87,8 +65,6 @@ export interface History {
   close(): void;
 }
 
-const OWN = "~"; // begins an id that the server gave
-const LF = 10;
 const STEP = 256 * 1024; // bytes that one step of a search looks through for one word
 const PARSING = 4; // times what a look for a word costs
 
@@ -105,10 +81,6 @@ export function openHistory(
 /** The messages of a page, parsed. */
 export function messagesOf({ lines }: Pick<Page, "lines">): Message[] {
   return messagesIn(lines.toString("utf8"));
-}
-function messagesIn(lines: string): Message[] {
-  const each = lines.split("\n").slice(0, -1);
-  return each.map((line) => JSON.parse(line));
 }
 
 function prepareStatements(db: Database) {
@@ -127,26 +99,41 @@ class SqliteHistory implements History {
   readonly #runs: Runs;
   readonly #ids: Ids;
   readonly #positions: Positions;
+  readonly #settings: StoredSettings;
+  readonly #removals: Removals;
+  readonly #ledger: Ledger;
+  readonly #file: string;
+  #isFree: Promise<unknown> = Promise.resolve(); // the file is not copied, and nothing is erased in it
   #areIdsKnown = false; // also those of recent runs
   #isClosed = false;
 
   constructor(opened: Opened, file: string, now: () => number) {
     this.#opened = opened;
+    this.#file = file;
     this.epoch = opened.epoch;
     this.#now = now;
     this.#statements = prepareStatements(opened.db);
     this.#runs = new Runs(opened.db, file);
     this.#ids = new Ids(opened.db);
     this.#positions = new Positions(opened.db);
+    this.#settings = new StoredSettings(opened.db);
+    this.#removals = new Removals(opened.db, this.#runs);
+    this.#ledger = new Ledger({
+      runs: this.#runs,
+      ids: this.#ids,
+      positions: this.#positions,
+      settings: this.#settings,
+      removals: this.#removals,
+    });
   }
 
-  async append(drafts: readonly Draft[], positions: Iterable<Position> = []): Promise<Outcome[]> {
+  async append(drafts: readonly Draft[], positions: Iterable<Position> = [], judge?: Judge): Promise<Outcome[]> {
     const { begin, commit, rollback } = this.#statements;
     const at = this.#now();
     begin.run();
     try {
       if (!this.#areIdsKnown) this.#learnIds();
-      const outcomes = drafts.map((draft) => this.#store(draft, at));
+      const outcomes = this.#ledger.store(drafts, at, judge);
       const isIndexed = this.#runs.write();
       if (isIndexed || this.#ids.isDue) this.#ids.write();
       this.#positions.write(positions);
@@ -162,18 +149,6 @@ class SqliteHistory implements History {
     }
   }
 
-  async settings(): Promise<StoredSetting[]> {
-    return [];
-  }
-  async removed(): Promise<ReadonlyMap<number, string>> {
-    return new Map();
-  }
-  async find(): Promise<number | undefined> {
-    return undefined;
-  }
-  async erase(): Promise<boolean> {
-    return false;
-  }
   async read(conversation: string, after: number, upTo: number): Promise<Page> {
     const end = Math.min(upTo, after + LIMITS.page);
     const parts: Buffer[] = [];
@@ -227,8 +202,52 @@ class SqliteHistory implements History {
     return this.#positions.all(account);
   }
 
+  async settings(): Promise<StoredSetting[]> {
+    return this.#settings.all();
+  }
+
+  async removed(conversation: string, from: number, through: number): Promise<ReadonlyMap<number, string>> {
+    return this.#removals.texts(conversation, from, through);
+  }
+
+  async find(conversation: string, from: string, id: string, { goOn }: Walk): Promise<number | undefined> {
+    const spelled = JSON.stringify(id);
+    let seq: number | undefined;
+    const look = (lines: string): boolean => {
+      if (lines.includes(spelled))
+        seq = messagesIn(lines).find((message) => message.id === id && message.from === from)?.seq;
+      return seq === undefined;
+    };
+    await this.#lookBack(conversation, {}, 1, look, goOn);
+    return seq;
+  }
+
+  async erase(): Promise<boolean> {
+    return this.#whileFree(async () => {
+      if (this.#isClosed) return false;
+      const removals = this.#removals;
+      removals.forget(this.#now());
+      const time = removals.traces;
+      if (time === 0) return false;
+      await overwriteUnallocated(this.#opened, () => !this.#isClosed).catch((problem) => {
+        if (!this.#isClosed) throw problem;
+      });
+      if (this.#isClosed) return false;
+      removals.erased(time);
+      clearLog(this.#opened.db, this.#file);
+      return true;
+    });
+  }
+
   async copy(to: string, signal: AbortSignal): Promise<void> {
-    await copyDatabase(this.#opened, to, signal);
+    await this.#whileFree(() => copyDatabase(this.#opened, to, signal));
+  }
+
+  /** A copy is of a file that stands still. */
+  #whileFree<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#isFree.then(work);
+    this.#isFree = done.catch(() => {});
+    return done;
   }
 
   close(): void {
@@ -270,53 +289,6 @@ class SqliteHistory implements History {
         if (!slot.isTaken) this.#ids.take(slot, message.seq);
       }
     this.#areIdsKnown = true;
-  }
-
-  // ---- one draft of a batch ----
-
-  #store(draft: Draft, at: number): Outcome {
-    const { to, from, id } = draft;
-    const own = answeredIn(draft);
-    const slot = id === undefined ? undefined : this.#ids.find(own, from, id);
-    if (slot?.isTaken) {
-      const known = this.#find(own, from, id!, slot.row.seq);
-      return known.text === draft.text && known.to === to ? { repeated: known } : { refused: { code: "id_reused" } };
-    }
-    if (!isRoom(to) && this.#isInboxFull(to)) return { refused: { code: "inbox_full" } };
-    const seq = this.#runs.head(own) + 1;
-    if (slot !== undefined) this.#ids.take(slot, seq);
-    const copy = this.#add(draft, own, seq, id ?? `${OWN}${seq}`, at);
-    if (isRoom(to) || to === from) return { stored: [copy] };
-    const theirs = inboxOf(to);
-    return { stored: [copy, this.#add(draft, theirs, this.#runs.head(theirs) + 1, copy.message.id, at)] };
-  }
-
-  #add({ to, from, text, cut }: Draft, conversation: string, seq: number, id: string, at: number): Copy {
-    const message: Message = { type: "message", to, seq, from, id, at, text };
-    if (cut !== undefined) message.cut = cut;
-    const line = encode(message);
-    this.#runs.add(conversation, seq, line);
-    return { conversation, message, line };
-  }
-
-  /** Whether more is unconfirmed than an inbox may hold. While the whole inbox is smaller, what is confirmed need not be read. */
-  #isInboxFull(account: string): boolean {
-    const last = this.#runs.head(inboxOf(account));
-    return last >= LIMITS.inbox && last - this.#positions.of(account, inboxOf(account)) >= LIMITS.inbox;
-  }
-
-  /** The message with an id that is taken; it is among those that follow the first one of the id's row. */
-  #find(conversation: string, from: string, id: string, seq: number): Message {
-    const spelled = JSON.stringify(id);
-    for (const run of this.#runs.after(conversation, seq - 1)) {
-      if (run.first >= seq + SPAN) break;
-      for (const line of run.lines.toString("utf8").split("\n")) {
-        if (!line.includes(spelled)) continue;
-        const message: Message = JSON.parse(line);
-        if (message.id === id && message.from === from) return message;
-      }
-    }
-    throw new Error(`The message ${id} of ${from} in ${conversation} is not where it should be`);
   }
 }
 

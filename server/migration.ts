@@ -64,6 +64,7 @@ function fill(db: Database, old: Database, file: string, count: number, report: 
   db.run("pragma locking_mode = exclusive");
   db.run("pragma journal_mode = off"); // a file that is not finished is thrown away
   db.run("pragma synchronous = off");
+  db.run("pragma secure_delete = on"); // what is removed one day is in no page that is free
   db.run(SCHEMA);
   const runs = new Runs(db, file);
   const ids = new Ids(db);

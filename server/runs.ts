@@ -4,19 +4,14 @@
 import type { Database } from "bun:sqlite";
 import { crc32 } from "node:zlib";
 import { damaged } from "./faults.ts";
+import type { Run } from "./lines.ts";
+import { withOthers } from "./lines.ts";
 
-const LF = 10;
 const CHUNK = 16 * 1024; // characters of lines before the next run begins another chunk
 /** Runs that are noted in their chunks only, and bytes of them. Their places are kept in memory, and read at the start. */
 const MAX_RECENT = { runs: 1_000, bytes: 4 * 1024 * 1024 };
 const MOST_TO_MERGE = 512 * 1024; // bytes of recent runs; if there are more they are large enough to be read well where they are
 
-/** Lines of a conversation that lie together. */
-export interface Run {
-  first: number; // seq of its first message
-  last: number;
-  lines: Buffer;
-}
 interface Place {
   conversation: string;
   first: number;
@@ -30,6 +25,8 @@ interface Summed {
   sum: number; // CRC-32
 }
 type Stored = Omit<Place, "conversation" | "chunk"> & Summed;
+/** A place as it is noted in its chunk. */
+type Noted = [conversation: string, first: number, last: number, start: number, size: number];
 /** A run of the batch that is being gathered. */
 interface Growing {
   conversation: string;
@@ -85,6 +82,45 @@ export class Runs {
     this.#growing.set(conversation, begun);
   }
 
+  /** Puts other lines, by seq, into the places of some of a conversation, those of the batch included. Nothing moves but the runs
+   *  that lie in the same chunks. */
+  replace(conversation: string, others: ReadonlyMap<number, string>): void {
+    const seqs = [...others.keys()];
+    const [lowest, highest] = [Math.min(...seqs), Math.max(...seqs)];
+    const isTouched = ({ first, last }: { first: number; last: number }) => first <= highest && last >= lowest;
+    for (const run of this.#batch)
+      if (run.conversation === conversation && isTouched(run)) run.text = withOthers(run.text, run.first, others);
+    const chunks = new Set((this.#recent.get(conversation) ?? []).filter(isTouched).map(({ chunk }) => chunk));
+    for (const place of this.#statements.places.iterate(conversation, lowest)) {
+      if (!isTouched(place)) break;
+      chunks.add(place.chunk);
+    }
+    for (const chunk of chunks) this.#rewrite(chunk, conversation, others);
+  }
+
+  #rewrite(chunk: number, conversation: string, others: ReadonlyMap<number, string>): void {
+    const { places, lines, sum } = this.#statements.whole.get(chunk)!;
+    check(lines, sum, this.#file);
+    const parts: Buffer[] = [];
+    const noted: Noted[] = [];
+    let at = 0;
+    for (const [name, first, last, start, size] of JSON.parse(places) as Noted[]) {
+      let part = Buffer.from(lines.buffer, lines.byteOffset + start, size);
+      if (name === conversation) part = Buffer.from(withOthers(part.toString("utf8"), first, others));
+      parts.push(part);
+      noted.push([name, first, last, at, part.length]);
+      if (chunk <= this.#lastIndexed) this.#statements.move.run(at, part.length, name, last);
+      else
+        Object.assign(
+          this.#recent.get(name)!.find((place) => place.last === last)!,
+          { start: at, size: part.length },
+        );
+      at += part.length;
+    }
+    const all = Buffer.concat(parts);
+    this.#statements.rewrite.run(JSON.stringify(noted), all, crc32(all), chunk);
+  }
+
   /** Writes the batch; whether all runs are in the index now. */
   write(): boolean {
     let packed: Packed[] = [];
@@ -115,7 +151,7 @@ export class Runs {
     this.#lastChunk = this.#statements.lastChunk.get()?.n ?? 0;
     this.#lastIndexed = this.#statements.lastIndexed.get()!.chunk;
     for (const { n: chunk, places } of this.#statements.recent.all(this.#lastIndexed))
-      for (const [conversation, first, last, start, size] of JSON.parse(places))
+      for (const [conversation, first, last, start, size] of JSON.parse(places) as Noted[])
         this.#remember({ conversation, first, last, chunk, start, size });
   }
   #remember(place: Place): void {
@@ -188,8 +224,10 @@ export class Runs {
       if (name === conversation && last > seq) yield { first, last, lines: Buffer.from(text) };
   }
 
-  /** The runs that hold what was said before a seq, newest first, without those of the batch. Throws when one is damaged. */
+  /** The runs that hold what was said before a seq, newest first, at first those of the batch. Throws when one is damaged. */
   *before(conversation: string, seq: number): Generator<Run> {
+    for (const { conversation: name, first, last, text } of this.#batch.toReversed())
+      if (name === conversation && first < seq) yield { first, last, lines: Buffer.from(text) };
     const recent = this.#recent.get(conversation) ?? [];
     for (let i = recent.length - 1; i >= 0; i--) if (recent[i]!.first < seq) yield this.#read(recent[i]!);
     for (const stored of this.#statements.before.iterate(conversation, seq)) yield this.#take(stored);
@@ -228,11 +266,21 @@ function prepareStatements(db: Database) {
     recent: db.query<{ n: number; places: string }, [number]>("select n, places from chunks where n > ? order by n"),
     insert: db.query<unknown, [number, string, Uint8Array, number]>("insert into chunks values (?, ?, ?, ?)"),
     chunk: db.query<Summed, [number]>("select lines, sum from chunks where n = ?"),
+    whole: db.query<Summed & { places: string }, [number]>("select places, lines, sum from chunks where n = ?"),
+    rewrite: db.query<unknown, [string, Uint8Array, number, number]>(
+      "update chunks set places = ?, lines = ?, sum = ? where n = ?",
+    ),
+    move: db.query<unknown, [number, number, string, number]>(
+      "update runs set start = ?, size = ? where conversation = +? and last = +?",
+    ),
     remove: db.query<unknown, [number, number]>("delete from chunks where n between ? and ?"),
     index: db.query<unknown, [string, number, number, number, number, number]>(
       "insert into runs values (?, ?, ?, ?, ?, ?)",
     ),
     indexed: db.query<unknown, [number]>("update indexed set chunk = ?"),
+    places: db.query<{ first: number; last: number; chunk: number }, [string, number]>(
+      "select first, last, chunk from runs where conversation = +? and last >= +? order by last",
+    ),
     head: db.query<{ last: number }, [string]>(
       "select last from runs where conversation = +? order by last desc limit 1",
     ),
@@ -248,12 +296,4 @@ function prepareStatements(db: Database) {
          order by last desc`,
     ),
   };
-}
-
-/** Where in its bytes the message with a seq begins; the end of them for those that follow. */
-export function offsetOf({ first, last, lines }: Run, seq: number): number {
-  if (seq > last) return lines.length;
-  let offset = 0;
-  for (let at = first; at < seq; at++) offset = lines.indexOf(LF, offset) + 1;
-  return offset;
 }

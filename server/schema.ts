@@ -62,6 +62,28 @@ export const EPOCH = `create table if not exists epoch (
     is_copy integer not null      -- 1: this file is a copy that was not used yet
   ) strict;`;
 
+/** Of what hosts do. A file that was made before has no such tables. */
+export const HOSTING = `
+  create table if not exists settings (
+    place text not null,          -- "#lab", "*" for the whole server, or "@bob" for what is about Bob
+    key text not null,
+    "of" text not null,           -- the account that is a member; '' for every other key
+    value text not null,
+    "by" text not null,           -- who has set it
+    at integer not null,          -- ms since 1970
+    primary key (place, key, "of")
+  ) strict, without rowid;
+  create table if not exists removed ( -- for a while: what removed messages of rooms said
+    conversation text not null,
+    seq integer not null,
+    text text not null,
+    at integer not null,          -- when it was removed
+    primary key (conversation, seq)
+  ) strict, without rowid;
+  create table if not exists traces ( -- a row for each time that something was removed, until no traces of it are left in this file
+    n integer primary key
+  ) strict;`;
+
 /** What can be said to the tables of a format, and to the indexes without which a place is given twice or a retry is stored twice. It
  *  is prepared and never run. */
 export interface Format {

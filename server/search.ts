@@ -71,7 +71,9 @@ export class Filter {
 
   #isFound(message: Message): boolean {
     if (this.#partner !== undefined && partnerOf(message, this.#partner.owner) !== this.#partner.user) return false;
-    const text = this.#words.length > 0 ? message.text.toLowerCase() : "";
+    if (this.#words.length === 0) return true;
+    if (message.act !== undefined || message.removed !== undefined) return false; // nobody has said that
+    const text = message.text.toLowerCase();
     return this.#words.every((word) => text.includes(word));
   }
 

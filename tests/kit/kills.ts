@@ -211,7 +211,9 @@ async function appendUntilKilled(file: string, random: Random, told: Map<string,
     const people = new People(new Random(Number(process.argv[2])));
     const history = openHistory(process.argv[1]);
     for (let drafts = []; ; drafts = people.batch()) {
-      const copies = (await history.append(drafts)).flatMap(({ stored = [], repeated }) =>
+      const outcomes = await history.append(drafts);
+      people.heard(outcomes);
+      const copies = outcomes.flatMap(({ stored = [], repeated }) =>
         repeated === undefined ? stored : { conversation: answeredIn(repeated), message: repeated });
       writeSync(1, JSON.stringify(copies.map(({ conversation, message }) => [conversation, message])) + "\\n");
     }`;

@@ -3,7 +3,10 @@
 
 import type { Draft, History, Outcome } from "../../server/history.ts";
 import { messagesOf } from "../../server/history.ts";
+import type { Act, RemoveAct, SetAct } from "../../server/acts.ts";
 import { answeredIn, inboxOf } from "../../server/conversations.ts";
+import type { StoredSetting } from "../../server/settings.ts";
+import { removeText } from "../../shared/acts.ts";
 import { isRoom } from "../../shared/names.ts";
 import type { Message } from "../../protocol.ts";
 import { encode } from "../../protocol.ts";
@@ -14,16 +17,22 @@ export class Model {
   now = Date.UTC(2026, 10, 21);
   /** Every conversation, as it must be read. */
   readonly conversations = new Map<string, Message[]>();
-  readonly counts = { stored: 0, repeated: 0, refused: 0 };
+  /** What is set, by place, key and whom it is about. */
+  readonly settings = new Map<string, StoredSetting>();
+  /** What removed messages of rooms said, by room and seq. */
+  readonly removed = new Map<string, Map<number, string>>();
+  readonly counts = { stored: 0, repeated: 0, refused: 0, set: 0, removed: 0 };
   readonly #answers = new Map<string, Message>(); // by conversation, sender and id
 
   /** Takes a batch and what became of it; throws at the first outcome that is another than it must be. The clock goes on. */
   take(drafts: readonly Draft[], outcomes: readonly Outcome[]): void {
-    for (const [place, draft] of drafts.entries()) {
-      const told = outcomes[place]!;
-      const expected = this.#store(draft);
-      same(told, expected, `what became of ${JSON.stringify(draft)}, ${place + 1} of ${drafts.length}`);
-    }
+    const expected = drafts.map((draft) => this.#store(draft));
+    for (const [place, draft] of drafts.entries())
+      same(
+        outcomes[place]!,
+        told(expected[place]!),
+        `what became of ${JSON.stringify(draft)}, ${place + 1} of ${drafts.length}`,
+      );
     same(outcomes.length, drafts.length, "the number of outcomes");
     this.now += drafts.length % 3 === 0 ? -7 : 1_000; // clocks are set back, too
   }
@@ -34,34 +43,107 @@ export class Model {
   }
 
   #store(draft: Draft): Outcome {
-    const { to, from, id, text, cut } = draft;
+    const { to, from, id, text, cut, host, act } = draft;
     const own = answeredIn(draft);
     const key = JSON.stringify([own, from, id]);
     const known = this.#answers.get(key);
     if (id !== undefined && known !== undefined) {
-      const isSame = known.text === text && known.to === to;
+      const isSame = known.to === to && says(known, draft);
       this.counts[isSame ? "repeated" : "refused"]++;
-      return isSame ? { repeated: known } : { refused: "id_reused" };
+      return isSame ? { repeated: known } : { refused: { code: "id_reused" } };
+    }
+    const conversations = isRoom(to) || to === from ? [own] : [own, inboxOf(to)];
+    const removed = act?.act === "remove" ? this.#meant(draft, act, conversations) : [];
+    if (act?.act === "remove" && removed.length === 0) {
+      this.counts.refused++;
+      return { refused: { code: "bad_request", text: `There is nothing of ${act.of} to remove here.` } };
     }
     this.counts.stored++;
-    const conversations = isRoom(to) || to === from ? [own] : [own, inboxOf(to)];
-    const given = id ?? `~${(this.conversations.get(own)?.length ?? 0) + 1}`;
-    const stored = conversations.map((conversation) => {
-      const all = this.conversations.get(conversation) ?? [];
-      this.conversations.set(conversation, all);
+    const given = id ?? `~${this.#all(own).length + 1}`;
+    const stored = conversations.map((conversation, copy) => {
+      const all = this.#all(conversation);
       const message: Message = { type: "message", to, seq: all.length + 1, from, id: given, at: this.now, text };
       if (cut !== undefined) message.cut = cut;
+      if (host) message.host = true;
+      if (act?.act === "set") {
+        const { key, value, of } = act;
+        Object.assign(message, { act: "set", key, value }, of !== undefined && { of });
+      }
+      if (act?.act === "remove") {
+        const { length, 0: first } = removed[copy]!;
+        const [on, through] = [first!.seq, removed[copy]!.at(-1)!.seq];
+        message.text = removeText(act.of, from, length);
+        Object.assign(message, { act: "remove", value: `${length}`, of: act.of, on, through });
+      }
       all.push(message);
-      return { conversation, message, line: encode(message) };
+      return { conversation, message, line: "" };
     });
+    if (act?.act === "set") this.#set(stored[0]!.message, act);
+    for (const [copy, messages] of removed.entries())
+      for (const message of messages) this.#empty(conversations[copy]!, message, from);
     if (id !== undefined) this.#answers.set(key, stored[0]!.message);
     return { stored };
+  }
+
+  #all(conversation: string): Message[] {
+    const known = this.conversations.get(conversation) ?? [];
+    this.conversations.set(conversation, known);
+    return known;
+  }
+
+  /** What an act removes in each of these conversations; nothing at all if it is not there. */
+  #meant({ to, from }: Draft, act: RemoveAct, conversations: readonly string[]): Message[][] {
+    const { of, on, through = on, theirs, last } = act;
+    const of_ = (conversation: string) =>
+      this.#all(conversation).filter((one) => one.from === of && one.act === undefined && one.removed === undefined);
+    if (isRoom(to)) {
+      const all = of_(to);
+      const meant = on === undefined ? all.slice(-last) : all.filter(({ seq }) => seq >= on && seq <= through!);
+      return meant.length === 0 ? [] : [meant];
+    }
+    if (of !== from) return [];
+    const copies = conversations.map((conversation, copy) =>
+      of_(conversation).find((one) => one.to === to && one.seq === (copy === 0 ? on : theirs)),
+    );
+    const isOne = copies.every((one) => one !== undefined && one.id === copies[0]!.id);
+    return isOne ? copies.map((one) => [one!]) : [];
+  }
+
+  #empty(conversation: string, message: Message, by: string): void {
+    this.counts.removed++;
+    if (isRoom(conversation)) {
+      const texts = this.removed.get(conversation) ?? new Map<number, string>();
+      this.removed.set(conversation, texts.set(message.seq, message.text));
+    }
+    delete message.cut;
+    Object.assign(message, { text: "(removed)", removed: by });
+  }
+
+  #set({ to, from }: Message, { key, value, of, members = [] }: SetAct): void {
+    this.counts.set++;
+    const place = of === "*" ? "*" : isRoom(to) ? to : `@${to}`;
+    const put = (key: string, of: string, value: string) =>
+      this.settings.set(JSON.stringify([place, key, of]), { place, key, of, value, by: from });
+    const whom = key === "member" ? of! : "";
+    if (["off", "0", "", "all", "open"].includes(value)) this.settings.delete(JSON.stringify([place, key, whom]));
+    else put(key, whom, value);
+    if (key !== "door") return;
+    if (value === "on") for (const member of members) put("member", member, "on");
+    else
+      for (const [name, setting] of this.settings)
+        if (setting.place === place && setting.key === "member") this.settings.delete(name);
   }
 
   /** Throws unless a history holds exactly this: every message in its place, read forwards, backwards and in between. */
   async compare(history: History, random: Random): Promise<void> {
     same(await history.head("#never"), 0, "the head of a conversation that is none");
+    const sorted = (settings: StoredSetting[]) =>
+      settings.map((one) => JSON.stringify(Object.entries(one).sort())).sort();
+    same(sorted(await history.settings()), sorted([...this.settings.values()]), "what is set");
     for (const [conversation, all] of this.conversations) {
+      const texts = [...(await history.removed(conversation, 1, all.length))].sort(([one], [other]) => one - other);
+      const kept = [...(this.removed.get(conversation) ?? [])].sort(([one], [other]) => one - other);
+      same(texts, kept, `what was removed in ${conversation}`);
       same(await history.head(conversation), all.length, `the head of ${conversation}`);
       same(await readAll(history, conversation), all, conversation);
       for (let times = 0; times < 20; times++) {
@@ -79,6 +161,47 @@ export class Model {
   }
 }
 
+/** An outcome as it is told once the batch is done, for what one draft stores a later one may remove. */
+function told(outcome: Outcome): Outcome {
+  if (!("stored" in outcome)) return outcome;
+  return { stored: outcome.stored.map((copy) => ({ ...copy, line: encode(copy.message) })) };
+}
+
+/** Whether a stored message is what this draft would have become. */
+function says(known: Message, { text, act }: Draft): boolean {
+  if (act === undefined) return known.act === undefined && (known.removed !== undefined || known.text === text);
+  if (known.act !== act.act || known.of !== act.of) return false;
+  if (act.act === "remove") {
+    const { on, through = on } = act;
+    return on === undefined || (on <= known.on! && through! >= known.through!);
+  }
+  const isTime = (value: string) => ["lock", "mute", "ban"].includes(act.key) && Number(value) > 0;
+  return known.key === act.key && (known.value === act.value || (isTime(known.value!) && isTime(act.value)));
+}
+
+/** What must have been said to be stored as this message. */
+export function draftOf({ to, from, id, text, cut, host, act, key, value, of, on, through }: Message): Draft {
+  const acts: Record<string, Act> = {
+    set: { act: "set", key: key as SetAct["key"], value: value!, of },
+    remove: { act: "remove", of: of!, on, through, last: 1 },
+  };
+  const made = acts[act ?? ""];
+  return { to, from, id, text, ...(cut !== undefined && { cut }), ...(host && { host }), ...(made && { act: made }) };
+}
+
+/** Throws unless exactly those messages are empty that an act has removed. */
+function checkRemoved(conversation: string, all: readonly Message[]): void {
+  const by = new Map<number, string>();
+  for (const { act, seq, from, of, on, through } of all)
+    if (act === "remove")
+      for (const one of all.slice(on! - 1, through))
+        if (one.from === of && one.act === undefined && one.seq < seq && !by.has(one.seq)) by.set(one.seq, from);
+  for (const { seq, text, removed } of all) {
+    same(removed, by.get(seq), `who has removed ${seq} of ${conversation}`);
+    if (removed !== undefined) same(text, "(removed)", `what is left in ${seq} of ${conversation}`);
+  }
+}
+
 /** Throws unless a history has all that was told (by conversation and seq), each message once, and answers to some of their ids; how
  *  many messages it has. */
 export async function checkHistory(
@@ -89,11 +212,15 @@ export async function checkHistory(
   const answers = new Map<string, Message>(); // by the conversation that answers, sender and id
   const halves = new Set<string>(); // direct messages of which one copy was found
   let [stored, kept] = [0, 0];
-  for (const conversation of CONVERSATIONS)
-    for (const message of await readAll(history, conversation)) {
-      const { to, seq, from, id } = message;
+  for (const conversation of CONVERSATIONS) {
+    const all = await readAll(history, conversation);
+    checkRemoved(conversation, all);
+    for (const message of all) {
+      const { to, seq, from, id, removed } = message;
       const promised = told.get(`${conversation} ${seq}`);
-      if (promised !== undefined) same(message, promised, `${conversation} ${seq}`);
+      const { cut: _, ...uncut } = promised ?? message;
+      const expected = removed === undefined ? promised : { ...uncut, text: message.text, removed };
+      if (promised !== undefined) same(message, expected, `${conversation} ${seq}`);
       if (promised !== undefined) kept++;
       stored++;
       const key = JSON.stringify([from, id]);
@@ -102,14 +229,20 @@ export async function checkHistory(
       if (answers.has(conversation + key)) throw new Error(`${conversation} has ${key} twice`);
       answers.set(conversation + key, message);
     }
+  }
   if (kept < told.size) throw new Error(`${told.size} messages were told and ${kept} of them are there`);
   if (halves.size > 0) throw new Error(`only one copy is there of ${[...halves]}`);
   const all = [...answers.values()].filter(({ id }) => !id.startsWith("~")); // nobody retries with an id of the server
   const some = Array.from({ length: Math.min(RETRIES, all.length) }, () => random.pick(all));
   const repeated = some.map((message) => ({ repeated: message }));
-  same(await history.append(some), repeated, "what became of retries");
-  const others = some.map((message) => ({ ...message, text: "another" }));
-  same(await history.append(others), Array(some.length).fill({ refused: "id_reused" }), "what became of other texts");
+  same(await history.append(some.map(draftOf)), repeated, "what became of retries");
+  const others = some.map((message) => ({ ...draftOf(message), text: "another" }));
+  const expected = some.map((message) =>
+    message.act === undefined && message.removed === undefined
+      ? { refused: { code: "id_reused" } }
+      : { repeated: message },
+  );
+  same(await history.append(others), expected, "what became of other texts");
   return stored;
 }
 
@@ -202,14 +335,39 @@ const ODD = [
   ...[`${"x".repeat(48)}-${LARGEST}`, `${"x".repeat(47)}-${LARGEST + 1}`, "-".repeat(64), `${"-".repeat(62)}-1`],
 ];
 
-/** People who say things to rooms, each other and themselves, and say many of them again. */
+const KEYS: [SetAct["key"], string[]][] = [
+  ["lock", ["on", "off", "1900000000000", "1900000000007"]],
+  ["slow", ["0", "10", "30"]],
+  ["topic", ["", "fractions", "✓"]],
+  ["door", ["on", "off"]],
+  ["member", ["on", "off"]],
+];
+const MOST_REMOVED = 7; // by one act
+const REMEMBERED = 20; // direct messages that may be removed
+
+/** People who say things to rooms, each other and themselves, and say many of them again; unless there are no `acts`, they also set
+ *  things and remove what was said. */
 export class People {
   readonly #random: Random;
+  readonly #acts: boolean;
   readonly #said: Draft[] = [];
+  #direct: Draft[] = []; // acts that remove direct messages
   readonly #counts = new Map<string, number>();
 
-  constructor(random: Random) {
+  constructor(random: Random, { acts = true } = {}) {
     this.#random = random;
+    this.#acts = acts;
+  }
+
+  /** Takes in what became of what they said: only then is it known where a direct message is. */
+  heard(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      if (!("stored" in outcome) || isRoom(outcome.stored[0]!.message.to)) continue;
+      const [{ message }, copy] = [outcome.stored[0]!, outcome.stored[1]];
+      const { to, from, seq: on } = message;
+      const act: Act = { act: "remove", of: from, on, last: 1, theirs: copy?.message.seq };
+      this.#direct = [...this.#direct.slice(-REMEMBERED), { to, from, text: "", act }];
+    }
   }
 
   /** What they say next, together. */
@@ -236,8 +394,32 @@ export class People {
 
   #new(): Draft {
     const [from, to] = [this.#random.pick(PEOPLE), this.#recipient()];
+    if (this.#acts && this.#random.chance(0.08)) return this.#act(from, to);
     const draft: Draft = { to, from, id: this.#id(from, to), text: this.#text() };
     return this.#random.chance(0.05) ? { ...draft, cut: this.#random.between(1, 60_000) } : draft;
+  }
+
+  #act(from: string, to: string): Draft {
+    const random = this.#random;
+    const id = this.#id(from, to);
+    const host = random.chance(0.5) || undefined;
+    if (!isRoom(to) && this.#direct.length > 0) return { ...random.pick(this.#direct), id, host };
+    if (random.chance(0.4)) {
+      const [key, values] = random.pick(KEYS);
+      const of = key === "member" ? random.pick(PEOPLE) : random.chance(0.2) ? "*" : undefined;
+      const act: Act = {
+        act: "set",
+        key,
+        value: random.pick(values),
+        of,
+        members: PEOPLE.slice(0, random.between(0, 3)),
+      };
+      return { to, from, id, host, text: `set ${key}`, act };
+    }
+    const act: Act = { act: "remove", of: random.pick(PEOPLE), last: random.between(1, MOST_REMOVED) };
+    if (random.chance(0.5)) act.on = random.between(1, Math.ceil(this.#said.length / 3));
+    if (act.on !== undefined && random.chance(0.7)) act.through = act.on + random.between(0, 3 * MOST_REMOVED);
+    return { to, from, id, host, text: "", act };
   }
 
   #recipient(): string {

@@ -115,7 +115,7 @@ describe("append and read", () => {
 
     expect(await history.append([said("#lab", "alice", "once", "a1"), said("#lab", "alice", "twice", "a1")])).toEqual([
       { repeated: message },
-      { refused: "id_reused" },
+      { refused: { code: "id_reused" } },
     ]);
     const [direct, again, elsewhere] = await history.append([
       said("bob", "alice", "psst", "a1"),
@@ -123,7 +123,7 @@ describe("append and read", () => {
       said("carol", "alice", "psst", "a1"),
     ]);
     expect(again).toEqual({ repeated: (direct as any).stored[0].message });
-    expect(elsewhere).toEqual({ refused: "id_reused" });
+    expect(elsewhere).toEqual({ refused: { code: "id_reused" } });
     expect([await history.head("#lab"), await history.head("@bob"), await history.head("@carol")]).toEqual([1, 1, 0]);
   });
 
@@ -160,13 +160,13 @@ describe("append and read", () => {
       said("bob", "carol", "one more"),
       said("bob", "alice", "x", "old-7"),
     ]);
-    expect(refused).toEqual({ refused: "inbox_full" });
+    expect(refused).toEqual({ refused: { code: "inbox_full" } });
     expect(retried).toMatchObject({ repeated: { seq: 7 } });
     expect(await history.head("@carol")).toBe(0);
     await history.append([], [position("bob", "@bob", 1)]);
     const [stored, full] = await history.append([said("bob", "carol", "one"), said("bob", "carol", "two")]);
     expect(stored).toMatchObject({ stored: [{ conversation: "@carol" }, { message: { seq: LIMITS.inbox + 1 } }] });
-    expect(full).toEqual({ refused: "inbox_full" });
+    expect(full).toEqual({ refused: { code: "inbox_full" } });
   });
 });
 

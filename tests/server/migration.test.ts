@@ -6,7 +6,7 @@ import type { Message } from "../../protocol.ts";
 import type { Draft, History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import { PATIENCE, REPOSITORY, run, temporaryFolder } from "../kit/harness.ts";
-import { Model, People } from "../kit/model.ts";
+import { draftOf, Model, People } from "../kit/model.ts";
 import { has } from "../kit/needs.ts";
 import { Random } from "../kit/random.ts";
 import { seenBy } from "../kit/rooms.ts";
@@ -16,7 +16,7 @@ setDefaultTimeout(PATIENCE);
 /** What 1.0.0 would have stored: the schema of its data, and what people of every kind of id said. */
 function writeOld(file: string, batches: number): Model {
   copyFileSync(join(REPOSITORY, "tests/fixtures/1.0.0/data/chat.db"), file);
-  const [model, people] = [new Model(), new People(new Random(1))];
+  const [model, people] = [new Model(), new People(new Random(1), { acts: false })];
   using db = new Database(file);
   db.run("delete from messages");
   db.run("delete from confirmed");
@@ -56,7 +56,10 @@ test("what 1.0.0 has stored is there: every message, id and confirmation, also f
   ]);
 
   const random = new Random(3);
-  const all: Draft[] = [...model.conversations.values()].flat().filter(({ id }) => !id.startsWith("~"));
+  const all = [...model.conversations.values()]
+    .flat()
+    .filter(({ id }) => !id.startsWith("~"))
+    .map(draftOf);
   const again = Array.from({ length: 500 }, () => random.pick(all));
   model.take(again, await history.append(again));
   model.take(
