@@ -46,7 +46,7 @@ export function render(event: Event, viewer: Viewer): string[] {
 
 /** A message as a person (`user`) reads it. Its further lines are indented, so that nobody can type a line that looks like another's. */
 export function renderMessage(message: Message, user?: string, time = ""): string {
-  if (isAct(message)) return `*${time} ${describe(message, user, when)}`;
+  if (isAct(message)) return `*${time} ${deed(message, user)}`;
   const { to, from, host, cut } = message;
   const where = isRoom(to) && to !== LOBBY ? ` (in ${bare(to)})` : "";
   const kind = isRoom(to) ? "" : from === user && to !== user ? `[pm to ${to}] ` : "[pm] ";
@@ -54,6 +54,10 @@ export function renderMessage(message: Message, user?: string, time = ""): strin
   return `${kind}${host ? "[host] " : ""}${from}${where}${time}: ${textOf(message).replaceAll("\n", "\n  ")}${tail}`;
 }
 
+/** What an act did. In a room everybody is sent the same lines, so nobody is "you" there. */
+function deed(message: Message, user?: string): string {
+  return describe(message, isRoom(message.to) ? undefined : user, when);
+}
 /** What a message says, or who has removed it. */
 function textOf({ text, removed, was }: Message): string {
   if (removed === undefined) return text;
@@ -109,7 +113,7 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
 
 /** A message as it stands in an answer to `history`. */
 function earlier(message: Message, user?: string): string {
-  return `* ${when(message.at)} ${isAct(message) ? describe(message, user, when) : renderMessage(message, user)}`;
+  return `* ${when(message.at)} ${isAct(message) ? deed(message, user) : renderMessage(message, user)}`;
 }
 /** What hosts have set that one should know. */
 function standingLines({ settings = [] }: Ok): string[] {

@@ -12,6 +12,7 @@ export class Browser {
   text = "";
   #gone = false;
   #wake: (() => void) | undefined;
+  readonly #prefix = crypto.randomUUID().slice(0, 8); // an id is unique for its account for ever
   #serial = 0;
 
   constructor(chat: { webPort: number }, headers: Record<string, string> = {}) {
@@ -58,7 +59,7 @@ export class Browser {
     }
   }
   ask(request: Asked | Record<string, unknown>): Promise<any> {
-    const id = `b-${++this.#serial}`;
+    const id = `${this.#prefix}-${++this.#serial}`;
     this.send({ ...request, id });
     return this.next((frame) => frame.id === id);
   }

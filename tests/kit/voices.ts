@@ -60,6 +60,8 @@ async function typist(chat: TestServer, user: string): Promise<Voice> {
 /** The sentence of a refusal, as a person reads it; "" if the line is none. */
 function refusal(line: string): string {
   return (
-    /^\* (.*(?:Nothing was |sent you out\. |has a door|Ask a host|No accounts|No account ).*)$/.exec(line)?.[1] ?? ""
+    /^\* (.*(?:Nothing was |There is nothing |sent you out\. |has a door|Ask a host|No accounts|No account ).*)$/.exec(
+      line,
+    )?.[1] ?? ""
   );
 }

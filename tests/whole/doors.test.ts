@@ -24,7 +24,7 @@ test("a room with a door is for those who were in it, those who are invited, and
   expect(await eve.ask({ type: "history", to: "#team" })).toMatchObject({ code: "not_in_room" });
   expect(await eve.ask({ type: "say", to: "#team", text: "hi" })).toMatchObject({ code: "not_in_room" });
   expect(await bob.ask({ type: "who", to: "#team" })).toMatchObject({
-    users: ["bob", "ms.lee"],
+    users: ["ms.lee", "bob"],
     members: ["bob", "ms.lee"],
   });
   const kim = await chat.signedIn("mr.kim", "#team"); // a host enters any, and is seen
