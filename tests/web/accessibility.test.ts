@@ -54,14 +54,14 @@ describe.if(has(BROWSER))("the page", () => {
       await alice.signIn("alice", PASSWORD);
       await alice.see("9 here", "#here");
       await alice.until("new Set(Array.from(document.querySelectorAll('.from'), (one) => one.className)).size === 8");
-      await alice.read("void dispatchEvent(new Event('offline'))");
+      await alice.unplug();
       await say(wires[0]!, "missed");
-      await alice.read("void dispatchEvent(new Event('online'))");
+      await alice.plug("Back online.");
       await alice.see("missed", ".fresh ~ *");
       expect(await alice.audit()).toEqual([]);
       await alice.say("/search hello");
       await alice.see("8 messages", "#found");
-      await alice.read("void dispatchEvent(new Event('offline'))");
+      await alice.unplug();
       await alice.say("waiting");
       await alice.see("waiting", "#queue");
       expect(await alice.audit()).toEqual([]);
