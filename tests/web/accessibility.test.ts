@@ -64,6 +64,8 @@ describe.if(has(BROWSER))("the page", () => {
       await alice.unplug();
       await alice.say("waiting");
       await alice.see("waiting", "#queue");
+      await alice.read(`getComputedStyle(document.querySelector("#queue em")).visibility === "visible" ||
+        new Promise((shown) => addEventListener("animationend", () => shown(true), { once: true }))`); // "waiting…" comes later
       expect(await alice.audit()).toEqual([]);
       const { nodes } = await alice.cdp<{ nodes: { role?: { value: string } }[] }>("Accessibility.getFullAXTree");
       const roles = ["log", "main", "search", ...(shape.phone ? [] : ["navigation"])];
