@@ -42,7 +42,10 @@ export class Screen implements Disposable {
       });
     watch("Runtime.exceptionThrown", ({ exceptionDetails: { exception, text } }) => exception?.description ?? text);
     watch("Runtime.consoleAPICalled", ({ type, args }) => (type === "error" ? JSON.stringify(args) : undefined));
-    watch("Log.entryAdded", ({ entry }) => (entry.level === "error" ? entry.text : undefined));
+    const isUnplugged = (text: string) => text.includes("ERR_INTERNET_DISCONNECTED"); // what `unplug` is for
+    watch("Log.entryAdded", ({ entry: { level, text } }) =>
+      level === "error" && !isUnplugged(text) ? text : undefined,
+    );
     watch("Page.javascriptDialogOpening", ({ message }) => `dialog: ${message}`);
     for (const domain of ["Runtime", "Log", "Page", "Network"]) await view.cdp(`${domain}.enable`);
     await view.cdp("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: phone });
@@ -124,6 +127,18 @@ export class Screen implements Disposable {
     await this.cdp("Runtime.evaluate", { expression: axe!.source }); // the page's policy lets no other script in
     return this.read(`axe.run("${where}", { resultTypes: ["violations"] }).then(({ violations }) =>
       violations.flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => [id, html, failureSummary].join(" "))))`);
+  }
+  /** Takes the network away, so that every try to come back fails, until the page says so: it says it for less than a second. */
+  async unplug(): Promise<void> {
+    await Promise.all([this.see("This device is offline. Not connected since", "#banner"), this.#network(false)]);
+  }
+  /** Gives the network back, until the page says this, which it does for five seconds. */
+  async plug(said: string): Promise<void> {
+    await Promise.all([this.see(said, "#banner"), this.#network(true)]);
+  }
+  #network(isThere: boolean): Promise<unknown> {
+    const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
+    return this.cdp("Network.emulateNetworkConditions", { offline: !isThere, ...unlimited });
   }
   cdp<T>(method: string, params: Record<string, unknown> = {}): Promise<T> {
     return this.#view.cdp<T>(method, params);

@@ -54,16 +54,18 @@ describe.if(has(BROWSER))("the page", () => {
       await alice.signIn("alice", PASSWORD);
       await alice.see("9 here", "#here");
       await alice.until("new Set(Array.from(document.querySelectorAll('.from'), (one) => one.className)).size === 8");
-      await alice.read("void dispatchEvent(new Event('offline'))");
+      await alice.unplug();
       await say(wires[0]!, "missed");
-      await alice.read("void dispatchEvent(new Event('online'))");
+      await alice.plug("Back online.");
       await alice.see("missed", ".fresh ~ *");
       expect(await alice.audit()).toEqual([]);
       await alice.say("/search hello");
       await alice.see("8 messages", "#found");
-      await alice.read("void dispatchEvent(new Event('offline'))");
+      await alice.unplug();
       await alice.say("waiting");
       await alice.see("waiting", "#queue");
+      await alice.read(`getComputedStyle(document.querySelector("#queue em")).visibility === "visible" ||
+        new Promise((shown) => addEventListener("animationend", () => shown(true), { once: true }))`); // "waiting…" comes later
       expect(await alice.audit()).toEqual([]);
       const { nodes } = await alice.cdp<{ nodes: { role?: { value: string } }[] }>("Accessibility.getFullAXTree");
       const roles = ["log", "main", "search", ...(shape.phone ? [] : ["navigation"])];

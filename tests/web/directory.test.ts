@@ -46,6 +46,7 @@ describe.if(has(BROWSER))("the people one wrote with", () => {
     await alice.open("bob");
     await alice.say("/msg carol later");
     await carol.next("message");
+    await alice.until("document.title === 'carol – Banter'"); // what carol wrote is read
     await alice.open("#lobby");
     await alice.until("document.title === '#lobby – Banter'");
     await alice.reload();
