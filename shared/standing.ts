@@ -25,7 +25,8 @@ export function standing(settings: readonly Setting[], clock: (at: number) => st
   });
 }
 
-const RULES = [
+/** What is allowed on the whole server: a key, its name for people, and the words of its values, the usual one last. */
+export const RULES = [
   ["private", "Private messages", { hosts: "only to and from hosts", off: "none" }, "among all"],
   ["accounts", "New accounts", { closed: "none" }, "anybody can register"],
   ["rooms", "New rooms", { hosts: "made by hosts only", off: "none" }, "made by anybody"],

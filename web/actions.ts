@@ -1,18 +1,25 @@
 // actions.ts: what a person asks for, typed or clicked: it becomes requests, by the same table of commands as in every
 // client, and their answers become notes. Knows the screen only by what an action may do to it.
 
-import type { Failure, Refusal, Request, RequestOf } from "../protocol.ts";
+import type { Failure, Message, Ok, Refusal, Request, RequestOf } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
 import type { Local, Place } from "../shared/arguments.ts";
 import { help, parseCommand } from "../shared/commands.ts";
+import { describe } from "../shared/acts.ts";
+import type { Board } from "../shared/board.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { render } from "../shared/render.ts";
+import { ALL } from "../shared/settings.ts";
+import { ruleLines } from "../shared/standing.ts";
 import { whyTooLong } from "../shared/text.ts";
 import type { Answer } from "../shared/unanswered.ts";
+import { clock } from "./dom.ts";
+import { whyClosed } from "./rights.ts";
 import type { Threads } from "./threads.ts";
 
 const LISTED = 50; // people that one note names
+const NOT_NOW = ["quiet", "not_allowed", "no_entry"]; // codes of what may well be said later
 
 /** What actions do to the screen. */
 export interface Stage {
@@ -27,6 +34,10 @@ export interface Stage {
   search(words: string): void;
   /** Something of ours is on its way. */
   showOwn(to: string): void;
+  /** Puts words back where they were written; returns whether it could. */
+  giveBack(to: string, text: string): boolean;
+  /** Shows the rules of the whole chat, to be changed. */
+  showRules(): void;
   /** Something of ours waits no longer. */
   showWaiting(): void;
   /** The rooms there are may have changed. */
@@ -37,11 +48,13 @@ export interface Stage {
 export class Actions {
   readonly #connection: Connection;
   readonly #threads: Threads;
+  readonly #board: Board;
   readonly #stage: Stage;
 
-  constructor(connection: Connection, threads: Threads, stage: Stage) {
+  constructor(connection: Connection, threads: Threads, board: Board, stage: Stage) {
     this.#connection = connection;
     this.#threads = threads;
+    this.#board = board;
     this.#stage = stage;
   }
 
@@ -49,11 +62,15 @@ export class Actions {
   submit(text: string): boolean {
     const typed = parseCommand(text, this.#stage.place);
     if (typed === undefined) return false;
-    const tooLong = !isRefusal(typed) && typed.type === "say" ? whyTooLong(typed.text) : undefined;
-    const complaint = isRefusal(typed) ? failure(typed).text : tooLong;
+    const complaint = isRefusal(typed) ? failure(typed).text : typed.type === "say" ? this.#whyNot(typed) : undefined;
     if (complaint === undefined) this.perform(typed);
     else this.#stage.note(complaint);
     return complaint === undefined;
+  }
+
+  #whyNot({ to, text }: RequestOf<"say">): string | undefined {
+    const closed = whyClosed(this.#board, to);
+    return closed === undefined ? whyTooLong(text) : `${closed} Nothing was sent.`;
   }
 
   /** Joins the room of this name, with or without its #. */
@@ -77,9 +94,11 @@ export class Actions {
     if (isRefusal(typed)) return this.#stage.note(failure(typed).text);
     switch (typed.type) {
       case "help":
-        return this.#stage.note(help(true).join("\n"));
+        return this.#stage.note(help(true, this.#isHost).join("\n"));
       case "rules":
-        return;
+        return this.#isHost
+          ? this.#stage.showRules()
+          : this.#stage.note(ruleLines(this.#board.settings(ALL)).join("\n"));
       case "open":
         return this.#stage.open(typed.to);
       case "exit":
@@ -92,6 +111,10 @@ export class Actions {
         this.#connection.send(typed);
         if (typed.type === "say") this.#stage.showOwn(typed.to);
     }
+  }
+
+  get #isHost(): boolean {
+    return this.#board.isHost(this.#connection.user);
   }
 
   /** What was said is shown in its thread; only the whole inbox, which is none, is told in notes. */
@@ -118,8 +141,11 @@ export class Actions {
         stage.forget(request.to);
         return stage.readRooms();
       case "who":
-        if (answer.type === "ok" && answer.users !== undefined) return this.#toldWho(request, answer.users);
+        if (answer.type === "ok" && answer.users !== undefined) return this.#toldWho(request, answer, answer.users);
         return this.#told(request, answer);
+      case "set":
+      case "remove":
+        return answer.type === "message" ? this.#done(answer) : this.#told(request, answer);
       default:
         this.#told(request, answer);
     }
@@ -129,13 +155,20 @@ export class Actions {
     const { user } = this.#stage.place;
     for (const line of render(answer, { user, asked: request })) this.#stage.note(line.replace(/^\* /, "") + more);
   }
-  #toldWho(request: Request, users: readonly string[]): void {
-    const more = users.length > LISTED ? ` and ${users.length - LISTED} others` : "";
-    this.#told(request, { type: "ok", users: users.slice(0, LISTED) }, more);
+  #toldWho(request: Request, answer: Ok, all: readonly string[]): void {
+    const more = all.length > LISTED ? ` and ${all.length - LISTED} others` : "";
+    const users = all.slice(0, LISTED).map((user) => (this.#board.isHost(user) ? `${user} (host)` : user));
+    this.#told(request, { ...answer, users }, more);
+  }
+  /** An act stands in its own conversation; who is elsewhere is told here. */
+  #done(act: Message): void {
+    if (this.#threads.of(act).name !== this.#stage.place.room)
+      this.#stage.note(describe(act, this.#connection.user, clock));
   }
 
   /** The server did not take it, whatever its code: says why where it was meant to go, and gives the words back. */
   #notSaid({ to, text }: RequestOf<"say">, { code, text: why }: Failure): void {
+    if (NOT_NOW.includes(code) && this.#stage.giveBack(to, text)) return this.#stage.note(why, to);
     if (code !== "unknown_user" || this.#threads.get(to).entries.length > 0)
       return this.#stage.note(`Not sent: ${text}\n${why}`, to);
     this.#stage.forget(to);
