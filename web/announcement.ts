@@ -1,7 +1,7 @@
 // announcement.ts: what hosts want everybody to read, under the heading until it is replaced or removed. A screen reader hears it once.
 
 import type { Setting } from "../protocol.ts";
-import { element, the, withLinks } from "./dom.ts";
+import { element, scrollByKeys, the, withLinks } from "./dom.ts";
 
 export class Announcement {
   readonly #box = the("announcement", HTMLElement);
@@ -23,8 +23,8 @@ export class Announcement {
     this.#shown = shown;
     const isThere = announcement !== undefined;
     this.#box.className = isThere ? "" : "hidden"; // still there, or nothing that comes into it would be heard
-    this.#box.tabIndex = isThere ? 0 : -1; // a long one is scrolled with the keys
     this.#text.ariaLive = isTold ? "off" : "polite";
     this.#text.replaceChildren(...(isThere ? [element("b", "", by), " to everybody: ", ...withLinks(value)] : []));
+    scrollByKeys(this.#box);
   }
 }

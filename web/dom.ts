@@ -52,6 +52,12 @@ export function hostTag(): HTMLElement {
   return element("span", "host", "host");
 }
 
+/** Lets an element be scrolled with the keys if what it holds does not fit. */
+export function scrollByKeys(box: HTMLElement): void {
+  if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  else box.removeAttribute("tabindex");
+}
+
 /** Text with its http and https addresses as links, everything else as it is. */
 export function withLinks(text: string): Node[] {
   const nodes: Node[] = [];

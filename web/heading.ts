@@ -1,7 +1,7 @@
 // heading.ts: the line over the messages and the window's title: where one is, who is here, what is unread elsewhere.
 
 import { isRoom, listNames, LOBBY } from "../shared/names.ts";
-import { the } from "./dom.ts";
+import { scrollByKeys, the } from "./dom.ts";
 
 /** What there is to show. */
 export interface Whereabouts {
@@ -28,10 +28,16 @@ export class Heading {
     const inRoom = isRoom(name);
     document.title = `${unread === 0 ? "" : `(${unread}${calls ? "!" : ""}) `}${name} – Banter`;
     this.#title.textContent = name;
-    this.#topic.textContent = this.#topic.title = topic;
-    this.#topic.hidden = topic === "";
+    this.#showTopic(topic);
     this.#here.textContent = inRoom ? `${users.size} here` : state || "here";
     this.#here.title = inRoom ? listNames([...users].sort()) : "";
     this.#leave.hidden = !inRoom || name === LOBBY;
+  }
+
+  #showTopic(topic: string): void {
+    if (this.#topic.textContent === topic) return;
+    this.#topic.hidden = topic === "";
+    this.#topic.textContent = topic;
+    scrollByKeys(this.#topic);
   }
 }

@@ -43,6 +43,7 @@ export class Hearing {
   readonly #parts: Parts;
   readonly #page: Page;
   #expelled: Message | undefined; // the act that took this account out of a room
+  #isLive = false; // all that was missed has come
   #shutOut: string | undefined; // why it could not enter a room again
   /** The first sign-in of this page is not over. */
   isFirst = true;
@@ -100,6 +101,7 @@ export class Hearing {
       case "caught up":
         return void this.#caughtUp(event.missed);
       case "offline":
+        this.#isLive = false;
         banner.offline(event);
         conversation.offline();
         return this.#page.showWaiting();
@@ -133,6 +135,7 @@ export class Hearing {
 
   #caughtUp(missed: number): void {
     const { banner, conversation, directory } = this.#parts;
+    this.#isLive = true;
     banner.online(missed);
     conversation.caughtUp();
     if (this.#shutOut !== undefined) this.#leaveShut(this.#shutOut);
@@ -163,6 +166,7 @@ export class Hearing {
   }
   #whyGone(name: string): string {
     if (this.#expelled?.to === name) return `${describe(this.#expelled, this.#parts.connection.user, clock)}.`;
-    return `You left ${name} on another device.`;
+    if (this.#isLive) return `You left ${name} on another device.`;
+    return `You are not in ${name} any more: you left it on another device, or a host took you out.`;
   }
 }
