@@ -85,7 +85,7 @@ describe.each(WAYS)("over %s", (way) => {
       await bob.ended;
       expect(bob.text()).toContain("ms.lee sent you out. You can come back in 5 minutes.");
     }
-    await zoe.hears("bob", "left");
+    await zoe.hears("bob", "left", "#lobby");
     expect(speak(chat, way, "bob")).rejects.toThrow("ms.lee sent you out. You can come back in 5 minutes.");
     const wrong = await (await chat.wire()).ask({ type: "login", user: "bob", password: "not the password" });
     expect(wrong.code).toBe("bad_login"); // who guesses learns nothing
@@ -264,7 +264,7 @@ test("a lesson at text sessions: what is done is read, and what is refused says 
 test("who may register, make rooms and remove their own is for hosts to say; school is all of it at once", async () => {
   await using school_ = await school();
   const { chat } = school_;
-  const [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
+  let [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
   await bob.join("#lab");
   expect(await lee.ask(set("*", "rules", "school"))).toMatchObject({
     to: "#lobby",
@@ -272,7 +272,7 @@ test("who may register, make rooms and remove their own is for hosts to say; sch
     key: "rules",
     value: "school",
   });
-  const stranger = await chat.wire();
+  let stranger = await chat.wire();
   const closed = await stranger.ask({ type: "register", user: "eve", password: PASSWORD });
   expect(closed).toMatchObject({ code: "no_entry", text: expect.stringContaining("No accounts can be made here now") });
   const post = await fetch(`http://localhost:${chat.webPort}/register`, {
@@ -291,6 +291,19 @@ test("who may register, make rooms and remove their own is for hosts to say; sch
   await lee.ask(set("*", "removing", "hosts"));
   const { seq } = await bob.ask(say("oh"));
   expect(await bob.ask({ type: "remove", to: "#lobby", on: seq })).toMatchObject({ code: "not_allowed" });
+  await chat.restart();
+  expect((await (await chat.wire()).login("zoe")).settings?.map(({ key, value }) => `${key} ${value}`)).toEqual([
+    "accounts closed",
+    "files hosts",
+    "private hosts",
+    "removing hosts",
+    "rooms hosts",
+  ]);
+  [lee, bob, stranger] = [
+    await chat.signedIn("ms.lee", "#lobby"),
+    await chat.signedIn("bob", "#lobby"),
+    await chat.wire(),
+  ];
   await lee.ask(set("*", "rules", "open"));
   expect(await stranger.ask({ type: "register", user: "eve", password: PASSWORD })).toMatchObject({ type: "ok" });
   expect(await bob.ask({ type: "join", to: "#nest" })).toMatchObject({ type: "ok" });
