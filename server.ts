@@ -6,7 +6,7 @@ import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
-import { evict, putOutAll } from "./server/evictions.ts";
+import { enforce, putOutAll, tellOf } from "./server/enforcement.ts";
 import { House } from "./server/house.ts";
 import { Hosts } from "./server/hosts.ts";
 import { Listeners } from "./server/listeners.ts";
@@ -23,6 +23,7 @@ import type { Data } from "./server/startup.ts";
 import { checkPagePort, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
 const SWEEP = 1_000; // ms
+const ERASING = 60; // sweeps from one look for what is to be erased to the next
 const DRAIN = 10_000; // ms a stopping server waits for its readers
 
 /** Starts a server. Rejects with a StartError that says what to do when it cannot listen or its data is unusable; then
@@ -43,13 +44,13 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   }
   const { history, users, log, certificate } = data;
   const isHost = (user: string) => users.accounts.isHost(user);
-  const house = new House({ isHost, now, elapsed }, await history.settings());
+  const house = new House({ isHost, now, elapsed, tried: tellOf(log, elapsed) }, await history.settings());
   const pipeline: Pipeline = new Pipeline(
     history,
     house,
     (entries) => {
       rooms.deliver(entries);
-      evict(rooms, house, entries);
+      enforce({ rooms, house, log }, entries);
     },
     (event, problem) => log.error(event, problem),
   );
@@ -60,7 +61,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     log,
     tellAll: (event) => {
       rooms.tellAll(event);
-      putOutAll(rooms, house);
+      putOutAll({ rooms, house, log });
     },
   });
   const services: Services = { users, hosts, history, house, pipeline, rooms, slices, log, now, elapsed, rate };
@@ -93,6 +94,7 @@ export class Server {
   readonly #backups: Backups;
   readonly #sweeper: Timer;
   #certificate: Data["certificate"];
+  #sweeps = 0;
   #revision = 0; // of the accounts, when sessions were last compared with them
   #stopped: Promise<void> | undefined;
 
@@ -130,6 +132,16 @@ export class Server {
     this.#parts.services.rooms.tick();
     this.#backups.tick();
     this.#parts.admission.tick();
+    if (++this.#sweeps % ERASING === 0) this.#erase();
+  }
+
+  /** What was removed long enough ago leaves the disk, too. */
+  #erase(): void {
+    const { history, log } = this.#parts.data;
+    history.erase().then(
+      (isErased) => isErased && log.info("What was removed is erased from chat.db"),
+      (problem) => log.error("Cannot erase what was removed", problem),
+    );
   }
 
   /** Opens the log anew, and goes on with the certificate as it is on disk now; open connections keep theirs. */

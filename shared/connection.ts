@@ -77,7 +77,10 @@ export class Connection {
         onLost: (why) => this.#lost(why),
         onOffline: ({ code = "unreachable", message }, retry) =>
           this.#feed.tell({ type: "offline", code, reason: message, retry }),
-        onSignedOut: ({ code, message }) => this.#signedOut(code === "bad_login" ? SIGNED_OUT : message, code),
+        onSignedOut: ({ code, message }) => {
+          this.#feed.tell({ type: "error", code, text: code === "bad_login" ? SIGNED_OUT : message });
+          void this.close();
+        },
       },
       options.silence,
     );
@@ -216,11 +219,6 @@ export class Connection {
     this.#following.stop();
     this.#feed.release(false);
     this.#handshake?.fail(why);
-  }
-
-  #signedOut(text: string, code: string): void {
-    this.#feed.tell({ type: "error", code, text });
-    void this.close();
   }
 
   // ---- receiving and reading ----
