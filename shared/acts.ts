@@ -112,15 +112,15 @@ function byWhom(value: string): string {
   return { all: "everybody", hosts: "only hosts" }[value] ?? "nobody";
 }
 
-/** Seconds in words, to the nearest unit that reads well: `45 seconds`, `10 minutes`, `3 hours`, `2 days`. */
+const UNITS: readonly [name: string, length: number, from: number][] = [
+  ["day", 86_400, 2 * 86_400],
+  ["hour", 3_600, 3 * 3_600],
+  ["minute", 60, 120],
+  ["second", 1, 0],
+];
+/** Seconds in words, in the largest unit of which there are a few: `45 seconds`, `10 minutes`, `90 minutes`, `3 hours`, `2 days`. */
 export function duration(seconds: number): string {
-  const units: [name: string, length: number][] = [
-    ["day", 86_400],
-    ["hour", 3_600],
-    ["minute", 60],
-    ["second", 1],
-  ];
-  const [name, length] = units.find(([, length], i) => seconds >= length * (i === 3 ? 1 : 1.5)) ?? units[3]!;
+  const [name, length] = UNITS.find(([, , from]) => seconds >= from)!;
   const count = Math.max(1, Math.round(seconds / length));
   return `${count} ${name}${count === 1 ? "" : "s"}`;
 }
