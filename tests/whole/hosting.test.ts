@@ -21,7 +21,11 @@ const say = (text: string, to = "#lobby") => ({ type: "say", to, text });
 /** Somebody at a text session, and what they are shown until now. */
 async function nc(chat: TestServer, user: string) {
   const wire = await chat.typist(user);
-  return { wire, type: (line: string) => (wire.type(line), wire.quietLines()) };
+  const type = (line: string): Promise<string[]> => {
+    wire.type(line);
+    return wire.quietLines();
+  };
+  return { wire, type };
 }
 
 describe.each(WAYS)("over %s", (way) => {
