@@ -1,5 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, startTestServer, type TestServer } from "../kit/harness.ts";
+import { openParts } from "../kit/parts.ts";
+import { withAppend } from "../kit/rooms.ts";
 import { speak, WAYS } from "../kit/voices.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -326,4 +329,38 @@ test("what cannot be set is refused with what can be", async () => {
   expect((await lee.ask(set("nobody", "mute", "on"))).code).toBe("unknown_user");
   expect((await lee.ask(set("#lab", "lock", "on"))).code).toBe("not_in_room");
   expect(await why(set("#lobby", "door", "on"))).toStartWith("The lobby has no door");
+});
+
+test("an act that cannot be stored holds for nobody, and what was set before holds on", async () => {
+  let isFull = false;
+  await using chat = openParts(["ms.lee*", "bob"], {
+    history: (stored) =>
+      withAppend(stored, async (drafts, positions, judge) => {
+        if (!isFull) return stored.append(drafts, positions, judge);
+        // The transaction fails at its end, when all of it was judged.
+        for (const draft of drafts) {
+          expect(judge!.refuse(draft)).toBeUndefined();
+          const { to, from, text, act } = draft;
+          judge!.stored(draft, { ...{ type: "message", to, seq: 9, from, id: "x", at: 0, text }, ...act } as Message);
+        }
+        throw new Error("disk full");
+      }),
+  });
+  const [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
+  await lee.ask(set("#lobby", "topic", "tea"));
+  isFull = true;
+  const lock = { ...set("#lobby", "lock", "on"), id: "q-1" };
+  const others = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("ms.lee", "#lobby")];
+  for (const [wire, act] of [
+    [lee, lock],
+    [others[0]!, set("#lobby", "topic", "coffee")],
+    [others[1]!, set("*", "rules", "school")],
+  ] as const)
+    expect(await wire.ask(act)).toMatchObject({ code: "unavailable" });
+  isFull = false;
+  expect(await bob.ask(say("open?"))).toMatchObject({ type: "message" });
+  expect(await bob.ask(say("psst", "bob"))).toMatchObject({ type: "message" });
+  expect((await bob.join("#lobby")).settings).toEqual([{ key: "topic", value: "tea", by: "ms.lee" }]);
+  expect(await lee.ask(lock)).toMatchObject({ act: "set" });
+  expect(await bob.ask(say("open?"))).toMatchObject({ code: "quiet" });
 });
