@@ -68,6 +68,9 @@ export class Plain implements Console {
   }
   footer(): void {}
   turnTo(): void {}
+  giveBack(): boolean {
+    return true; // what was typed stays where it was typed
+  }
   progress(text: string): void {
     this.print(`* ${text}`);
   }

@@ -109,6 +109,17 @@ export class Terminal implements Console {
     this.#schedule();
   }
 
+  giveBack(place: string, text: string): boolean {
+    const draft = { text, cursor: text.length, pasted: 0 };
+    const isHere = place === this.#place;
+    const typed = isHere ? this.#line.text : (this.#drafts.get(place)?.text ?? "");
+    if (typed !== "") return false;
+    if (isHere) this.#line.draft = draft;
+    else this.#drafts.set(place, draft);
+    this.#schedule();
+    return true;
+  }
+
   progress(text: string): void {
     this.footer("", [text]);
   }
