@@ -120,7 +120,10 @@ export class Display {
 
   /** The commands, those of hosts too if the reader is one, and the keys where there are any. */
   help(isHost: boolean): string[] {
-    return [...help(true, isHost), ...(this.#look.plain ? [] : KEYS)].flatMap((line) => this.info(line));
+    const { plain } = this.#look;
+    // In a narrow terminal there is no room for two columns.
+    const commands = help(true, isHost).map((line) => (this.#isNarrow && !plain ? line.replace(/ {2,}/, "\n") : line));
+    return [...commands, ...(plain ? [] : KEYS)].flatMap((line) => this.info(line));
   }
 
   /** That a room was entered, and who is there. */
@@ -145,7 +148,7 @@ export class Display {
   /** The rows above the prompt, none when there is nothing to tell: lines on their way, `retry` seconds to the next try
    *  to connect, what waits in other rooms, and why nothing can be written here. */
   status({ waiting, retry, elsewhere, closed }: StatusContent): string[] {
-    const narrow = this.#look.columns() < 60;
+    const narrow = this.#isNarrow;
     const rows = waiting.slice(0, ROWS_WAITING).map((text) => `  … ${text.replaceAll("\n", " ⏎ ")}`);
     if (waiting.length > ROWS_WAITING) rows.push(`  … and ${waiting.length - ROWS_WAITING} more`);
     if (retry !== undefined && retry <= 0) rows.push(narrow ? "  Offline, trying…" : "  Not connected. Trying now…");
@@ -171,6 +174,10 @@ export class Display {
     const masked = line.replace(SECRETS[direction], "$1***");
     const shown = masked.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escape).slice(0, 2_000);
     return [this.dim(`${arrow} ${Buffer.byteLength(line) + 1} B ${shown}${masked.length > 2_000 ? " …" : ""}`)];
+  }
+
+  get #isNarrow(): boolean {
+    return this.#look.columns() < 60;
   }
 
   dim(text: string): string {

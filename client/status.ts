@@ -80,15 +80,15 @@ export class Status {
       console.print(...display.rule(told, now()));
     }
     this.#refused = "";
-    this.#offline = undefined;
-    clearInterval(this.#ticker);
-    this.#ticker = undefined;
+    this.stop();
     this.refresh();
   }
 
   /** Looks at no clock any more. */
   stop(): void {
+    this.#offline = undefined;
     clearInterval(this.#ticker);
+    this.#ticker = undefined;
     clearTimeout(this.#reopening);
   }
 }

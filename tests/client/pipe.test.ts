@@ -123,3 +123,26 @@ test("piped lines and commands work without a terminal, and what comes out holds
   expect(stdout).toEndWith("alice: bye\n");
   expect(stdout).not.toMatch(/\x1b|pass-word/);
 });
+
+test("--json passes who the hosts are; --send of who is sent out meanwhile ends with the reason", async () => {
+  await using chat = await startTestServer(["ms.lee"]);
+  using secret = passwordFile();
+  const claim = JSON.stringify({ type: "claim", code: chat.server.hostCode, id: "a" });
+  const lee = [...CLIENT, `127.0.0.1:${chat.port}`, "--name", "ms.lee", "--password-file", secret.file];
+  const { stdout } = await run([...lee, "--json"], claim);
+  expect(stdout).toContain('{"type":"hosts","users":["ms.lee"]}\n');
+  expect(stdout).toContain('{"type":"ok","id":"a","hosts":["ms.lee"]}\n');
+
+  let logins = 0;
+  const text = "ms.lee sent you out. You can come back in 10 minutes.";
+  using server = listen((frame, write) => {
+    if (frame.type === "say") for (const socket of server.sockets) socket.end();
+    else if (frame.type !== "login" || logins++ === 0) write(welcome(frame));
+    else write({ type: "error", id: frame.id, code: "no_entry", text, after: 600 });
+  });
+  const bob = [...CLIENT, `127.0.0.1:${server.port}`, "--name", "bob", "--password-file", secret.file];
+  expect(await run([...bob, "--send", "#lobby"], "hello\n")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`* ${text}\n`),
+  });
+});
