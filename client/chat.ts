@@ -75,7 +75,7 @@ export class Chat implements Reader {
     await Promise.race([hearing, this.#over.promise]);
     this.#view.stop();
     if (this.#left !== undefined) return "left";
-    this.#giveUp(this.#waiting);
+    this.#giveUp([...this.#waiting, ...this.#console.takeHalfTyped()]);
     return "signed out";
   }
 
@@ -243,7 +243,13 @@ export class Chat implements Reader {
   #happened(event: ClientEvent): void {
     if (event.type === "answered") this.#answered(event);
     else if (event.type === "caught up") this.#caughtUp();
+    else if (event.type === "gone") this.#gone(event);
     else this.#view.happened(event);
+  }
+
+  #gone(event: Extract<ClientEvent, { type: "gone" }>): void {
+    this.#giveUp(this.#console.takeHalfTyped(event.to));
+    this.#view.happened(event);
   }
 
   #caughtUp(): void {
@@ -273,7 +279,7 @@ export class Chat implements Reader {
   }
 
   #giveUp(unsent: readonly string[]): void {
-    for (const text of unsent) this.#view.info(`Not sent: ${text}`);
+    for (const text of unsent) this.#view.info(`Not sent: ${withoutSecret(text)}`);
   }
 
   /** Typed lines that are not stored yet, in order. */

@@ -71,6 +71,9 @@ export class Plain implements Console {
   giveBack(): boolean {
     return true; // what was typed stays where it was typed
   }
+  takeHalfTyped(): string[] {
+    return [];
+  }
   progress(text: string): void {
     this.print(`* ${text}`);
   }

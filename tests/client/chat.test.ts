@@ -273,9 +273,11 @@ inTerminal(
     await using bob = await sitIn(chat.port, "bob");
     bob.type("/join team\r");
     await bob.until(/#team>$/);
+    bob.type("half a thought");
+    await bob.until(/#team> half a thought$/);
     await lee.ask(set("#team", "door", "on"));
     await lee.ask(set("#team", "member", "off", { of: "bob" }));
-    await bob.until(/\* ms\.lee took you out of team\n── #lobby ──\n#lobby>$/);
+    await bob.until(/\* ms\.lee took you out of team\n\* Not sent: half a thought\n── #lobby ──\n#lobby>$/);
     bob.type("/join team\r");
     await bob.until(/\* team has a door: .*\n#lobby>$/);
     await lee.ask(set("#team", "member", "on", { of: "bob" }));

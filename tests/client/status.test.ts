@@ -64,10 +64,13 @@ inTerminal(
     await using chat = await startTestServer(["ms.lee*", "bob"]);
     const lee = await chat.signedIn("ms.lee", "#lobby");
     await using bob = await sitIn(chat.port, "bob");
+    bob.type("half a line");
+    await bob.until(/#lobby> half a line$/);
     await lee.ask(set("bob", "ban", "on"));
     expect(await bob.exited).toBe(4);
     const why = "* ms.lee sent you out. Ask a host to let you come in again.\n";
     expect(bob.screen.text.split(why)).toHaveLength(2);
+    expect(bob.screen.text).toMatch(/connection lost.*\n\* Not sent: half a line\n$/);
 
     await using again = sitAtClient(chat.port, ["--name", "bob"]);
     await again.until("is hidden):");
