@@ -1,8 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, startTestServer, type TestServer } from "../kit/harness.ts";
+import type { Draft } from "../../server/history.ts";
+import type { Parts } from "../kit/parts.ts";
 import { openParts } from "../kit/parts.ts";
-import { withAppend } from "../kit/rooms.ts";
+import { Person, withAppend } from "../kit/rooms.ts";
 import { speak, WAYS } from "../kit/voices.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -363,4 +365,36 @@ test("an act that cannot be stored holds for nobody, and what was set before hol
   expect((await bob.join("#lobby")).settings).toEqual([{ key: "topic", value: "tea", by: "ms.lee" }]);
   expect(await lee.ask(lock)).toMatchObject({ act: "set" });
   expect(await bob.ask(say("open?"))).toMatchObject({ code: "quiet" });
+});
+
+describe("within one batch", () => {
+  /** Posts drafts that share a batch, and waits until it is told. */
+  async function post(chat: Parts, drafts: readonly Draft[]): Promise<void> {
+    const posts = drafts.map((draft) => chat.services.pipeline.post({ ...draft, by: new Person(draft.from) }));
+    expect(new Set(posts).size).toBe(1);
+    await posts[0]!.settled;
+  }
+  const lines = (from: string, text: string): Draft => ({ to: "#lobby", from, text });
+
+  test.each([
+    ["bob", "ban"],
+    ["bob", "mute"],
+    ["#lobby", "lock"],
+  ] as const)("what comes after the act that forbids it has no place: %s, %s", async (to, key) => {
+    await using chat = openParts(["ms.lee*", "bob", "zoe"]);
+    const act: Draft = { to, from: "ms.lee", text: "", act: { act: "set", key, value: "on" } };
+    await post(chat, [lines("bob", "before"), act, lines("bob", "after"), lines("ms.lee", "mine")]);
+    const said = await chat.services.history.newest("#lobby", 9);
+    expect(said.filter((one) => one.act === undefined).map(({ text }) => text)).toEqual(["before", "mine"]);
+  });
+
+  test("what is removed there is told to nobody", async () => {
+    await using chat = openParts(["ms.lee*", "bob", "zoe"]);
+    const zoe = await chat.signedIn("zoe", "#lobby");
+    const removal: Draft = { to: "#lobby", from: "ms.lee", text: "", act: { act: "remove", of: "bob", last: 1 } };
+    await post(chat, [lines("bob", "an insult"), removal]);
+    expect(await zoe.next("message")).toMatchObject({ seq: 1, text: "(removed)", removed: "ms.lee" });
+    expect(await zoe.next("message")).toMatchObject({ seq: 2, act: "remove", on: 1 });
+    expect(zoe.text).not.toContain("an insult");
+  });
 });
