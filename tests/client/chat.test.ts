@@ -255,7 +255,7 @@ inTerminal(
     bob.type("\x03/join lab\r");
     await bob.until(/#lab>$/);
     bob.type("for the lab\r\x1b1");
-    await bob.until(/── #lobby ──[^]*Nothing\s+was sent\.\n.*\n#lobby>$/);
+    await bob.until(/── #lobby ──[\s\S]*Nothing\s+was sent\.\n.*\n#lobby>$/);
     bob.type("\x1b2");
     await bob.until(/#lab> for the lab$/);
     await lee.ask(set("*", "lock", "off"));

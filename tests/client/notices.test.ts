@@ -78,7 +78,7 @@ inTerminal(
     bob.type("\x1b1");
     await bob.until(/── #lobby ──\n#lobby>$/);
     bob.type("\x1b2");
-    await bob.until(/── #lab ──\n[^]*line 49\n {2}Only hosts can write here\n#lab>$/);
+    await bob.until(/── #lab ──\n[\s\S]*line 49\n {2}Only hosts can write here\n#lab>$/);
     expect(count(bob.screen.text, "Topic: plants")).toBe(1);
   },
 );

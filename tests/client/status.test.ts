@@ -55,7 +55,7 @@ inTerminal("who is sent out for a time is told once, and is back by themselves",
   expect(bob.screen.text.match(/You can come back/g)).toHaveLength(1);
   await lee.ask(set("bob", "ban", "off"));
   bob.type("\r");
-  await bob.until(/── back online[^]*bob: wait for me\n/);
+  await bob.until(/── back online[\s\S]*bob: wait for me\n/);
 });
 
 inTerminal(
