@@ -6,23 +6,19 @@ import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
-import { evict, putOutAll } from "./server/evictions.ts";
-import { House } from "./server/house.ts";
-import { Hosts } from "./server/hosts.ts";
 import { Listeners } from "./server/listeners.ts";
 import type { Log } from "./server/log.ts";
 import { lanAddresses, pageAddresses } from "./server/network.ts";
 import type { ServerOptions } from "./server/options.ts";
 import { HELP, readOptions, requireBun } from "./server/options.ts";
-import { Pipeline } from "./server/pipeline.ts";
-import { Rooms } from "./server/rooms.ts";
 import type { Services } from "./server/services.ts";
+import { wireServices } from "./server/services.ts";
 import { refreshUsers, whySignedOut } from "./server/signin.ts";
-import { Slices } from "./server/slices.ts";
 import type { Data } from "./server/startup.ts";
 import { checkPagePort, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
 const SWEEP = 1_000; // ms
+const ERASING = 60; // sweeps from one look for what is to be erased to the next
 const DRAIN = 10_000; // ms a stopping server waits for its readers
 
 /** Starts a server. Rejects with a StartError that says what to do when it cannot listen or its data is unusable; then
@@ -42,28 +38,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     throw problem;
   }
   const { history, users, log, certificate } = data;
-  const isHost = (user: string) => users.accounts.isHost(user);
-  const house = new House({ isHost, now, elapsed }, await history.settings());
-  const pipeline: Pipeline = new Pipeline(
-    history,
-    house,
-    (entries) => {
-      rooms.deliver(entries);
-      evict(rooms, house, entries);
-    },
-    (event, problem) => log.error(event, problem),
-  );
-  const slices = new Slices();
-  const rooms = new Rooms(history, pipeline, slices, elapsed);
-  const hosts = new Hosts({
-    users,
-    log,
-    tellAll: (event) => {
-      rooms.tellAll(event);
-      putOutAll(rooms, house);
-    },
-  });
-  const services: Services = { users, hosts, history, house, pipeline, rooms, slices, log, now, elapsed, rate };
+  const services = wireServices({ users, history, log, now, elapsed, rate }, await history.settings());
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });
@@ -93,6 +68,7 @@ export class Server {
   readonly #backups: Backups;
   readonly #sweeper: Timer;
   #certificate: Data["certificate"];
+  #sweeps = 0;
   #revision = 0; // of the accounts, when sessions were last compared with them
   #stopped: Promise<void> | undefined;
 
@@ -130,6 +106,16 @@ export class Server {
     this.#parts.services.rooms.tick();
     this.#backups.tick();
     this.#parts.admission.tick();
+    if (++this.#sweeps % ERASING === 0) this.#erase();
+  }
+
+  /** What was removed long enough ago leaves the disk, too. */
+  #erase(): void {
+    const { history, log } = this.#parts.data;
+    history.erase().then(
+      (isErased) => isErased && log.info("What was removed is erased from chat.db"),
+      (problem) => log.error("Cannot erase what was removed", problem),
+    );
   }
 
   /** Opens the log anew, and goes on with the certificate as it is on disk now; open connections keep theirs. */

@@ -39,7 +39,7 @@ class Client:
         self.frames = map(json.loads, (line for line in self.wire.makefile("r", encoding="utf-8") if line[0] == "{"))
         proof = {"token": self.token} if self.token else {"password": self.password}
         answer = self.enter("@", {"type": "login", "user": self.user, **proof})
-        if answer.get("code") in ("bad_login", "bad_name") and not self.token:
+        if answer.get("code") == "no_entry" or answer.get("code") in ("bad_login", "bad_name") and not self.token:
             os._exit(show("* " + answer["text"]) or 4)
         self.token = answer.get("token")  # none: it has ended, and the password comes next
         if not self.token:
@@ -82,7 +82,8 @@ class Client:
                 raise OSError("a message is missing")
             if frame["seq"] > last:  # or else it was shown before
                 self.positions[conversation] = frame["seq"]
-                show(("[pm] " if conversation == "@" else "") + f"{frame['from']}: {text}")
+                mark = "* " if "act" in frame else "[pm] " if conversation == "@" else ""  # an act: its text says what was done
+                show(f"{mark}{frame['from']}{'' if 'act' in frame else ':'} {text}")
                 if conversation not in self.confirming and (conversation == "@" or self.follows):
                     self.confirming.add(conversation)
                     soon = threading.Timer(2, self.confirm, [conversation])

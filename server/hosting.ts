@@ -34,7 +34,8 @@ export function onSet(caller: Caller, request: RequestOf<"set">): Answer {
   const members = key === "door" && aim.value === "on" ? services.rooms.who(to) : undefined;
   const { pipeline } = services;
   const act = { act: "set", key: aim.key, value: aim.value, of: aim.of, members } as const;
-  const batch = pipeline.post({ to: toldIn(to), from: user, id, text: setText(aim, now), act, by: caller });
+  const note = key === "ban" && aim.value !== "off" ? services.house.noteOnBans() : undefined;
+  const batch = pipeline.post({ to: toldIn(to), from: user, id, text: setText(aim, now), act, by: caller, note });
   if (key === "member" && aim.value === "on")
     pipeline.post({ to: of!, from: user, text: `You can come into ${to} now: /join ${to.slice(1)}`, by: caller });
   caller.says.posted(batch, toldIn(to));

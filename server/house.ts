@@ -6,7 +6,7 @@ import { duration } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
 import type { Key } from "../shared/settings.ts";
 import { ALL, changesOf, endOf, placeOf, Settings, usualValue } from "../shared/settings.ts";
-import type { RemoveAct } from "./acts.ts";
+import type { Act, RemoveAct, SetAct } from "./acts.ts";
 import { inboxOf } from "./conversations.ts";
 import type { Draft, Judge, StoredSetting } from "./history.ts";
 
@@ -15,6 +15,8 @@ export interface Surroundings {
   isHost: (user: string) => boolean;
   now: () => number; // ms since 1970
   elapsed: () => number; // ms on a clock that never jumps
+  /** Somebody tried what is not theirs to do. */
+  tried: (user: string, act: Act) => void;
 }
 
 export class House implements Judge {
@@ -43,8 +45,11 @@ export class House implements Judge {
     if (act === undefined && this.#settings.isEmpty) return undefined;
     const banned = this.whyBanned(from);
     if (banned !== undefined) return banned;
-    if (act?.act === "set") return this.#refuseSetting(from, act.of === undefined || act.of === ALL ? to : act.of);
-    if (act?.act === "remove") return this.#refuseRemoval(from, to, act);
+    if (act !== undefined) {
+      const refusal = this.#refuseAct(from, to, act);
+      if (refusal !== undefined) this.#around.tried(from, act);
+      return refusal;
+    }
     if (isRoom(to)) return this.isHost(from) ? undefined : this.#refuseInRoom(from, to);
     return to === from ? undefined : this.#refusePrivate(from, to);
   }
@@ -65,16 +70,7 @@ export class House implements Judge {
     this.#undo = [];
   }
 
-  #set(
-    place: string,
-    {
-      key,
-      value,
-      of,
-      members,
-    }: { key: Key; value: string; of?: string | undefined; members?: readonly string[] | undefined },
-    by: string,
-  ): void {
+  #set(place: string, { key, value, of, members }: SetAct, by: string): void {
     if (key === "member") return this.#change(place, of!, value === "on");
     for (const change of changesOf(key, value)) {
       const old = this.#settings.get(place, change.key) ?? { key: change.key, value: usualValue(change.key), by };
@@ -105,6 +101,11 @@ export class House implements Judge {
   }
 
   // ---- what is refused ----
+
+  #refuseAct(from: string, to: string, act: Act): Refusal | undefined {
+    if (act.act === "remove") return this.#refuseRemoval(from, to, act);
+    return this.#refuseSetting(from, act.of === undefined || act.of === ALL ? to : act.of);
+  }
 
   #refuseSetting(from: string, about: string): Refusal | undefined {
     if (!this.isHost(from)) return { code: "not_allowed" };
@@ -181,6 +182,12 @@ export class House implements Judge {
     if (left === undefined || this.isHost(user)) return undefined;
     const back = left === Infinity ? "Ask a host to let you come in again." : `You can come back in ${duration(left)}.`;
     return { code: "no_entry", text: `${setting!.by} sent you out. ${back}`, ...after(left) };
+  }
+
+  /** What a host should know who bans somebody. */
+  noteOnBans(): string | undefined {
+    if (this.whyClosed() !== undefined) return undefined;
+    return "New accounts can still be made: /rules accounts closed stops that.";
   }
 
   /** Why nobody can register now; `undefined` if they can. */

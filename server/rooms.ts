@@ -182,7 +182,7 @@ export class Rooms {
   /** The rooms somebody is in, and how many accounts are. */
   list(): { to: string; users: number }[] {
     const rooms = [...this.#conversations.values()].filter(({ name, members }) => isRoom(name) && members.size > 0);
-    return rooms.map(({ name, roster }) => ({ to: name, users: roster.size }));
+    return rooms.map(({ name, roster: { size } }) => ({ to: name, users: size }));
   }
   /** Whether somebody is in a room. */
   isOpen(name: string): boolean {
@@ -278,25 +278,18 @@ export class Rooms {
       }
     this.#telling.before(conversation.members);
     broadcast(conversation.live, fresh);
-    if (conversation.replaying.size > 0)
-      broadcast(
-        conversation.replaying,
-        fresh.filter(({ event }) => event.type !== "message"),
-      );
-    if (isInbox(name)) this.#shownLive(conversation, fresh);
-  }
-
-  #shownLive(conversation: Membership, entries: readonly Entry[]): void {
+    const rest = conversation.replaying.size > 0 ? fresh.filter(({ event }) => event.type !== "message") : [];
+    broadcast(conversation.replaying, rest);
+    if (!isInbox(name)) return;
     const readers = [...conversation.live].filter(({ text }) => text);
-    if (readers.length === 0) return;
-    const messages = entries.flatMap(({ event, only }) => (event.type === "message" && !only ? [event] : []));
-    if (messages.length > 0) this.#shown(conversation, messages, readers);
+    const messages = fresh.flatMap(({ event, only }) => (event.type === "message" && !only ? [event] : []));
+    this.#shown(conversation, messages, readers);
   }
 
   /** A person at a text session cannot confirm, so direct messages that were shown to them count as seen. */
   #shown(conversation: Membership, messages: readonly Message[], readers: readonly Member[]): void {
     const last = messages.at(-1);
-    if (last === undefined || !isInbox(conversation.name)) return;
+    if (last === undefined || readers.length === 0 || !isInbox(conversation.name)) return;
     const user = ownerOf(conversation.name);
     const partner = messages.findLast(({ from }) => from !== user)?.from;
     if (partner !== undefined) for (const reader of readers) reader.wasWrittenBy(partner);

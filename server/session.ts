@@ -73,8 +73,7 @@ export class Session implements Caller, Taker, Place {
     return this.#isClosed;
   }
 
-  /** Whether the server works on nothing for it, and nothing came for this long (ms). A request that only waits, because it
-   *  comes too fast, is not worked on. */
+  /** Whether the server works on nothing for it (a request that waits for its rate counts as nothing), and nothing came for this long (ms). */
   isIdleFor(ms: number): boolean {
     return this.#atWork === undefined && this.#patience.isSilentFor(ms);
   }
@@ -162,7 +161,7 @@ export class Session implements Caller, Taker, Place {
     this.#room = room;
   }
   wasPutOut(room: string): void {
-    if (this.#room === room) this.#room = LOBBY;
+    if (this.#room === room) this.moveTo(LOBBY);
   }
 
   ok(fields: Omit<Ok, "type" | "id">, asked?: Request): void {

@@ -2,7 +2,7 @@
 
 import type { Database } from "bun:sqlite";
 import type { Message } from "../protocol.ts";
-import { isKey, placeOf, usualValue } from "../shared/settings.ts";
+import { changesOf, isKey, placeOf, usualValue } from "../shared/settings.ts";
 
 /** The last value of a key in a place. */
 export interface StoredSetting {
@@ -29,8 +29,9 @@ export class StoredSettings {
     if (!isKey(key) || value === undefined) return;
     const place = placeOf({ to, of });
     const whom = key === "member" ? (of ?? "") : "";
-    if (value === usualValue(key)) this.#statements.remove.run(place, key, whom);
-    else this.#statements.put.run(place, key, whom, value, from, at);
+    for (const change of changesOf(key, value))
+      if (change.value === usualValue(change.key)) this.#statements.remove.run(place, change.key, whom);
+      else this.#statements.put.run(place, change.key, whom, change.value, from, at);
     if (key !== "door") return;
     if (value === "off") this.#statements.removeMembers.run(place);
     else for (const member of members) this.#statements.put.run(place, "member", member, "on", from, at);

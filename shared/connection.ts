@@ -64,7 +64,7 @@ export class Connection {
         confirm: (to, seq) => this.#dialer.link?.send({ type: "seen", to, seq }),
         ask: (request, granted) => this.#request(request, (answer) => answer?.type === "ok" && granted?.()),
         enter: (to) => this.#positions.join(to),
-        gone: (to) => this.#left(to, { type: "gone", to }),
+        gone: (to, isExpelled) => this.#left(to, { type: "gone", to, ...(isExpelled && { isExpelled }) }),
       },
       options.follows ?? false,
     );
@@ -77,7 +77,10 @@ export class Connection {
         onLost: (why) => this.#lost(why),
         onOffline: ({ code = "unreachable", message }, retry) =>
           this.#feed.tell({ type: "offline", code, reason: message, retry }),
-        onSignedOut: ({ code, message }) => this.#signedOut(code === "bad_login" ? SIGNED_OUT : message, code),
+        onSignedOut: ({ code, message }) => {
+          this.#feed.tell({ type: "error", code, text: code === "bad_login" ? SIGNED_OUT : message });
+          void this.close();
+        },
       },
       options.silence,
     );
@@ -163,8 +166,7 @@ export class Connection {
     return answer;
   }
 
-  /** Asks anything. The answer comes as an event, `answered`, in its place: after all that came before it. There is
-   *  none when the connection is closed before. */
+  /** Asks anything. The answer comes as an event, `answered`, in its place: after all before it. None comes once it is closed. */
   send(request: Request): void {
     this.#request(request, (answer) => {
       if (answer !== undefined) this.#feed.tell({ type: "answered", request, answer });
@@ -218,11 +220,6 @@ export class Connection {
     this.#handshake?.fail(why);
   }
 
-  #signedOut(text: string, code: string): void {
-    this.#feed.tell({ type: "error", code, text });
-    void this.close();
-  }
-
   // ---- receiving and reading ----
 
   #receive(event: Event, link: Link): void {
@@ -274,7 +271,8 @@ export class Connection {
     // A retry from an earlier life of this program is answered by an old message: handed on, for it was asked for.
     if (place === "new" || isAnswer) this.#feed.tell(message);
     if (isAnswer) this.#unanswered.settle(message.id, message);
-    if (place === "new" && expels(message, this.user)) this.#following.gone(message.to);
+    if (place === "new" && this.#positions.isLive(message) && expels(message, this.user))
+      this.#following.gone(message.to, true);
   }
 
   /** The next event, `undefined` when the connection is closed and all was read. */

@@ -10,6 +10,7 @@ export class Positions {
   /** Seq of the last message handed on, by room, "@" for the inbox; not known until the server has said where they
    *  begin. */
   readonly #seqs: Map<string, number | undefined>;
+  readonly #heads = new Map<string, number>(); // seq of the last message that a room had when it was entered
   readonly #backlog: boolean;
   #epoch: string | undefined; // of the history in which these are places
 
@@ -43,6 +44,7 @@ export class Positions {
         return [...this.#replaced(reset, epoch), { type: "inbox", seq, seen, hosts, settings }];
       case "join": {
         const { to } = request;
+        this.#heads.set(to, seq);
         const told = reset ? [this.#restored(to)] : [];
         if (this.#seqs.get(to) === undefined)
           this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
@@ -82,6 +84,11 @@ export class Positions {
   }
   leave(room: string): void {
     this.#seqs.delete(room);
+  }
+
+  /** Whether a message of a room was said since it was entered last. */
+  isLive({ to, seq }: Message): boolean {
+    return seq > (this.#heads.get(to) ?? 0);
   }
 
   /** Takes a message that came: "new"; "known", which is also one of a room we are not in; or "gap", when one before it

@@ -6,7 +6,6 @@ import { failure, isRefusal } from "../protocol.ts";
 import type { Local, Place } from "../shared/arguments.ts";
 import { help, parseCommand } from "../shared/commands.ts";
 import { describe } from "../shared/acts.ts";
-import type { Board } from "../shared/board.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { render } from "../shared/render.ts";
@@ -15,7 +14,7 @@ import { ruleLines } from "../shared/standing.ts";
 import { whyTooLong } from "../shared/text.ts";
 import type { Answer } from "../shared/unanswered.ts";
 import { clock } from "./dom.ts";
-import { whyClosed } from "./rights.ts";
+import type { Order } from "./order.ts";
 import type { Threads } from "./threads.ts";
 
 const LISTED = 50; // people that one note names
@@ -36,8 +35,6 @@ export interface Stage {
   showOwn(to: string): void;
   /** Puts words back where they were written; returns whether it could. */
   giveBack(to: string, text: string): boolean;
-  /** Shows the rules of the whole chat, to be changed. */
-  showRules(): void;
   /** Something of ours waits no longer. */
   showWaiting(): void;
   /** The rooms there are may have changed. */
@@ -48,13 +45,13 @@ export interface Stage {
 export class Actions {
   readonly #connection: Connection;
   readonly #threads: Threads;
-  readonly #board: Board;
+  readonly #order: Order;
   readonly #stage: Stage;
 
-  constructor(connection: Connection, threads: Threads, board: Board, stage: Stage) {
+  constructor(connection: Connection, threads: Threads, order: Order, stage: Stage) {
     this.#connection = connection;
     this.#threads = threads;
-    this.#board = board;
+    this.#order = order;
     this.#stage = stage;
   }
 
@@ -69,7 +66,7 @@ export class Actions {
   }
 
   #whyNot({ to, text }: RequestOf<"say">): string | undefined {
-    const closed = whyClosed(this.#board, to);
+    const closed = this.#order.whyClosed(to);
     return closed === undefined ? whyTooLong(text) : `${closed} Nothing was sent.`;
   }
 
@@ -94,11 +91,9 @@ export class Actions {
     if (isRefusal(typed)) return this.#stage.note(failure(typed).text);
     switch (typed.type) {
       case "help":
-        return this.#stage.note(help(true, this.#isHost).join("\n"));
+        return this.#stage.note(help(true, this.#order.isHost).join("\n"));
       case "rules":
-        return this.#isHost
-          ? this.#stage.showRules()
-          : this.#stage.note(ruleLines(this.#board.settings(ALL)).join("\n"));
+        return this.#rules();
       case "open":
         return this.#stage.open(typed.to);
       case "exit":
@@ -113,8 +108,10 @@ export class Actions {
     }
   }
 
-  get #isHost(): boolean {
-    return this.#board.isHost(this.#connection.user);
+  /** Hosts change the rules, others read them. */
+  #rules(): void {
+    if (this.#order.isHost) this.#order.showRules();
+    else this.#stage.note(ruleLines(this.#order.board.settings(ALL)).join("\n"));
   }
 
   /** What was said is shown in its thread; only the whole inbox, which is none, is told in notes. */
@@ -151,14 +148,17 @@ export class Actions {
     }
   }
 
-  #told(request: Request, answer: Answer, more = ""): void {
-    const { user } = this.#stage.place;
-    for (const line of render(answer, { user, asked: request })) this.#stage.note(line.replace(/^\* /, "") + more);
+  #told(request: Request, answer: Answer): void {
+    for (const line of this.#lines(request, answer)) this.#stage.note(line);
   }
-  #toldWho(request: Request, answer: Ok, all: readonly string[]): void {
-    const more = all.length > LISTED ? ` and ${all.length - LISTED} others` : "";
-    const users = all.slice(0, LISTED).map((user) => (this.#board.isHost(user) ? `${user} (host)` : user));
-    this.#told(request, { ...answer, users }, more);
+  #toldWho(request: Request, answer: Ok, users: readonly string[]): void {
+    const [list, ...rest] = this.#lines(request, { ...answer, users: users.slice(0, LISTED) });
+    const more = users.length > LISTED ? ` and ${users.length - LISTED} others` : "";
+    this.#stage.note([`${list}${more}`, ...rest].join("\n"));
+  }
+  #lines(request: Request, answer: Answer): string[] {
+    const { user } = this.#stage.place;
+    return render(answer, { user, asked: request }).map((line) => line.replace(/^\* /, ""));
   }
   /** An act stands in its own conversation; who is elsewhere is told here. */
   #done(act: Message): void {

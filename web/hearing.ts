@@ -91,7 +91,7 @@ export class Hearing {
       case "seen":
         return event.seq === undefined ? undefined : reading.readElsewhere(event.to, event.seq);
       case "gone":
-        return this.#gone(event.to);
+        return this.#gone(event.to, event.isExpelled ? this.#whyExpelled() : this.#whyLeft(event.to));
       case "reset":
         threads.reset(event.to);
         if (event.to === "@") void directory.readPartners();
@@ -158,14 +158,16 @@ export class Hearing {
   }
 
   /** A room was left on another device, or this account was taken out of it. */
-  #gone(name: string, why = this.#whyGone(name)): void {
+  #gone(name: string, why: string): void {
     const wasShown = this.#parts.conversation.name === name;
     this.#page.forget(name);
     if (wasShown) this.#page.note(why);
     this.#page.readRooms();
   }
-  #whyGone(name: string): string {
-    if (this.#expelled?.to === name) return `${describe(this.#expelled, this.#parts.connection.user, clock)}.`;
+  #whyExpelled(): string {
+    return `${describe(this.#expelled!, this.#parts.connection.user, clock)}.`;
+  }
+  #whyLeft(name: string): string {
     if (this.#isLive) return `You left ${name} on another device.`;
     return `You are not in ${name} any more: you left it on another device, or a host took you out.`;
   }

@@ -9,7 +9,7 @@ import { ALL } from "../shared/settings.ts";
 import { Announcement } from "./announcement.ts";
 import { RulesDialog, SendOutDialog } from "./dialogs.ts";
 import type { Directory } from "./directory.ts";
-import { mayRead, mayRemove, nextEnd, whatHolds } from "./rights.ts";
+import { mayRead, mayRemove, nextEnd, whatHolds, whyClosed } from "./rights.ts";
 import { Tools } from "./tools.ts";
 
 const FARTHEST = 86_400_000; // ms for which a timer is set at most
@@ -28,6 +28,7 @@ export class Order {
   readonly #announcement: Announcement;
   readonly #tools: Tools;
   readonly #rules: RulesDialog;
+  #ahead = Infinity; // ms, by which the clock here is ahead of the server's: the least that was seen
   #isTold = false; // the log has just shown the announcement
   #end: ReturnType<typeof setTimeout> | undefined; // of the next lock or mute
 
@@ -46,6 +47,10 @@ export class Order {
     });
   }
 
+  /** The server's clock, as far as it is known: by the one here, which may be wrong, a lock would end early or late. */
+  get #now(): number {
+    return Date.now() - (this.#ahead === Infinity ? 0 : this.#ahead);
+  }
   get isHost(): boolean {
     return this.board.isHost(this.#user);
   }
@@ -66,6 +71,7 @@ export class Order {
   take(event: ClientEvent, shown: string | undefined): boolean {
     this.board.take(event);
     if (event.type !== "message") return event.type === "hosts" && this.isHost;
+    if (shown !== undefined) this.#ahead = Math.min(this.#ahead, Date.now() - event.at);
     if (event.key === "announce") this.#isTold = event.to === shown;
     return this.isHost && (event.key === "mute" || event.key === "ban");
   }
@@ -74,9 +80,13 @@ export class Order {
   show(name: string, directory: Directory): string {
     this.#announcement.show(this.board.announcement, this.isHost, this.#isTold);
     this.#isTold = false;
-    this.#tools.show(name, this.#user, this.board, directory);
+    this.#tools.show(name, this.#user, { board: this.board, directory, now: this.#now });
     this.#wait(name);
-    return whatHolds(this.board, name);
+    return whatHolds(this.board, name, this.#now);
+  }
+  /** Why nothing can be written there now, in a sentence; `undefined` if it can. */
+  whyClosed(to: string): string | undefined {
+    return whyClosed(this.board, to, this.#now);
   }
   showRules(): void {
     this.#rules.open(this.board.settings(ALL));
@@ -84,7 +94,8 @@ export class Order {
 
   #wait(name: string): void {
     clearTimeout(this.#end);
-    const end = nextEnd(this.board, [ALL, `@${this.#user}`, isRoom(name) ? name : `@${name}`]);
-    if (end !== undefined) this.#end = setTimeout(this.#ended, Math.min(end - Date.now(), FARTHEST) + 1);
+    const now = this.#now;
+    const end = nextEnd(this.board, [ALL, `@${this.#user}`, isRoom(name) ? name : `@${name}`], now);
+    if (end !== undefined) this.#end = setTimeout(this.#ended, Math.min(end - now, FARTHEST) + 1);
   }
 }

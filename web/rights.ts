@@ -9,8 +9,8 @@ import { standing } from "../shared/standing.ts";
 import { clock } from "./dom.ts";
 
 /** Why nothing can be written to a room or a person; `undefined` if it can. */
-export function whyClosed(board: Board, to: string): string | undefined {
-  const closed = board.whyClosed(to, Date.now());
+export function whyClosed(board: Board, to: string, now: number): string | undefined {
+  const closed = board.whyClosed(to, now);
   if (closed === undefined) return undefined;
   const { key, by, until } = closed;
   const end = until === Infinity ? "" : ` until ${clock(until)}`;
@@ -22,18 +22,16 @@ export function whyClosed(board: Board, to: string): string | undefined {
 }
 
 /** What one should know who writes there: why nobody else, or not everything at once, can be written; "" where nothing is set. */
-export function whatHolds(board: Board, to: string): string {
-  const why = whyClosed(board, to);
+export function whatHolds(board: Board, to: string, now: number): string {
+  const why = whyClosed(board, to, now);
   if (why !== undefined) return why;
-  const now = Date.now();
   const set = [...board.settings(ALL), ...board.settings(to)];
   const told = set.find(({ key, value }) => key === "slow" || (key === "lock" && endOf(value, now) !== undefined));
   return isRoom(to) && told !== undefined ? standing([told], clock).join() : "";
 }
 
 /** When the next lock or mute that is known of one of these places ends by itself; `undefined` if none does. */
-export function nextEnd(board: Board, places: readonly string[]): number | undefined {
-  const now = Date.now();
+export function nextEnd(board: Board, places: readonly string[], now: number): number | undefined {
   const ends = places
     .flatMap((place) => board.settings(place))
     .map(({ key, value }) => (["lock", "mute", "ban"].includes(key) ? (endOf(value, now) ?? Infinity) : Infinity));

@@ -17,6 +17,12 @@ export interface ToolHooks {
   sendOut: (user: string) => void;
   showRules: () => void;
 }
+/** By what it is decided which buttons there are. */
+export interface State {
+  board: Board;
+  directory: Directory;
+  now: number; // ms since 1970
+}
 type Tool = [words: string, press: () => void];
 
 export class Tools {
@@ -29,8 +35,8 @@ export class Tools {
   }
 
   /** Shows the buttons for a room or a person; to hosts only. */
-  show(name: string, user: string, board: Board, directory: Directory): void {
-    const tools = board.isHost(user) ? this.#toolsFor(name, user, board, directory) : [];
+  show(name: string, user: string, state: State): void {
+    const tools = state.board.isHost(user) ? this.#toolsFor(name, user, state) : [];
     const shown = [name, ...tools.map(([words]) => words)].join();
     if (shown === this.#shown) return;
     this.#shown = shown;
@@ -46,15 +52,15 @@ export class Tools {
     if (hadFocus) buttons[0]?.focus(); // what was pressed is another button now
   }
 
-  #toolsFor(name: string, user: string, board: Board, directory: Directory): Tool[] {
+  #toolsFor(name: string, user: string, { board, directory, now }: State): Tool[] {
     const rules: Tool = ["Rules", this.#hooks.showRules];
-    if (isRoom(name)) return [...this.#roomTools(name, board), rules];
+    if (isRoom(name)) return [...this.#roomTools(name, board, now), rules];
     return name === user || board.isHost(name) ? [rules] : [...this.#personTools(name, directory), rules];
   }
 
-  #roomTools(room: string, board: Board): Tool[] {
+  #roomTools(room: string, board: Board, now: number): Tool[] {
     const isLocked = (place: string) =>
-      board.settings(place).some(({ key, value }) => key === "lock" && endOf(value, Date.now()) !== undefined);
+      board.settings(place).some(({ key, value }) => key === "lock" && endOf(value, now) !== undefined);
     if (isLocked(ALL)) return [["Unlock the chat", () => this.#set(ALL, "lock", "off")]];
     if (isLocked(room)) return [["Unlock", () => this.#set(room, "lock", "off")]];
     return [

@@ -59,7 +59,7 @@ export class View implements Page {
       perform: (request) => this.#actions.perform(request),
       ended: () => (this.#order.isHost ? void this.#directory.readPeople() : soon()),
     });
-    this.#actions = new Actions(connection, this.#threads, this.#order.board, this);
+    this.#actions = new Actions(connection, this.#threads, this.#order, this);
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
     this.#search = new Search((words) => this.#threads.find(this.#conversation.thread, words));
@@ -190,10 +190,6 @@ export class View implements Page {
 
   giveBack(to: string, text: string): boolean {
     return this.#composer.giveBack(to, text);
-  }
-
-  showRules(): void {
-    this.#order.showRules();
   }
 
   search(words: string): void {

@@ -49,7 +49,7 @@ export type Wired = ReturnType<typeof wire>;
 
 /** A house in which nothing is set, and nobody is a host. */
 export function openHouse(): House {
-  return new House({ isHost: () => false, now: Date.now, elapsed: () => performance.now() });
+  return new House({ isHost: () => false, now: Date.now, elapsed: () => performance.now(), tried: () => {} });
 }
 
 /** A history whose `append` does something else as well, or fails. */

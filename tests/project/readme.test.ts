@@ -13,6 +13,27 @@ setDefaultTimeout(PATIENCE);
 const read = (file: string) => readFileSync(join(REPOSITORY, file), "utf8");
 const readme = read("README.md");
 
+test("a new teacher does the first lesson as a host, command by command", async () => {
+  await using chat = await startTestServer(["bob"]);
+  const lesson = readme.split(/^## /m).find((part) => part.startsWith("Your first lesson"))!;
+  const commands = Array.from(lesson.matchAll(/`(\/[^`]+)`/g), ([, command]) => command!);
+  expect(commands.length).toBeGreaterThan(15);
+  const [teacher, bob] = [await chat.wire(), await chat.typist("bob")];
+  teacher.type(`register ms.lee ${PASSWORD}`);
+  await teacher.line((line) => line.startsWith("* You are in lobby"));
+  for (let n = 1; n <= 25; n++) bob.type(`line ${n}`);
+  await bob.quietLines();
+  for (const command of commands) {
+    const [verb] = command.split(" ");
+    if (verb === "/door") teacher.type("/join lab");
+    const needsName = command === "/invite" || command === "/expel";
+    teacher.type(verb === "/host" ? `/host ${chat.server.hostCode}` : needsName ? `${command} bob` : command);
+    const told = (await teacher.quietLines()).join("\n");
+    expect(told).not.toMatch(/Nothing was|Unknown|takes|needs|no account/);
+    expect(`${command}: ${told}`).toMatch(/: .*\* /s); // it says what it did
+  }
+});
+
 /** The fenced block of this language in docs/BOTS.md that holds `mark`. */
 function block(language: string, mark: string): string {
   const parts = read("docs/BOTS.md").split(/^```/m);
@@ -155,12 +176,13 @@ const README: Scene[] = [
   },
   {
     title: "a class is told how to join, and each class has its folder",
-    runs: ["bun server.ts --lan", "bun server.ts --lan --data class-7b"],
-    async play(copy, lan, classroom) {
+    runs: ["bun server.ts --lan"],
+    async play(copy, lan) {
       await copy.stop(await copy.start(lan!));
       expect(copy.output).toContain("Server listening 0.0.0.0:");
       expect(existsSync(join(copy.path, "chat.db"))).toBeTrue();
-      const server = await copy.start(classroom!);
+      const folder = /`(--data class-7b)`/.exec(readme)![1]!;
+      const server = await copy.start(`${lan!} ${folder}`);
       const joined = await (await fetch(`http://localhost:${copy.webPort}/join`)).text();
       for (const [address] of copy.output.matchAll(/http:[^\s/]*\/\/\S+(?= )/g)) expect(joined).toContain(address);
       await copy.stop(server);

@@ -122,7 +122,7 @@ describe("parseCommand", () => {
       const typed = parseCommand(`/${name} bob pass-word-9`, place);
       expect(JSON.stringify(typed)).not.toContain("Unknown command");
     }
-    expect(help(true)).toHaveLength(COMMANDS.filter(({ when }) => when !== "signed out").length);
+    expect(help(true, true)).toHaveLength(COMMANDS.filter(({ when }) => when !== "signed out").length);
     expect(help(false).map((line) => line.split(" ")[0])).toEqual(["/register", "/login", "/help", "/exit"]);
   });
 });

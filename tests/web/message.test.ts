@@ -20,7 +20,7 @@ describe.if(has(BROWSER))("a message", () => {
     await bob.see("ms.lee muted you. You can still write to hosts", "#log");
     await bob.open("#lobby");
     await bob.say("/who");
-    await bob.see("ms.lee (host)", "#log");
+    await bob.see("Hosts: ms.lee", "#log");
     using own = await enter(chat, "ms.lee");
     await own.see("you locked lobby until ", "#log");
     expect([...bob.complaints, ...own.complaints]).toEqual([]);

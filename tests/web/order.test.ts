@@ -101,6 +101,21 @@ describe.if(has(BROWSER))("what hosts have set", () => {
     expect(bob.complaints).toEqual([]);
   });
 
+  test("a lock ends when it ends for all, also where the clock is wrong", async () => {
+    await using chat = await startTestServer(["ms.lee*", "bob"]);
+    const { set } = await teacher(chat);
+    using bob = await enter(chat, "bob");
+    await bob.read("void (Date.now = ((now) => () => now() - 3_600_000)(Date.now))"); // an hour slow
+    await set("#lobby", "lock", "+2");
+    await bob.see("Only hosts can write here until", "#closed");
+    await bob.until(is("#closed", ""));
+    await bob.reload();
+    await bob.see("ms.lee locked lobby", "#log");
+    await bob.read("void (Date.now = ((now) => () => now() + 3_600_000)(Date.now))"); // an hour fast
+    await set("#lobby", "lock", "+600");
+    await bob.see("Only hosts can write here until", "#closed");
+  });
+
   test("who is muted, while away, too, is told so over the composer, and writes to hosts", async () => {
     await using chat = await startTestServer(["ms.lee*", "bob", "zoe"]);
     const { wire, set } = await teacher(chat);

@@ -58,7 +58,7 @@ describe.each(WAYS)("over %s", (way) => {
     expect(await bob.act("/join team", { type: "join", to: "#team" })).toContain("team has a door");
     expect(bob.text()).not.toContain("he is gone");
     expect(bob.text()).toContain(
-      way === "nc" ? "* ms.lee took you out of team" : '"key":"member","value":"off","of":"bob"',
+      way === "nc" ? "* ms.lee took bob out of team" : '"key":"member","value":"off","of":"bob"',
     );
     if (way === "nc") {
       expect(await bob.say("here I am")).toBe(""); // in the lobby
@@ -83,6 +83,7 @@ test("a host who is one no more leaves the rooms that only hosts may enter", asy
   const [lee, kim] = [await chat.signedIn("ms.lee", "#team"), await chat.signedIn("mr.kim")];
   await lee.ask(set("door", "on"));
   await kim.join("#team");
+  await lee.hears("mr.kim", "joined", "#team");
   writeAccounts(chat.data, ["ms.lee*", "mr.kim"]);
   chat.server.sweep();
   await lee.hears("mr.kim", "left", "#team");

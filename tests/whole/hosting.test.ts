@@ -1,5 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, startTestServer, type TestServer } from "../kit/harness.ts";
+import type { Draft } from "../../server/history.ts";
+import type { Parts } from "../kit/parts.ts";
+import { openParts } from "../kit/parts.ts";
+import { Person, withAppend } from "../kit/rooms.ts";
 import { speak, WAYS } from "../kit/voices.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -21,7 +26,11 @@ const say = (text: string, to = "#lobby") => ({ type: "say", to, text });
 /** Somebody at a text session, and what they are shown until now. */
 async function nc(chat: TestServer, user: string) {
   const wire = await chat.typist(user);
-  return { wire, type: (line: string) => (wire.type(line), wire.quietLines()) };
+  const type = (line: string): Promise<string[]> => {
+    wire.type(line);
+    return wire.quietLines();
+  };
+  return { wire, type };
 }
 
 describe.each(WAYS)("over %s", (way) => {
@@ -85,7 +94,7 @@ describe.each(WAYS)("over %s", (way) => {
       await bob.ended;
       expect(bob.text()).toContain("ms.lee sent you out. You can come back in 5 minutes.");
     }
-    await zoe.hears("bob", "left");
+    await zoe.hears("bob", "left", "#lobby");
     expect(speak(chat, way, "bob")).rejects.toThrow("ms.lee sent you out. You can come back in 5 minutes.");
     const wrong = await (await chat.wire()).ask({ type: "login", user: "bob", password: "not the password" });
     expect(wrong.code).toBe("bad_login"); // who guesses learns nothing
@@ -264,7 +273,7 @@ test("a lesson at text sessions: what is done is read, and what is refused says 
 test("who may register, make rooms and remove their own is for hosts to say; school is all of it at once", async () => {
   await using school_ = await school();
   const { chat } = school_;
-  const [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
+  let [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
   await bob.join("#lab");
   expect(await lee.ask(set("*", "rules", "school"))).toMatchObject({
     to: "#lobby",
@@ -272,7 +281,7 @@ test("who may register, make rooms and remove their own is for hosts to say; sch
     key: "rules",
     value: "school",
   });
-  const stranger = await chat.wire();
+  let stranger = await chat.wire();
   const closed = await stranger.ask({ type: "register", user: "eve", password: PASSWORD });
   expect(closed).toMatchObject({ code: "no_entry", text: expect.stringContaining("No accounts can be made here now") });
   const post = await fetch(`http://localhost:${chat.webPort}/register`, {
@@ -291,6 +300,19 @@ test("who may register, make rooms and remove their own is for hosts to say; sch
   await lee.ask(set("*", "removing", "hosts"));
   const { seq } = await bob.ask(say("oh"));
   expect(await bob.ask({ type: "remove", to: "#lobby", on: seq })).toMatchObject({ code: "not_allowed" });
+  await chat.restart();
+  expect((await (await chat.wire()).login("zoe")).settings?.map(({ key, value }) => `${key} ${value}`)).toEqual([
+    "accounts closed",
+    "files hosts",
+    "private hosts",
+    "removing hosts",
+    "rooms hosts",
+  ]);
+  [lee, bob, stranger] = [
+    await chat.signedIn("ms.lee", "#lobby"),
+    await chat.signedIn("bob", "#lobby"),
+    await chat.wire(),
+  ];
   await lee.ask(set("*", "rules", "open"));
   expect(await stranger.ask({ type: "register", user: "eve", password: PASSWORD })).toMatchObject({ type: "ok" });
   expect(await bob.ask({ type: "join", to: "#nest" })).toMatchObject({ type: "ok" });
@@ -309,4 +331,70 @@ test("what cannot be set is refused with what can be", async () => {
   expect((await lee.ask(set("nobody", "mute", "on"))).code).toBe("unknown_user");
   expect((await lee.ask(set("#lab", "lock", "on"))).code).toBe("not_in_room");
   expect(await why(set("#lobby", "door", "on"))).toStartWith("The lobby has no door");
+});
+
+test("an act that cannot be stored holds for nobody, and what was set before holds on", async () => {
+  let isFull = false;
+  await using chat = openParts(["ms.lee*", "bob"], {
+    history: (stored) =>
+      withAppend(stored, async (drafts, positions, judge) => {
+        if (!isFull) return stored.append(drafts, positions, judge);
+        // The transaction fails at its end, when all of it was judged.
+        for (const draft of drafts) {
+          expect(judge!.refuse(draft)).toBeUndefined();
+          const { to, from, text, act } = draft;
+          judge!.stored(draft, { ...{ type: "message", to, seq: 9, from, id: "x", at: 0, text }, ...act } as Message);
+        }
+        throw new Error("disk full");
+      }),
+  });
+  const [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
+  await lee.ask(set("#lobby", "topic", "tea"));
+  isFull = true;
+  const lock = { ...set("#lobby", "lock", "on"), id: "q-1" };
+  const others = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("ms.lee", "#lobby")];
+  for (const [wire, act] of [
+    [lee, lock],
+    [others[0]!, set("#lobby", "topic", "coffee")],
+    [others[1]!, set("*", "rules", "school")],
+  ] as const)
+    expect(await wire.ask(act)).toMatchObject({ code: "unavailable" });
+  isFull = false;
+  expect(await bob.ask(say("open?"))).toMatchObject({ type: "message" });
+  expect(await bob.ask(say("psst", "bob"))).toMatchObject({ type: "message" });
+  expect((await bob.join("#lobby")).settings).toEqual([{ key: "topic", value: "tea", by: "ms.lee" }]);
+  expect(await lee.ask(lock)).toMatchObject({ act: "set" });
+  expect(await bob.ask(say("open?"))).toMatchObject({ code: "quiet" });
+});
+
+describe("within one batch", () => {
+  /** Posts drafts that share a batch, and waits until it is told. */
+  async function post(chat: Parts, drafts: readonly Draft[]): Promise<void> {
+    const posts = drafts.map((draft) => chat.services.pipeline.post({ ...draft, by: new Person(draft.from) }));
+    expect(new Set(posts).size).toBe(1);
+    await posts[0]!.settled;
+  }
+  const lines = (from: string, text: string): Draft => ({ to: "#lobby", from, text });
+
+  test.each([
+    ["bob", "ban"],
+    ["bob", "mute"],
+    ["#lobby", "lock"],
+  ] as const)("what comes after the act that forbids it has no place: %s, %s", async (to, key) => {
+    await using chat = openParts(["ms.lee*", "bob", "zoe"]);
+    const act: Draft = { to, from: "ms.lee", text: "", act: { act: "set", key, value: "on" } };
+    await post(chat, [lines("bob", "before"), act, lines("bob", "after"), lines("ms.lee", "mine")]);
+    const said = await chat.services.history.newest("#lobby", 9);
+    expect(said.filter((one) => one.act === undefined).map(({ text }) => text)).toEqual(["before", "mine"]);
+  });
+
+  test("what is removed there is told to nobody", async () => {
+    await using chat = openParts(["ms.lee*", "bob", "zoe"]);
+    const zoe = await chat.signedIn("zoe", "#lobby");
+    const removal: Draft = { to: "#lobby", from: "ms.lee", text: "", act: { act: "remove", of: "bob", last: 1 } };
+    await post(chat, [lines("bob", "an insult"), removal]);
+    expect(await zoe.next("message")).toMatchObject({ seq: 1, text: "(removed)", removed: "ms.lee" });
+    expect(await zoe.next("message")).toMatchObject({ seq: 2, act: "remove", on: 1 });
+    expect(zoe.text).not.toContain("an insult");
+  });
 });
