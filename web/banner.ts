@@ -4,6 +4,7 @@
 import type { Offline } from "../shared/feed.ts";
 import { clock, the, timeOf } from "./dom.ts";
 
+const LONG = 86_400_000; // ms; the page tries again once a day, and the reason says how long it is
 const GREETING = 5_000; // ms for which "back online" is shown
 
 export class Banner {
@@ -40,7 +41,7 @@ export class Banner {
     this.#isSentOut = true;
     this.#since ??= Date.now();
     this.#show(reason, true);
-    this.#countdown.textContent = `This page comes back by itself at ${clock(Date.now() + wait)}.`;
+    if (wait < LONG) this.#countdown.textContent = `This page comes back by itself at ${clock(Date.now() + wait)}.`;
   }
 
   /** The connection is back, or there for the first time. */

@@ -169,7 +169,11 @@ export class Timeline {
       this.#last = entry;
     }
     if (items.length === 0) items.push(element("li", "note", this.#welcome(thread)));
+    const focused = this.#log.contains(document.activeElement)
+      ? document.activeElement!.closest<HTMLElement>("[data-seq]")?.dataset.seq
+      : undefined;
     this.#log.replaceChildren(...items);
+    this.#log.querySelector<HTMLElement>(`[data-seq="${focused}"] .tool`)?.focus({ preventScroll: true });
     setTimeout(() => {
       this.#log.ariaLive = "polite";
     }, 200);

@@ -104,6 +104,7 @@ describe.if(has(BROWSER))("a message", () => {
     expect(await bob.texts("#log .tool")).toEqual([]);
     await lee.see("removed by bob", "#log");
     for (const look of ["as it happened", "after a reload"]) {
+      await lee.see("bob", "#people"); // all has come
       expect([look, await lee.texts("#log .was")]).toEqual([look, []]);
       await lee.push("Show", "#log");
       await lee.see("an insult", "#log .was");
@@ -126,6 +127,11 @@ describe.if(has(BROWSER))("a message", () => {
     await bob.until("document.querySelectorAll('#log .tool').length === 0");
     await wire.ask({ type: "set", to: "*", key: "removing", value: "all" });
     await bob.until("document.querySelectorAll('#log .tool').length === 1");
+    // Who is at a button stays there when the messages are drawn anew.
+    await bob.read("void (window.old = document.querySelector('#log .tool')).focus()");
+    await bob.unplug();
+    await bob.plug("Back online.");
+    await bob.until("!old.isConnected && document.activeElement.className === 'tool'");
     await bob.open("ms.lee");
     await bob.say("answer");
     await bob.until("document.querySelectorAll('#log .tool').length === 1");

@@ -169,9 +169,12 @@ describe.if(has(BROWSER))("what hosts have set", () => {
     await using chat = await startTestServer(["ms.lee*", "bob"]);
     const { wire, set } = await teacher(chat);
     using bob = await enter(chat, "bob");
-    await set("bob", "ban", "+3");
-    await bob.see("ms.lee sent you out. You can come back in", "#status");
-    await bob.see("This page comes back by itself at", "#countdown");
+    await set("bob", "ban", "+4");
+    for (const look of ["as it happens", "after a reload"]) {
+      await bob.see("ms.lee sent you out. You can come back in", "#status");
+      await bob.see("This page comes back by itself at", "#countdown");
+      if (look === "as it happens") await bob.reload();
+    }
     await bob.say("I am back");
     expect(await wire.next((frame) => frame.type === "message" && frame.from === "bob")).toMatchObject({
       text: "I am back",

@@ -103,6 +103,7 @@ describe.if(has(BROWSER))("the buttons of hosts", () => {
       value: "off",
       of: "*",
     });
+    await lee.see("you let nobody remove their own messages", "#log");
     await lee.push("Rules", "#tools");
     await lee.until(`document.getElementById("rules").open && ${select(4)}.value === "off"`);
     await lee.push("Rules of a school", "#rules");
