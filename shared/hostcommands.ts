@@ -50,7 +50,7 @@ export const HOST_COMMANDS: readonly Command[] = [
   host("topic", "[TEXT]", "say what this room is about", (rest, { room }) =>
     here("topic", room, () => set(room, "topic", rest)),
   ),
-  host("rules", "[school|open|KEY VALUE]", `what is allowed here: ${RULES.join(", ")}`, (rest) => {
+  host("rules", "[KEY VALUE]", "what is allowed here, or sets it; /rules school is several at once", (rest) => {
     const [key, value, ...more] = rest.split(/\s+/).filter(Boolean);
     if (key === undefined) return { type: "rules" };
     if (value === undefined && (key === "school" || key === "open")) return set(ALL, "rules", key);
