@@ -40,7 +40,7 @@ export class View implements Page {
   readonly #heading: Heading;
   readonly #order: Order;
   readonly #hearing: Hearing;
-  #rights = ""; // by which the messages are drawn
+  #rights: string; // by which the messages are drawn
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
   /** `leave` is called when nobody is signed in any more, with a reason unless they wanted it. */
@@ -59,6 +59,7 @@ export class View implements Page {
       perform: (request) => this.#actions.perform(request),
       ended: () => (this.#order.isHost ? void this.#directory.readPeople() : soon()),
     });
+    this.#rights = this.#order.rights;
     this.#actions = new Actions(connection, this.#threads, this.#order, this);
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
