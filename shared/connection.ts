@@ -4,7 +4,6 @@
 
 import type { Event, Failure, Message, Ok, Request } from "../protocol.ts";
 import { failure } from "../protocol.ts";
-import { expels } from "./acts.ts";
 import { Dialer } from "./dialer.ts";
 import type { ClientEvent } from "./feed.ts";
 import { Feed } from "./feed.ts";
@@ -272,7 +271,7 @@ export class Connection {
     // A retry from an earlier life of this program is answered by an old message: handed on, for it was asked for.
     if (place === "new" || isAnswer) this.#feed.tell(message);
     if (isAnswer) this.#unanswered.settle(message.id, message);
-    if (place === "new" && expels(message, this.user)) this.#following.gone(message.to);
+    if (place === "new" && this.#positions.isPutOut(message, this.user)) this.#following.gone(message.to);
   }
 
   /** The next event, `undefined` when the connection is closed and all was read. */

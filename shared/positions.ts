@@ -3,6 +3,7 @@
 
 import type { Message, Ok, Request } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
+import { expels } from "./acts.ts";
 import type { ClientEvent } from "./feed.ts";
 import { isRoom } from "./names.ts";
 
@@ -11,6 +12,7 @@ export class Positions {
    *  begin. */
   readonly #seqs: Map<string, number | undefined>;
   readonly #backlog: boolean;
+  readonly #heads = new Map<string, number>(); // seq of the last message of each room when it was entered
   #epoch: string | undefined; // of the history in which these are places
 
   /** `rooms` are entered at the next sign-in; `backlog`: their last messages come first. */
@@ -43,6 +45,7 @@ export class Positions {
         return [...this.#replaced(reset, epoch), { type: "inbox", seq, seen, hosts, settings }];
       case "join": {
         const { to } = request;
+        this.#heads.set(to, seq);
         const told = reset ? [this.#restored(to)] : [];
         if (this.#seqs.get(to) === undefined)
           this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
@@ -82,6 +85,11 @@ export class Positions {
   }
   leave(room: string): void {
     this.#seqs.delete(room);
+  }
+
+  /** Whether a message puts `user` out of its room. Who entered the room after that was let in again. */
+  isPutOut(message: Message, user: string): boolean {
+    return expels(message, user) && message.seq > (this.#heads.get(message.to) ?? 0);
   }
 
   /** Takes a message that came: "new"; "known", which is also one of a room we are not in; or "gap", when one before it
