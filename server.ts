@@ -6,7 +6,7 @@ import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
-import { enforce, putOutAll, tellOf } from "./server/enforcement.ts";
+import { enforce, inParts, putOutAll, tellOf } from "./server/enforcement.ts";
 import { House } from "./server/house.ts";
 import { Hosts } from "./server/hosts.ts";
 import { Listeners } from "./server/listeners.ts";
@@ -49,8 +49,10 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     history,
     house,
     (entries) => {
-      rooms.deliver(entries);
-      enforce({ rooms, house, log }, entries);
+      for (const part of inParts(entries)) {
+        rooms.deliver(part);
+        enforce({ rooms, house, log }, part);
+      }
     },
     (event, problem) => log.error(event, problem),
   );
