@@ -24,6 +24,19 @@ export interface Rule<V extends Verb> {
   run: (caller: Caller, request: RequestOf<V>) => Answer | Promise<Answer>;
 }
 
+/** Refuses what would be stored. If it was stored before, and its answer was lost, that is the answer: a refusal says that nothing of it
+ *  was done. */
+export function refuseToStore(
+  caller: Caller,
+  { to, id }: { to: string; id?: string | undefined },
+  refusal: Refusal,
+): Answer {
+  const { services, says, user } = caller;
+  says.gaveUp(id);
+  if (id === undefined) return refusal;
+  says.posted(services.pipeline.post({ to, from: user, id, text: "", refusal, by: caller }), to);
+}
+
 /** Goes on in another turn of the event loop, as long as somebody waits for the answer. */
 export function whileHere(caller: Caller): () => Promise<boolean> {
   return () => caller.services.slices.next().then(() => !caller.gone);

@@ -18,6 +18,26 @@ interface Parts {
   log: Log;
 }
 
+/** The parts of what is to be delivered, one after the other: an act after which somebody has to leave its room is the last of a
+ *  part there, so that they hear nothing of what was said after it. */
+export function* inParts(entries: Map<string, Entry[]>): Generator<Map<string, Entry[]>> {
+  for (let rest = entries; ;) {
+    const [part, later] = [new Map<string, Entry[]>(), new Map<string, Entry[]>()];
+    for (const [name, told] of rest) {
+      const end =
+        told.findIndex(({ event, only }) => only === undefined && event.type === "message" && putsOut(event)) + 1;
+      part.set(name, end > 0 ? told.slice(0, end) : told);
+      if (end > 0 && end < told.length) later.set(name, told.slice(end));
+    }
+    yield part;
+    if (later.size === 0) return;
+    rest = later;
+  }
+}
+function putsOut({ act, to, key, value }: Message): boolean {
+  return act === "set" && isRoom(to) && key === "member" && value === "off";
+}
+
 /** Enforces the acts among what was just delivered. */
 export function enforce(parts: Parts, entries: ReadonlyMap<string, readonly Entry[]>): void {
   for (const [name, told] of entries)
@@ -38,22 +58,24 @@ function inLog(act: Message): string {
   return `${from}: ${key}${whom} of ${placeOf({ to, of })}${SETTINGS[key].values === "text" ? "" : worth}`;
 }
 
-function enforceOne({ rooms, house }: Parts, { key, to }: Message): void {
+/** Whoever is in a room when its door is closed is a member, and nobody has to leave it. */
+function enforceOne({ rooms, house }: Parts, act: Message): void {
+  const { key, to, of } = act;
   if (key === "ban") endAll(rooms, house, to);
-  if ((key === "door" || key === "member") && isRoom(to)) putOut(rooms, house, to);
+  if (putsOut(act)) putOut(rooms, to, (user) => user === of && !house.isHost(user)); // who may have been let in again by now
 }
 
-/** Whoever may not enter a room leaves it, on all connections. */
-function putOut(rooms: Rooms, house: House, room: string): void {
+/** These leave a room, on all connections. */
+function putOut(rooms: Rooms, room: string, isMeant: (user: string) => boolean): void {
   for (const member of rooms.membersOf(room)) {
-    if (house.mayEnter(member.user, room)) continue;
+    if (!isMeant(member.user)) continue;
     rooms.leave(member, room);
     member.wasPutOut(room);
   }
 }
-/** The same for all rooms with a door: somebody is a host no more. */
+/** Whoever may not enter a room leaves it: somebody is a host no more. */
 export function putOutAll({ rooms, house }: Parts): void {
-  for (const room of house.rooms()) putOut(rooms, house, room);
+  for (const room of house.rooms()) putOut(rooms, room, (user) => !house.mayEnter(user, room));
 }
 
 /** All connections of an account that is banned end. */

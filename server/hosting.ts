@@ -10,7 +10,7 @@ import { ALL, canBeSetFor, isKey, readValue, SETTINGS, toldIn, valuesOf } from "
 import { sanitizeMessage } from "../shared/text.ts";
 import type { RemoveAct } from "./acts.ts";
 import type { Answer, Caller } from "./caller.ts";
-import { whileHere } from "./caller.ts";
+import { refuseToStore, whileHere } from "./caller.ts";
 import { inboxOf } from "./conversations.ts";
 
 export async function onClaim(caller: Caller, { code }: RequestOf<"claim">): Promise<Answer> {
@@ -26,18 +26,20 @@ export function onSet(caller: Caller, request: RequestOf<"set">): Answer {
   const now = services.now();
   const value = whatToSet(request, now);
   const refusal = isRefusal(value) ? value : whyNotSet(caller, request);
-  if (refusal !== undefined) {
-    caller.says.gaveUp(id);
-    return refusal;
-  }
+  if (refusal !== undefined) return refuseToStore(caller, { id, to: toldIn(to) }, refusal);
   const aim = { to, key: key as Key, value: (value as { value: string }).value, of: to === ALL ? ALL : of };
-  const members = key === "door" && aim.value === "on" ? services.rooms.who(to) : undefined;
   const { pipeline } = services;
-  const act = { act: "set", key: aim.key, value: aim.value, of: aim.of, members } as const;
+  const act = {
+    ...({ act: "set", key: aim.key, value: aim.value, of: aim.of } as const),
+    // Asked when it is stored: somebody may enter until then.
+    get members() {
+      return key === "door" ? services.rooms.who(to) : undefined;
+    },
+  };
   const note = key === "ban" && aim.value !== "off" ? services.house.noteOnBans() : undefined;
-  const batch = pipeline.post({ to: toldIn(to), from: user, id, text: setText(aim, now), act, by: caller, note });
-  if (key === "member" && aim.value === "on")
-    pipeline.post({ to: of!, from: user, text: `You can come into ${to} now: /join ${to.slice(1)}`, by: caller });
+  const invitation = { to: of!, from: user, text: `You can come into ${to} now: /join ${to.slice(1)}`, by: caller };
+  const then = key === "member" && aim.value === "on" ? invitation : undefined;
+  const batch = pipeline.post({ to: toldIn(to), from: user, id, text: setText(aim, now), act, by: caller, note, then });
   caller.says.posted(batch, toldIn(to));
 }
 
@@ -72,10 +74,7 @@ function whyNotSet(caller: Caller, { to, key, of }: RequestOf<"set">): Refusal |
 export async function onRemove(caller: Caller, request: RequestOf<"remove">): Promise<Answer> {
   const { id, to } = request;
   const act = isRoom(to) ? await inRoom(caller, request) : await inInbox(caller, request);
-  if (isRefusal(act)) {
-    caller.says.gaveUp(id);
-    return act;
-  }
+  if (isRefusal(act)) return refuseToStore(caller, request, act);
   const { to: address, ...removal } = act;
   const batch = caller.services.pipeline.post({
     to: address,

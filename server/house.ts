@@ -9,6 +9,7 @@ import { ALL, changesOf, endOf, placeOf, Settings, usualValue } from "../shared/
 import type { Act, RemoveAct, SetAct } from "./acts.ts";
 import { inboxOf } from "./conversations.ts";
 import type { Draft, Judge, StoredSetting } from "./history.ts";
+import { Refusals } from "./refusals.ts";
 
 /** What a house asks. */
 export interface Surroundings {
@@ -23,6 +24,7 @@ export class House implements Judge {
   readonly #settings = new Settings();
   readonly #members = new Map<string, Set<string>>(); // of rooms with a door
   readonly #spoke = new Map<string, Map<string, number>>(); // by slow room and account: when, on the clock that never jumps
+  readonly #refusals = new Refusals();
   readonly #around: Surroundings;
   /** What takes back what the batch under way has changed, the last change last. */
   #undo: (() => void)[] = [];
@@ -41,6 +43,19 @@ export class House implements Judge {
   // ---- a batch: each draft is judged and stored before the next one is looked at ----
 
   refuse(draft: Draft): Refusal | undefined {
+    const known = this.#refusals.of(draft);
+    if (known !== undefined) return known;
+    const refusal = this.#refuse(draft);
+    if (refusal !== undefined) this.refused(draft, refusal);
+    return refusal;
+  }
+
+  refused(draft: Draft, refusal: Refusal): void {
+    const undo = this.#refusals.add(draft, refusal);
+    if (undo !== undefined) this.#undo.push(undo);
+  }
+
+  #refuse(draft: Draft): Refusal | undefined {
     const { from, to, act } = draft;
     if (act === undefined && this.#settings.isEmpty) return undefined;
     const banned = this.whyBanned(from);

@@ -25,6 +25,7 @@ export interface Draft {
   cut?: number | undefined; // characters that were cut off
   host?: true | undefined; // a host says it
   act?: Act | undefined; // it is no talk; the text of one that removes is given here
+  refusal?: Refusal | undefined; // why it must not be stored; if it was stored before, that answers it
 }
 /** One copy of a stored message. A room's message has one; a direct message one in either inbox ("@alice"). */
 export interface Copy {
@@ -40,6 +41,8 @@ export type Outcome = { stored: Copy[] } | { repeated: Message } | { refused: Re
 export interface Judge {
   /** Why a draft that is not stored yet must not be. */
   refuse(draft: Draft): Refusal | undefined;
+  /** A draft is refused for another reason. The transaction may still fail. */
+  refused(draft: Draft, refusal: Refusal): void;
   /** A draft was given its place. The transaction may still fail. */
   stored(draft: Draft, message: Message): void;
 }
@@ -75,13 +78,19 @@ export class Ledger {
     const slot = id === undefined ? undefined : ids.find(own, from, id);
     if (slot?.isTaken) {
       const known = this.#find(own, from, id!, slot.row.seq);
-      return isRetry(draft, known) ? { repeated: known } : { refused: { code: "id_reused" } };
+      const isKnown = draft.refusal !== undefined || isRetry(draft, known);
+      return isKnown ? { repeated: known } : { refused: { code: "id_reused" } };
     }
+    if (draft.refusal !== undefined) return { refused: draft.refusal };
     const refused = judge?.refuse(draft);
     if (refused !== undefined) return { refused };
-    if (act === undefined && !isRoom(to) && this.#isInboxFull(to)) return { refused: { code: "inbox_full" } };
+    const isFull = act === undefined && !isRoom(to) && this.#isInboxFull(to);
     const removed = act?.act === "remove" ? removals.find(to, from, act) : undefined;
-    if (isRefusal(removed)) return { refused: removed };
+    if (isFull || isRefusal(removed)) {
+      const impossible: Refusal = isRefusal(removed) ? removed : { code: "inbox_full" };
+      judge?.refused(draft, impossible);
+      return { refused: impossible };
+    }
 
     const seq = runs.head(own) + 1;
     if (slot !== undefined) ids.take(slot, seq);

@@ -16,6 +16,7 @@ const MORE_TURNS = 3; // of the event loop, for which the batch after a busy one
 export interface Post extends Draft {
   by: Member; // who said it
   note?: string | undefined; // what a person who typed it is told once it is stored
+  then?: Post | undefined; // what is said after it once it is stored
 }
 
 /** How far somebody has read, on its way to the history. */
@@ -183,6 +184,7 @@ export class Pipeline {
       else if ("repeated" in outcome) add(answeredIn(post), { event: outcome.repeated, only: post.by });
       else {
         this.stored++;
+        if (post.then !== undefined) this.post(post.then);
         // Who types sees what was typed, unless it was a command; frames come back to their sender as the receipt.
         const not = post.by.text && post.act === undefined ? post.by : undefined;
         for (const { conversation, message, line } of outcome.stored) add(conversation, { event: message, line, not });

@@ -6,7 +6,7 @@ import { isRefusal, LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
 import type { Answer, Caller, Rule } from "./caller.ts";
-import { whileHere } from "./caller.ts";
+import { refuseToStore, whileHere } from "./caller.ts";
 import { inboxOf } from "./conversations.ts";
 import { onClaim, onRemove, onSet } from "./hosting.ts";
 import type { Asker } from "./network.ts";
@@ -131,21 +131,27 @@ async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answe
   const { to, since } = request;
   const refusal = await whyNotJoin(caller, to);
   if (refusal !== undefined) return refusal;
-  caller.moveTo(to);
   const seen = (await history.positions(caller.user)).get(to) ?? 0;
+  const noEntry = house.whyNoEntry(caller.user, to); // its door may have been closed meanwhile
+  if (noEntry !== undefined) return noEntry;
+  caller.moveTo(to);
+  let isIn = false;
   await rooms.enter(caller, to, {
     since,
     // A person at a text session reads on from now and has /history; a program gets the last messages by itself.
     start: (head) => (caller.text ? head : head - LIMITS.backlog),
-    begin: ({ head, reset }) =>
+    begin: ({ head, reset }) => {
+      isIn = true;
       caller.ok(
         {
           ...{ to, users: rooms.who(to, caller.user), seq: head, epoch: history.epoch, seen },
           ...{ settings: house.shown(to), ...(reset && { reset }) },
         },
         request,
-      ),
+      );
+    },
   });
+  return isIn ? undefined : { code: "no_entry" }; // it was put out before it was in
 }
 
 async function whyNotJoin(caller: Caller, to: string): Promise<Refusal | undefined> {
@@ -170,13 +176,11 @@ async function onLeave(caller: Caller, { to }: RequestOf<"leave">): Promise<Answ
   return {};
 }
 
-function onSay(caller: Caller, { to, text: said, id }: RequestOf<"say">): Answer {
+function onSay(caller: Caller, request: RequestOf<"say">): Answer {
+  const { to, text: said, id } = request;
   const clean = sanitizeMessage(said);
   const refusal = whyNotSay(caller, to, clean);
-  if (refusal !== undefined) {
-    caller.says.gaveUp(id);
-    return refusal;
-  }
+  if (refusal !== undefined) return refuseToStore(caller, request, refusal);
   const { text, cut } = truncateMessage(clean);
   const post: Post = {
     to,

@@ -269,6 +269,8 @@ export class Rooms {
 
   #tell(name: string, entries: readonly Entry[]): void {
     const conversation = this.#conversations.get(name);
+    for (const { event, only } of entries)
+      if (only !== undefined && conversation?.members.has(only) !== true) only.send(compose([event], only)); // it is in it no more
     if (conversation === undefined) return; // nobody is there
     const fresh = conversation.fresh(entries);
     for (const { event, only } of fresh)

@@ -1,6 +1,6 @@
 // services.ts: what all connections of a server share, made and wired together once.
 
-import { enforce, putOutAll, tellOf } from "./enforcement.ts";
+import { enforce, inParts, putOutAll, tellOf } from "./enforcement.ts";
 import type { History, StoredSetting } from "./history.ts";
 import { Hosts } from "./hosts.ts";
 import { House } from "./house.ts";
@@ -35,8 +35,10 @@ export function wireServices(given: Given, settings: readonly StoredSetting[], s
     history,
     house,
     (entries) => {
-      rooms.deliver(entries);
-      enforce({ rooms, house, log }, entries);
+      for (const part of inParts(entries)) {
+        rooms.deliver(part);
+        enforce({ rooms, house, log }, part);
+      }
     },
     (event, problem) => log.error(event, problem),
   );

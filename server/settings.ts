@@ -33,8 +33,8 @@ export class StoredSettings {
       if (change.value === usualValue(change.key)) this.#statements.remove.run(place, change.key, whom);
       else this.#statements.put.run(place, change.key, whom, change.value, from, at);
     if (key !== "door") return;
-    if (value === "off") this.#statements.removeMembers.run(place);
-    else for (const member of members) this.#statements.put.run(place, "member", member, "on", from, at);
+    this.#statements.removeMembers.run(place);
+    if (value === "on") for (const member of members) this.#statements.put.run(place, "member", member, "on", from, at);
   }
 }
 

@@ -2,6 +2,7 @@
 // does. Called by workload.ts.
 
 import { LOBBY } from "../../shared/names.ts";
+import type { Scene } from "./deeds.ts";
 import type { Ports, Way } from "./devices.ts";
 import { Device } from "./devices.ts";
 import type { Random } from "./random.ts";
@@ -9,15 +10,20 @@ import type { Recorder } from "./recorder.ts";
 import { Typist } from "./typist.ts";
 
 const NAMES = ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"];
+/** Hosts: ivan at a terminal, judy at a page, kim with nc. */
+export const HOSTS = ["ivan", "judy", "kim"];
+const ATTIC = ["dave", "erin", "frank", "grace", "heidi"];
 export const ROOMS: Record<string, readonly string[]> = {
-  [LOBBY]: ["alice", "bob", "mia"],
-  "#lab": [...NAMES, "mia"],
-  "#den": ["alice", "bob", "carol", "dave", "erin", "grace"],
-  "#attic": ["dave", "erin", "frank", "grace", "heidi"],
+  [LOBBY]: ["ivan", "judy", "alice", "bob", "mia"],
+  "#lab": ["ivan", "judy", ...NAMES, "mia"],
+  "#den": ["ivan", "alice", "bob", "carol", "dave", "erin", "grace"],
+  "#attic": ["ivan", "judy", ...ATTIC],
 };
 /** Accounts with text sessions: nora has one at a time, otto two, mia one beside a laptop. */
 const TYPISTS = ["nora", "otto", "mia"];
-export const EVERYBODY = [...NAMES, ...TYPISTS];
+const MEMBERS = [...NAMES, ...TYPISTS];
+/** Hosts first: they may enter every room. */
+export const EVERYBODY = [...HOSTS, ...MEMBERS];
 /** Devices that talk now and then, and may be replaced by new ones. */
 const TALKING: readonly [user: string, label: string, way: Way][] = [
   ["alice", "laptop", "tcp"],
@@ -41,6 +47,7 @@ export interface Cast {
   pouring: Device[]; // as fast as they can
   dozing: Device; // reads too slowly
   staying: Device; // talks, and is never replaced
+  hosting: Device[]; // keep order, and are never replaced
   devices: Device[]; // all of them
   typists: Typist[];
 }
@@ -50,20 +57,30 @@ export function cast(ports: Ports, recorder: Recorder, random: Random, seconds: 
   const device = (user: string, label: string, way: Way): Device => {
     const rooms = Object.keys(ROOMS).filter((room) => ROOMS[room]!.includes(user));
     const foreign = ["nobody", ...Object.keys(ROOMS).filter((room) => !rooms.includes(room))];
-    return new Device({ user, label, way, rooms, foreign, people: EVERYBODY, ports }, recorder, random.fork());
+    const options = { user, label, way, rooms, foreign, people: EVERYBODY, ports, scene: sceneOf(rooms) };
+    return new Device(options, recorder, random.fork());
   };
   const life = Math.min(LIFE, seconds * 400);
-  const typist = (user: string, label: string, way: "tcp" | "straight", alone = false): Typist =>
-    new Typist({ user, label, way, alone, people: EVERYBODY, ports, life }, recorder, random.fork());
+  const typist = (user: string, label: string, way: "tcp" | "straight", alone = false): Typist => {
+    const hosts = HOSTS.includes(user) ? sceneOf([LOBBY, "#lab"]) : undefined;
+    return new Typist({ user, label, way, alone, people: EVERYBODY, ports, life, hosts }, recorder, random.fork());
+  };
   const talking = TALKING.map((one) => device(...one));
   const pouring = POURING.map((one) => device(...one));
   const dozing = device("grace", "tablet", "straight");
   const staying = device("mia", "laptop", "tcp"); // a new one could not know where its inbox begins: her sessions confirm it
+  const hosting = [device("ivan", "laptop", "tcp"), device("judy", "phone", "page")];
   const typists = [
     typist("nora", "nc", "straight", true),
     typist("otto", "one", "tcp"),
     typist("otto", "two", "tcp"),
     typist("mia", "nc", "tcp"),
+    typist("kim", "nc", "straight"), // a cut might leave a lock without its time
   ];
-  return { talking, pouring, dozing, staying, devices: [...talking, ...pouring, dozing, staying], typists };
+  const devices = [...talking, ...pouring, ...hosting, dozing, staying];
+  return { talking, pouring, dozing, staying, hosting, devices, typists };
+}
+
+function sceneOf(rooms: readonly string[]): Scene {
+  return { rooms, members: MEMBERS, hosts: HOSTS, slow: "#den", door: "#attic", inside: ATTIC };
 }

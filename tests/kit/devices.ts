@@ -4,12 +4,18 @@
 import { setTimeout as pass } from "node:timers/promises";
 import { AccountCredentials } from "../../client/credentials.ts";
 import { openTcp } from "../../client/tcp.ts";
+import { LIMITS } from "../../protocol.ts";
+import type { Message } from "../../protocol.ts";
 import { inboxOf } from "../../server/conversations.ts";
-import { isRoom } from "../../shared/names.ts";
+import { Board } from "../../shared/board.ts";
+import { isRoom, LOBBY } from "../../shared/names.ts";
 import { Connection, receiveMessages } from "../../shared/connection.ts";
+import type { ClientEvent } from "../../shared/feed.ts";
 import type { Link } from "../../shared/link.ts";
 import { Refused } from "../../shared/link.ts";
 import { openWebSocket } from "../../web/websocket.ts";
+import type { Scene } from "./deeds.ts";
+import { hostDeeds, memberDeed } from "./deeds.ts";
 import { PASSWORD } from "./harness.ts";
 import type { Random } from "./random.ts";
 import type { Recorder } from "./recorder.ts";
@@ -26,6 +32,7 @@ export interface DeviceOptions {
   rooms: readonly string[];
   people: readonly string[]; // whom it may write to
   foreign: readonly string[]; // rooms it is not in, and nobody's name: what is said there is refused
+  scene: Scene;
 }
 
 const RETURN = { low: 1, high: 40 }; // ms until a client that was cut off tries again
@@ -34,6 +41,11 @@ const LATE = 2_000; // ms that opening a link may take
 const SILENCE = { ask: 1_500, gone: 4_000 }; // ms; a link that died unnoticed is given up soon
 const MOST_OPEN = 100; // says of one process without an outcome: more than the 32 that may be under way
 const BURST = 500; // ms worth of says that are said without a pause
+const ACT = 0.05; // share of acts in what a member does
+const BANNED = 300; // ms until a client that was sent out tries again
+const KNOCK = 100; // ms until a client that may not enter a room tries again
+const NO_ENTRY = /^(\S+) has a door/;
+const REMEMBERED = 20; // direct messages that it may remove
 
 export class Device {
   readonly user: string;
@@ -45,12 +57,16 @@ export class Device {
   #processes = 0;
   #said = 0;
   #awake = Promise.resolve(); // nothing is read before
+  #board: Board;
+  #direct: Message[] = []; // the last that it wrote
+  readonly #knocking = new Set<string>(); // at rooms
 
   constructor(options: DeviceOptions, recorder: Recorder, random: Random) {
     this.user = options.user;
     this.#options = options;
     this.#recorder = recorder;
     this.#random = random;
+    this.#board = new Board(this.user);
   }
 
   get conversations(): string[] {
@@ -75,6 +91,8 @@ export class Device {
     });
     this.process = process;
     this.#connection = connection;
+    this.#board = new Board(user);
+    this.#direct = [];
     connection.keepTrying();
     void this.#read(process, connection);
   }
@@ -95,24 +113,101 @@ export class Device {
   async #read(process: string, connection: Connection): Promise<void> {
     for await (const event of receiveMessages(connection)) {
       if (connection !== this.#connection) return;
-      if (event.type === "message") {
-        this.#recorder.shown(process, this.user, event);
-        if (isRoom(event.to)) connection.seen(event.to, event.seq);
-      }
-      if (event.type === "reset") this.#recorder.reset(process, this.user, event.to);
-      if (event.type === "offline")
-        setTimeout(() => connection.retryNow(), this.#random.between(RETURN.low, RETURN.high));
+      this.#board.take(event);
+      this.#hear(event, process, connection);
       await this.#awake;
     }
+  }
+
+  #hear(event: ClientEvent, process: string, connection: Connection): void {
+    const { user } = this;
+    switch (event.type) {
+      case "inbox":
+        return this.#recorder.entered(process, user, inboxOf(user), undefined);
+      case "entered":
+        return this.#recorder.entered(process, user, event.to, Math.max(0, event.seq - LIMITS.backlog));
+      case "message": {
+        const isIn = !isRoom(event.to) || this.#recorder.isIn(process, event.to); // if not, what it said before is answered
+        if (isIn) this.#recorder.shown(process, user, event);
+        if (isRoom(event.to)) connection.seen(event.to, event.seq);
+        return;
+      }
+      case "caught up":
+        return this.#recorder.caughtUp(process);
+      case "reset":
+        return this.#recorder.reset(process, user, event.to);
+      case "gone":
+        return void this.#comeBack(event.to, process, connection);
+      case "error": {
+        const room = NO_ENTRY.exec(event.text)?.[1];
+        return room === undefined ? undefined : void this.#comeBack(`#${room}`, process, connection);
+      }
+      case "offline": {
+        const pause = event.code === "no_entry" ? BANNED : this.#random.between(RETURN.low, RETURN.high);
+        return void setTimeout(() => connection.retryNow(), pause);
+      }
+    }
+  }
+
+  /** Enters a room that it was put out of, as soon as it may. */
+  async #comeBack(room: string, process: string, connection: Connection): Promise<void> {
+    this.#recorder.out(process, room);
+    const key = `${process} ${room}`;
+    if (this.#knocking.has(key)) return;
+    this.#knocking.add(key);
+    while (connection === this.#connection && !connection.rooms.includes(room)) {
+      await pass(KNOCK);
+      await connection.ask({ type: "join", to: room }).catch(() => {});
+    }
+    this.#knocking.delete(key);
+  }
+
+  /** Tells what it takes to be set. */
+  believe(): void {
+    const { user, process } = this;
+    const [own, all] = [inboxOf(user), this.#board.settings("*")];
+    const tell = (place: string, settings: typeof all): void =>
+      this.#recorder.take({ step: "believes", viewer: process, place, settings, at: Date.now() });
+    const mute = this.#board.settings(own).filter(({ key }) => key === "mute");
+    tell(own, mute);
+    for (const room of this.#options.rooms) tell(room, this.#board.settings(room));
+    if (this.#options.rooms.includes(LOBBY)) tell("*", all); // where it is told
   }
 
   /** Says something to somebody every now and then, until the deadline; `pause` in ms, on average. */
   async talk(deadline: number, pause: number): Promise<void> {
     while (Date.now() < deadline) {
       await pass(this.#random.next() * 2 * pause);
-      if (this.open < MOST_OPEN) this.#say(this.#random.chance(0.05) ? 500 : 30);
+      if (this.open >= MOST_OPEN) continue;
+      if (this.#random.chance(ACT)) this.#act();
+      else this.#say(this.#random.chance(0.05) ? 500 : 30);
     }
   }
+
+  /** Does what hosts do, one thing after the other, until the deadline, and brings the last one to its end; `pause` in ms, on
+   *  average. */
+  async host(deadline: number, pause: number): Promise<void> {
+    while (Date.now() < deadline) {
+      await pass(this.#random.next() * 2 * pause);
+      for (const { after, act } of hostDeeds(this.#random, this.#options.scene, this.#place)) {
+        await pass(after);
+        this.#recorder.act(this.process, this.#connection!, act);
+      }
+    }
+  }
+
+  /** Removes something of its own, or tries what it may not do. */
+  #act(): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const rooms = connection.rooms.length > 0 ? connection.rooms : [LOBBY];
+    const scene = { ...this.#options.scene, rooms };
+    const isHost = scene.hosts.includes(this.user);
+    const { act, aims } = memberDeed(this.#random, scene, this.#place, this.#direct, isHost);
+    this.#recorder.act(this.process, connection, act, aims);
+  }
+  /** Up to where it has seen a room. */
+  readonly #place = (room: string): number => this.#recorder.positions.get(`${this.process} ${room}`) ?? 1;
 
   /** Says as fast as the answers come, in bursts; `pause` is what a say may take on average, the rests included, in ms. */
   async pour(deadline: number, pause: number): Promise<void> {
@@ -141,7 +236,10 @@ export class Device {
     const connection = this.#connection;
     if (connection === undefined) return;
     const text = `${this.process} ${++this.#said} ${"é✓".repeat(this.#random.between(0, padding))}.`;
-    this.#recorder.say(this.process, connection, this.#recipient(), text);
+    this.#recorder.say(this.process, connection, this.#recipient(), text, (message) => {
+      if (isRoom(message.to) || connection !== this.#connection) return;
+      this.#direct = [...this.#direct.slice(1 - REMEMBERED), message];
+    });
   }
 
   #recipient(): string {

@@ -15,6 +15,8 @@ const SILENT = 300; // ms after which it comes all the same
 
 export class FaultyServer implements AsyncDisposable {
   kills = 0;
+  /** Called with the time (ms since 1970) of each kill. */
+  onKilled: ((at: number) => void) | undefined;
   /** Readers that servers which were killed had cut off because they did not keep up. */
   #slowReaders = 0;
   /** Where each way to it leads now. */
@@ -56,12 +58,14 @@ export class FaultyServer implements AsyncDisposable {
   }
 
   /** Kills the server without a warning, in the middle of what passes, and starts another on the same data; where lines wait
-   *  in the session, for some of these starts, its rate is limited. */
-  async kill(isLimited = false): Promise<void> {
+   *  in the session, for some of these starts, its rate is limited. `meanwhile`: while no server runs. */
+  async kill(isLimited = false, meanwhile?: () => Promise<void>): Promise<void> {
     await this.#passed(this.#random.between(1, MOST_PIECES));
     this.kills++;
     this.#gauge[Symbol.dispose]();
     await this.#process.kill9();
+    await meanwhile?.();
+    this.onKilled?.(Date.now());
     this.#slowReaders += countSlow(this.#process);
     await pass(this.#random.between(0, 100));
     this.#process = await spawnServer(this.#folder, ["--rate", isLimited ? "60" : "0"]);

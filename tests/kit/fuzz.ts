@@ -23,7 +23,7 @@ export interface Finding {
 
 const AT_ONCE = 15; // conversations of a round, at most
 const WARM_UP = 0.3; // of the whole, before memory is looked at: caches fill and code is compiled
-const NAMES = ["alice", "bob", "carol"];
+const NAMES = ["alice", "bob", "carol"]; // alice is a host
 /** Pieces that parsers and terminals dislike, a byte a character. */
 const NASTY = [
   ...'\0\x07\b\t\r\x1b\x7f\x9b\ufeff\u061c\u202e\u2066\u2028\u200d{}"#@*/',
@@ -44,9 +44,25 @@ const REQUESTS = `
 {"type":"history","to":"@","limit":N}
 {"type":"history","to":"#lab","match":"hello"}
 {"type":"seen","seq":N}
+{"type":"set","to":"#lab","key":"lock","value":"on"}
+{"type":"set","to":"#lab","key":"lock","value":"+N"}
+{"type":"set","to":"#lab","key":"topic","value":"topic N"}
+{"type":"set","to":"#lab","key":"slow","value":"N"}
+{"type":"set","to":"#lab","key":"door","value":"on"}
+{"type":"set","to":"#lab","key":"member","value":"off","of":"bob"}
+{"type":"set","to":"bob","key":"mute","value":"+N"}
+{"type":"set","to":"new-N","key":"ban","value":"+N"}
+{"type":"set","to":"*","key":"rules","value":"school"}
+{"type":"remove","to":"#lab","last":N}
+{"type":"remove","to":"#lab","of":"bob","on":N,"through":N}
+{"type":"remove","to":"@","on":N}
+{"type":"claim","code":"N-N"}
 {"type":"ping"}
 {"type":"exit"}`;
-const TYPED = "hello|/who|/join lab|/msg bob psst|/history N|//slash|/search hello|/leave|!exit";
+const TYPED = [
+  "hello|/who|/join lab|/msg bob psst|/history N|//slash|/search hello|/leave|!exit|/host N-N|/remove|/remove bob N|/lock all 1s",
+  "/unlock|/mute bob 1m|/kick new-N|/unban new-N|/slow N|/topic N|/announce N|/rules|/rules school|/door on|/invite bob|/expel bob",
+].join("|");
 
 /** Any conversation, and what is done to it. */
 function anyConversation() {
@@ -126,7 +142,7 @@ function damage(bytes: Buffer, { how, at, length, piece, noise }: Conversation["
 /** Runs for so many rounds or seconds; what it found. The same seed damages the same conversations alike. */
 export async function fuzz(seed: number, { rounds = 1e9, seconds = 45, path = "" }): Promise<Finding> {
   using folder = temporaryFolder();
-  writeAccounts(folder.path, [...NAMES, "witness"]);
+  writeAccounts(folder.path, ["alice*", "bob", "carol", "witness"]);
   let target = await start(folder.path);
   let failed = false;
   const before = { memory: 0, descriptors: descriptorsOf(target.pid) };

@@ -1,7 +1,8 @@
 // heads.ts: every conversation as the server has it, read to its end in one go: how far it goes, and all of it. One connection
 // an account, over which a replay comes as fast as it is read; keeps nothing of it.
 
-import type { Event, Message } from "../../protocol.ts";
+import type { Event, Message, Setting } from "../../protocol.ts";
+import { LIMITS } from "../../protocol.ts";
 import { openTcp } from "../../client/tcp.ts";
 import { inboxOf } from "../../server/conversations.ts";
 import { isRoom } from "../../shared/names.ts";
@@ -18,15 +19,35 @@ export async function readHeads(port: number, users: readonly string[], rooms: M
   return heads;
 }
 
-/** Every message of every conversation, each conversation in the server's order. */
+/** What a newcomer is told of a conversation: every message, in the server's order; the last ones, as `history` answers them; and what
+ *  is set in a place: a room, "*", or "@alice" for what is about Alice. */
+export interface Newcomer {
+  each: (conversation: string, message: Message) => void;
+  looked: (conversation: string, message: Message) => void;
+  told: (user: string, place: string, settings: Setting[]) => void;
+}
+
+/** Every conversation, as newcomers are told of it. */
 export async function readConversations(
   port: number,
   users: readonly string[],
   rooms: Members,
-  each: (conversation: string, message: Message) => void,
+  { each, looked, told }: Newcomer,
 ): Promise<void> {
-  await visit(port, users, rooms, 0, (conversation, event) => {
-    if (event.type === "message") each(conversation, event);
+  await visit(port, users, rooms, 0, (conversation, event, user) => {
+    if (event.type === "message") return each(conversation, event);
+    if (event.type !== "ok") return;
+    const { messages, settings } = event;
+    for (const message of messages ?? []) looked(conversation, message);
+    if (settings === undefined) return;
+    if (isRoom(conversation)) return told(user, conversation, settings);
+    const isOwn = ({ key }: Setting) => key === "mute";
+    told(
+      user,
+      "*",
+      settings.filter((one) => !isOwn(one)),
+    );
+    told(user, conversation, settings.filter(isOwn));
   });
 }
 
@@ -36,7 +57,7 @@ async function visit(
   users: readonly string[],
   rooms: Members,
   since: number,
-  hear: (conversation: string, event: Event) => void,
+  hear: (conversation: string, event: Event, user: string) => void,
 ): Promise<void> {
   const unread = new Set(Object.keys(rooms));
   for (const user of users) {
@@ -44,9 +65,9 @@ async function visit(
     const { promise: done, resolve } = Promise.withResolvers<void>();
     const mine = [...unread].filter((room) => rooms[room]!.includes(user));
     link.listen((event) => {
-      if (event.type === "message") hear(isRoom(event.to) ? event.to : inboxOf(user), event);
+      if (event.type === "message") hear(isRoom(event.to) ? event.to : inboxOf(user), event, user);
       if (event.type === "ok" && event.id === "done") resolve();
-      else if (event.type === "ok") hear(event.to ?? inboxOf(user), event);
+      else if (event.type === "ok") hear(isRoom(event.to ?? "") ? event.to! : inboxOf(user), event, user);
     });
     void link.gone.then(() => resolve());
     link.send({ type: "login", id: "login", user, password: PASSWORD, since });
@@ -54,6 +75,8 @@ async function visit(
       unread.delete(to);
       link.send({ type: "join", id: to, to, since });
     }
+    for (const to of since === 0 ? ["@", ...mine] : [])
+      link.send({ type: "history", id: `history-${to}`, to, limit: LIMITS.page });
     link.send({ type: "ping", id: "done" });
     await done;
     link.cut();

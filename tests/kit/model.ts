@@ -128,10 +128,9 @@ export class Model {
     if (["off", "0", "", "all", "open"].includes(value)) this.settings.delete(JSON.stringify([place, key, whom]));
     else put(key, whom, value);
     if (key !== "door") return;
+    for (const [name, setting] of this.settings)
+      if (setting.place === place && setting.key === "member") this.settings.delete(name);
     if (value === "on") for (const member of members) put("member", member, "on");
-    else
-      for (const [name, setting] of this.settings)
-        if (setting.place === place && setting.key === "member") this.settings.delete(name);
   }
 
   /** Throws unless a history holds exactly this: every message in its place, read forwards, backwards and in between. */

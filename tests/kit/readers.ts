@@ -3,6 +3,7 @@
 // What can be asked of them: within a connection nothing twice, in order, without a hole; only what this very connection has
 // typed is not shown to it. From one connection to the next of an account that has no other, no private message is skipped
 // except one that was on its way when a connection was cut: the server counts what it has sent to a text session as seen.
+// What is removed may be shown before or after that, and of acts only topics have words of their own: no others are missed.
 
 import { inboxOf } from "../../server/conversations.ts";
 import type { Call } from "./calls.ts";
@@ -17,9 +18,19 @@ interface Reading {
   user: string;
   conversation: string;
   alone: boolean; // the account has no other connection at the same time
+  asked: number; // step in which it was opened
   began: number; // step
   shown: Call[];
+  emptied: Line[];
   ended: { at: number; how: Ending } | undefined;
+}
+
+/** A line as it was shown; `removed`: it says who has removed what was said. */
+export interface Line {
+  from: string;
+  to: string;
+  text: string;
+  removed?: string | undefined;
 }
 
 /** Places looked at before the first line of a connection: a say that was said after it began stands among these. */
@@ -31,16 +42,25 @@ export class Readers {
   readonly #report: Report;
   readonly #readings: Reading[] = [];
   readonly #current = new Map<string, Map<string, Reading>>(); // by viewer, by conversation
+  readonly #asked = new Map<string, number>(); // by viewer
+  #emptied: ReadonlyMap<string, ReadonlyMap<number, string>> = new Map(); // in the log, by conversation and place: by whom
 
   constructor(report: Report) {
     this.#report = report;
+  }
+
+  /** A text session is opened. */
+  asks(viewer: string, now: number): void {
+    this.#asked.set(viewer, now);
   }
 
   /** From now on a text session is shown a conversation. */
   begin(viewer: string, user: string, conversation: string, alone: boolean, now: number): void {
     const current = this.#current.get(viewer) ?? new Map<string, Reading>();
     if (current.has(conversation)) return;
-    const reading: Reading = { viewer, user, conversation, alone, began: now, shown: [], ended: undefined };
+    const asked = this.#asked.get(viewer) ?? now;
+    const found = { shown: [], emptied: [], ended: undefined };
+    const reading: Reading = { viewer, user, conversation, alone, asked, began: now, ...found };
     this.#readings.push(reading);
     this.#current.set(viewer, current.set(conversation, reading));
   }
@@ -50,27 +70,37 @@ export class Readers {
   }
 
   /** A line was shown; `call` is what was said with its text, if anything was. */
-  line(viewer: string, conversation: string, line: { from: string; to: string; text: string }, call?: Call): void {
+  line(viewer: string, conversation: string, line: Line, call?: Call): void {
     const reading = this.#current.get(viewer)?.get(conversation);
+    if (line.removed !== undefined) return void reading?.emptied.push(line);
     const what = `${viewer} was shown "${line.text.slice(0, 40)}" as from ${line.from} to ${line.to}`;
     if (call === undefined || call.from !== line.from || call.to !== line.to)
       this.#report("phantom", `${what}, which nobody said`);
     else if (reading === undefined || (conversation.startsWith("@") && !isParty(call, reading.user)))
       this.#report("leaked", `${what}, which is not theirs`);
-    else if (call.by === viewer) this.#report("out of sequence", `${what}, which it has typed itself`);
+    else if (call.by === viewer && call.deed === undefined)
+      this.#report("out of sequence", `${what}, which it has typed itself`);
+    else if (call.removed < reading.asked) this.#report("unremoved", `${what}, which had been removed before it came`);
     else reading.shown.push(call);
   }
 
   gone(viewer: string, how: Ending, now: number): void {
     for (const reading of this.#current.get(viewer)?.values() ?? []) reading.ended = { at: now, how };
     this.#current.delete(viewer);
+    this.#asked.delete(viewer);
   }
 
-  /** At the end, with the log: everything by conversation, in its order. */
-  finish(present: readonly string[], log: ReadonlyMap<string, readonly (Call | undefined)[]>): void {
+  /** At the end, with the log: everything by conversation, in its order, and what is `emptied` there by whom. */
+  finish(
+    present: readonly string[],
+    log: ReadonlyMap<string, readonly (Call | undefined)[]>,
+    emptied: ReadonlyMap<string, ReadonlyMap<number, string>>,
+  ): void {
+    this.#emptied = emptied;
     const before = new Map<string, { last: number; cut: number }>(); // by inbox of an account that has one connection at a time
     for (const reading of this.#readings) {
       const entries = log.get(reading.conversation) ?? [];
+      for (const line of reading.emptied) this.#checkEmptied(reading, line, entries);
       const last = this.#follow(reading, entries, present.includes(reading.viewer));
       if (!reading.alone || reading.conversation !== inboxOf(reading.user)) continue;
       const { last: known, cut } = before.get(reading.conversation) ?? { last: 0, cut: 0 };
@@ -89,7 +119,13 @@ export class Readers {
     const misses = (from: number, to: number, since: number): number | undefined => {
       for (let place = from; place <= to; place++) {
         const call = entries[place - 1];
-        if (call !== undefined && call.by !== viewer && call.invoked > since) return place;
+        if (
+          call !== undefined &&
+          call.by !== viewer &&
+          call.invoked > since &&
+          this.#isShown(call, conversation, place)
+        )
+          return place;
       }
       return undefined;
     };
@@ -116,13 +152,33 @@ export class Readers {
     return last;
   }
 
+  /** Whether what was said must have been shown with its text. */
+  #isShown({ deed }: Call, conversation: string, place: number): boolean {
+    const hasWords = deed === undefined || (deed.key === "topic" && deed.value !== "");
+    return hasWords && this.#emptied.get(conversation)?.has(place) !== true;
+  }
+
+  /** Where a line says that something was removed, it was, by whom it says. */
+  #checkEmptied(
+    { viewer, conversation }: Reading,
+    { from, to, removed }: Line,
+    entries: readonly (Call | undefined)[],
+  ): void {
+    for (const [place, by] of this.#emptied.get(conversation) ?? []) {
+      const call = entries[place - 1];
+      if (by === removed && call?.from === from && call.to === to) return;
+    }
+    this.#report("unfolded", `${viewer} was told in ${conversation} that ${removed} removed something of ${from}`);
+  }
+
   /** What stands between the last private message that an account was shown and the first that its next connection was. */
   #compareWithBefore(reading: Reading, entries: readonly (Call | undefined)[], last: number, cut: number): void {
     const [first] = reading.shown;
     if (first === undefined) return;
     for (let place = last + 1; place < placeIn(first, reading.conversation); place++) {
       const call = entries[place - 1];
-      if (call === undefined || call.from === reading.user) continue;
+      if (call === undefined || call.from === reading.user || !this.#isShown(call, reading.conversation, place))
+        continue;
       if (call.invoked < cut) this.unshown++;
       else this.#report("unshown", `${reading.conversation} ${place} counts as seen, and no session was shown it`);
     }

@@ -1,26 +1,37 @@
 // recorder.ts: tells the checker of a run, in the order in which things happen: what processes say, what becomes of it, what
 // they hand on, and what each of their connections gets over the wire. Judges nothing. Called by devices.ts and typist.ts.
 
-import type { Event, Followed, Message, Ok, Request } from "../../protocol.ts";
-import { LIMITS } from "../../protocol.ts";
+import type { Message, Request, RequestOf } from "../../protocol.ts";
 import { inboxOf } from "../../server/conversations.ts";
 import type { Connection } from "../../shared/connection.ts";
+import { Ids } from "../../shared/ids.ts";
 import type { Link } from "../../shared/link.ts";
 import { Refused } from "../../shared/link.ts";
 import { isRoom } from "../../shared/names.ts";
-import type { Checker, Step, Stored } from "./checker.ts";
+import { toldIn } from "../../shared/settings.ts";
+import type { Deed } from "./calls.ts";
+import type { Checker, Step } from "./checker.ts";
+import { Passing } from "./passing.ts";
 
-const MAX_SEEN = 1_000; // more than may be under way
+/** What a host asks for, or whoever removes what they said. */
+export type Act = RequestOf<"set"> | RequestOf<"remove">;
 
 export class Recorder {
-  counts = { said: 0, typed: 0, stored: 0, refused: 0, shown: 0, connections: 0, resumed: 0, repeated: 0, sessions: 0 };
+  counts = {
+    ...{ said: 0, typed: 0, stored: 0, refused: 0, shown: 0, acts: 0, quiet: 0, out: 0, empty: 0 },
+    ...{ connections: 0, resumed: 0, repeated: 0, sessions: 0 },
+  };
   /** Says of each process that have no outcome yet. */
   readonly open = new Map<string, number>();
+  /** Processes that have been told all that they had missed, once at least. */
+  readonly ready = new Set<string>();
   /** The last seq that each process has handed on: by process and conversation; and that any process of an account has: by inbox. */
   readonly positions = new Map<string, number>();
   /** Up to where the server has taken what accounts have read, by account and conversation. */
   readonly confirmed = new Map<string, number>();
   readonly #checker: Checker;
+  readonly #watched = new Map<string, Set<string>>(); // by process: the conversations that it is in
+  readonly #ids = new Map<string, Ids>(); // by process
   #waiting: (() => void)[] = [];
   #isClosed = false;
 
@@ -39,19 +50,51 @@ export class Recorder {
     this.#isClosed = true;
   }
 
-  /** Says something and writes down what becomes of it. */
-  say(process: string, connection: Connection, to: string, text: string): void {
+  /** Says something and writes down what becomes of it; `onStored` is called if it is stored. */
+  say(process: string, connection: Connection, to: string, text: string, onStored?: (message: Message) => void): void {
+    const request = this.#named(process, { type: "say", to, text });
     const call = ++this.counts.said;
-    this.take({ step: "say", call, by: process, from: connection.user, to, text });
+    const { id } = request;
+    this.take({ step: "say", call, by: process, from: connection.user, to, text, id, at: Date.now() });
+    this.#ask(process, connection, call, request, onStored);
+  }
+
+  /** The same of an act. `aims`: the id of the direct message that it removes. */
+  act(process: string, connection: Connection, act: Act, aims?: string): void {
+    const request = this.#named(process, act);
+    const call = ++this.counts.said;
+    const { id, type, to, ...deed } = request;
+    const of = to === "*" ? to : deed.of;
+    const asked = { by: process, from: connection.user, to: toldIn(to), id, at: Date.now() };
+    this.take({ step: "act", call, ...asked, deed: { act: type, ...deed, ...(of !== undefined && { of }) }, aims });
+    this.#ask(process, connection, call, request, () => void this.counts.acts++);
+  }
+
+  /** A request with the id that its connection would give it. */
+  #named<R extends Request>(process: string, request: R): R & { id: string } {
+    const ids = this.#ids.get(process) ?? new Ids();
+    this.#ids.set(process, ids);
+    return { ...request, id: ids.next(request) };
+  }
+
+  #ask(
+    process: string,
+    connection: Connection,
+    call: number,
+    request: Request,
+    onStored: ((message: Message) => void) | undefined,
+  ): void {
     this.open.set(process, (this.open.get(process) ?? 0) + 1);
     const settled = (): void => {
       this.open.set(process, this.open.get(process)! - 1);
       this.#happened();
     };
-    connection.say(to, text).then(
-      (message) => {
+    connection.ask(request).then(
+      (answer) => {
+        const message = answer as Message;
         this.counts.stored++;
-        this.take({ step: "stored", call, message: stored(message) });
+        this.take({ step: "stored", call, message, at: Date.now() });
+        onStored?.(message);
         settled();
       },
       (problem) => {
@@ -59,7 +102,8 @@ export class Recorder {
         if (!(problem instanceof Refused)) throw problem;
         if (problem.code === "closed") return;
         this.counts.refused++;
-        this.take({ step: "refused", call, code: problem.code });
+        if (problem.code === "quiet") this.counts.quiet++;
+        this.take({ step: "refused", call, code: problem.code, at: Date.now() });
         settled();
       },
     );
@@ -69,14 +113,47 @@ export class Recorder {
   typed(by: string, from: string, to: string, text: string): number {
     const call = ++this.counts.said;
     this.counts.typed++;
-    this.take({ step: "say", call, by, from, to, text, typed: true });
+    this.take({ step: "say", call, by, from, to, text, typed: true, at: Date.now() });
     return call;
+  }
+  /** The same of an act. */
+  typedAct(by: string, from: string, to: string, deed: Deed): number {
+    const call = ++this.counts.said;
+    this.take({ step: "act", call, by, from, to, deed, at: Date.now() });
+    return call;
+  }
+
+  /** A process has entered a conversation, of which it is handed on what comes after `after`. */
+  entered(process: string, user: string, conversation: string, after: number | undefined): void {
+    const watched = this.#watched.get(process) ?? new Set();
+    this.#watched.set(process, watched);
+    if (watched.has(conversation)) return;
+    watched.add(conversation);
+    const where = { viewer: process, user, conversation, ...(after !== undefined && { after }) };
+    this.take({ step: "watch", ...where });
+  }
+  /** A process has been told all that it had missed. */
+  caughtUp(process: string): void {
+    this.ready.add(process);
+    this.#happened();
+  }
+  /** Whether a process is in a conversation, by what it was handed on so far. */
+  isIn(process: string, conversation: string): boolean {
+    return this.#watched.get(process)?.has(conversation) ?? false;
+  }
+  /** A process is in a room no more. */
+  out(process: string, room: string): void {
+    if (!this.#watched.get(process)?.delete(room)) return;
+    this.counts.out++;
+    this.positions.delete(`${process} ${room}`);
+    this.take({ step: "out", viewer: process, conversation: room });
   }
 
   /** A process has handed on a message. */
   shown(process: string, user: string, message: Message): void {
     this.counts.shown++;
-    this.take({ step: "shown", viewer: process, user, message: stored(message) });
+    if (message.removed !== undefined) this.counts.empty++;
+    this.take({ step: "shown", viewer: process, user, message });
     const conversation = isRoom(message.to) ? message.to : inboxOf(user);
     this.positions.set(`${process} ${conversation}`, message.seq);
     if (conversation.startsWith("@"))
@@ -92,18 +169,19 @@ export class Recorder {
   /** A process is gone. */
   gone(process: string, conversations: readonly string[]): void {
     this.open.delete(process);
+    this.#watched.delete(process);
+    this.#ids.delete(process);
     for (const conversation of conversations) this.positions.delete(`${process} ${conversation}`);
     this.take({ step: "gone", viewer: process, how: "cut" });
   }
 
   /** Makes the function that a process gives each of its links to, so that what passes over it is written down. */
   wire(process: string, user: string): (link: Link) => Link {
-    const watched = new Set<string>();
     let links = 0;
     return (link) => {
       const viewer = `${process}/${++links}`;
       this.counts.connections++;
-      const passing = new Passing(viewer, process, user, this, watched);
+      const passing = new Passing(viewer, user, this);
       void link.gone.then(() => this.take({ step: "gone", viewer, how: "cut" }));
       return {
         get heard() {
@@ -142,101 +220,4 @@ export class Recorder {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-/** What passes over one link. */
-class Passing {
-  readonly #viewer: string;
-  readonly #process: string;
-  readonly #user: string;
-  readonly #recorder: Recorder;
-  readonly #watched: Set<string>; // conversations that the process has begun
-  readonly #asked = new Map<string, Request>(); // that are not answered
-  readonly #unnamed: Request[] = []; // those without an id, in order
-  readonly #least = new Map<string, ReadonlyMap<string, number>>(); // what was confirmed when each sign-in and join was asked
-  readonly #seen = new Set<string>(); // ids of says that were seen once, the last ones
-  readonly #last = new Map<string, number>(); // seq, by conversation
-
-  constructor(viewer: string, process: string, user: string, recorder: Recorder, watched: Set<string>) {
-    this.#viewer = viewer;
-    this.#process = process;
-    this.#user = user;
-    this.#recorder = recorder;
-    this.#watched = watched;
-  }
-
-  sent(request: Request): void {
-    if (request.type === "login" && request.since !== undefined) this.#recorder.counts.resumed++;
-    if (request.id === undefined) return void this.#unnamed.push(request);
-    this.#asked.set(request.id, request);
-    if (request.type === "login" || request.type === "join")
-      this.#least.set(request.id, new Map(this.#recorder.confirmed));
-  }
-
-  came(event: Event): void {
-    if (event.type === "message") return this.#message(event);
-    if (event.type !== "ok" && event.type !== "error") return;
-    const request = event.id === undefined ? this.#unnamed.shift() : this.#asked.get(event.id);
-    this.#asked.delete(event.id ?? "");
-    if (event.type === "ok" && request !== undefined) this.#granted(request, event);
-  }
-
-  #message(message: Message): void {
-    const { from, id, seq } = message;
-    const conversation = isRoom(message.to) ? message.to : inboxOf(this.#user);
-    const answer = from === this.#user && this.#isAnswer(id);
-    const last = this.#last.get(conversation) ?? 0;
-    if (answer && seq <= last) this.#recorder.counts.repeated++;
-    this.#last.set(conversation, Math.max(seq, last));
-    const shown = { step: "shown", viewer: this.#viewer, user: this.#user, message: stored(message) } as const;
-    this.#recorder.take({ ...shown, ...(answer && { answer }) });
-  }
-
-  /** Whether a message of one's own answers a say of this connection. One that an earlier connection had sent already, and
-   *  that arrived late, is first seen like everybody's and then once more as the answer to its retry. */
-  #isAnswer(id: string): boolean {
-    if (!this.#asked.delete(id)) return this.#seen.delete(id);
-    this.#seen.add(id);
-    const [oldest] = this.#seen;
-    if (this.#seen.size > MAX_SEEN) this.#seen.delete(oldest!);
-    return true;
-  }
-
-  #granted(request: Request, answer: Ok): void {
-    const { seq = 0, seen = 0, reset, follows = [] } = answer;
-    const inbox = inboxOf(this.#user);
-    switch (request.type) {
-      case "login":
-        this.#watch(inbox, reset ? undefined : request.since);
-        for (const room of [{ to: inbox, seen, seq }, ...follows]) this.#position(room, answer);
-        break;
-      case "join":
-        this.#watch(request.to, (reset ? undefined : request.since) ?? Math.max(0, seq - LIMITS.backlog));
-        this.#position({ to: request.to, seen, seq }, answer);
-        break;
-      case "seen": {
-        const key = `${this.#user} ${request.to === undefined || request.to === "@" ? inbox : request.to}`;
-        this.#recorder.confirmed.set(key, Math.max(request.seq, this.#recorder.confirmed.get(key) ?? 0));
-        break;
-      }
-    }
-    if (answer.id !== undefined) this.#least.delete(answer.id);
-  }
-
-  #position({ to: conversation, seen, seq: head }: Followed, { id = "" }: Ok): void {
-    const least = this.#least.get(id)?.get(`${this.#user} ${conversation}`) ?? 0;
-    this.#recorder.take({ step: "position", user: this.#user, conversation, seen, least, head });
-  }
-
-  #watch(conversation: string, after: number | undefined): void {
-    const where = { step: "watch", user: this.#user, conversation, ...(after !== undefined && { after }) } as const;
-    this.#recorder.take({ ...where, viewer: this.#viewer });
-    if (this.#watched.has(conversation)) return;
-    this.#watched.add(conversation);
-    this.#recorder.take({ ...where, viewer: this.#process });
-  }
-}
-
-function stored({ to, seq, from, id, text }: Message): Stored {
-  return { to, seq, from, id, text };
 }

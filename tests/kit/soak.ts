@@ -12,8 +12,8 @@ import type { Figures, Plan, Report } from "./workload.ts";
 import { runWorkload } from "./workload.ts";
 
 const HELP = `Usage: bun tests/kit/soak.ts [options]
-Eleven people on twelve devices and four text sessions talk in four rooms and to each other through a network that cuts and
-stalls connections. In the first half the server is killed and restarted; the second half one server lives through, and
+Eleven people on twelve devices and four text sessions talk in four rooms and to each other, while three hosts keep order and all
+remove some of what they said, through a network that cuts and stalls connections. In the first half the server is killed and restarted; the second half one server lives through, and
 its memory and descriptors must stay flat. Everything that was said, answered and shown is checked against the promises.
 
   --seed N       the choices of the run, the same for the same seed    1

@@ -5,6 +5,8 @@
 import { setTimeout as pass } from "node:timers/promises";
 import { ERRORS } from "../../protocol.ts";
 import { LOBBY } from "../../shared/names.ts";
+import type { Scene } from "./deeds.ts";
+import { typedDeed } from "./deeds.ts";
 import type { Ports, Way } from "./devices.ts";
 import { PASSWORD, Wire } from "./harness.ts";
 import type { Random } from "./random.ts";
@@ -18,16 +20,23 @@ export interface TypistOptions {
   people: readonly string[]; // whom it may write to
   alone: boolean; // no other connection of its account at the same time
   life: number; // ms that a connection lasts at most
+  hosts?: Scene | undefined; // of a host: where it keeps order
 }
 
 const ROOM = "#lab"; // beside the lobby
 const RETURN = { low: 1, high: 200 }; // ms until somebody who was cut off comes back
 const AWAY = 1_500; // ms until somebody who left comes back, at most
 const MARK = 0.2; // probability that a line is followed by a mark
+const ACT = 0.2; // share of acts in what a host types
 const REFUSALS = Object.values(ERRORS).map((sentence) => `* ${sentence}`);
-/** `bob: hi`, `bob (in lab): hi`, `[pm] bob (12:30): hi`, `[pm to bob] nora: hi` */
+const NOTHING_DONE = /^\* .*(Nothing was (sent|done|removed)\.|There is nothing of )/;
+const SENT_OUT = /^\* [a-z]+ sent you out\./;
+/** `bob: hi`, `bob (in lab): hi`, `[pm] bob (12:30): hi`, `[pm to bob] nora: hi`, `[host] ivan: hi` */
 const SHOWN =
-  /^(?:\[pm(?: to (?<to>[a-z]+))?\] )?(?<from>[a-z]+)(?: \(in (?<room>[a-z]+)\))?(?: \((?:\d{4}-\d\d-\d\d )?\d\d:\d\d\))?: (?<text>.*)$/;
+  /^(?:\[pm(?: to (?<to>[a-z]+))?\] )?(?:\[host\] )?(?<from>[a-z]+)(?: \(in (?<room>[a-z]+)\))?(?: \((?:\d{4}-\d\d-\d\d )?\d\d:\d\d\))?: (?<text>.*)$/;
+
+const TOPIC = /^\* (?<from>[a-z]+) set the topic of (?<room>[a-z]+): (?<text>.*)$/;
+const REMOVED = /^\(removed by (?<by>[a-z]+)(?:: .*)?\)$/;
 
 export class Typist {
   /** The session there is; "" while there is none. */
@@ -42,7 +51,8 @@ export class Typist {
   #marks = 0;
   #isStaying = false;
   #living: Promise<void> = Promise.resolve();
-  #pending: { call: number; mark: number }[] = []; // lines that are not proved to be taken; the mark that will prove it
+  /** Lines that are not proved to be taken, the mark that will prove it, and whether one of them was refused. */
+  #pending: { call: number; mark: number; doubtful?: true }[] = [];
   #proved: () => void = () => {};
 
   constructor(options: TypistOptions, recorder: Recorder, random: Random) {
@@ -93,6 +103,7 @@ export class Typist {
     const viewer = `${user}.${label}.${++this.#sessions}`;
     const read = (conversation: string): void =>
       this.#recorder.take({ step: "read", viewer, user, conversation, ...(alone && { alone }) });
+    this.#recorder.take({ step: "asks", viewer, conversation: `@${user}` });
     const { promise: settled, resolve } = Promise.withResolvers<void>();
     const reading = async (): Promise<void> => {
       let isOrderly = false;
@@ -104,6 +115,7 @@ export class Typist {
           this.session = viewer;
           resolve();
         } else if (line === "* Goodbye.") isOrderly = true;
+        else if (SENT_OUT.test(line)) wire.reset(); // at the sign-in, after which the server would wait for another
         this.#hear(line, viewer);
       }
       this.session = "";
@@ -122,22 +134,30 @@ export class Typist {
   }
 
   #hear(line: string, viewer: string): void {
+    const { user } = this.#options;
     const mark = /zz(\d+)zz/.exec(line)?.[1];
+    const topic = TOPIC.exec(line)?.groups;
+    if (topic !== undefined) {
+      const { from = "", room = "", text = "" } = topic;
+      return this.#recorder.take({ step: "line", viewer, user, from, to: `#${room}`, text });
+    }
     if (line.startsWith("* ")) {
       if (mark !== undefined) this.#taken(Number(mark));
-      else if (REFUSALS.some((refusal) => line.startsWith(refusal))) this.#pending = []; // nobody knows which one
+      else if (NOTHING_DONE.test(line) || REFUSALS.some((refusal) => line.startsWith(refusal)))
+        for (const one of this.#pending) one.doubtful = true; // nobody knows which one
       return;
     }
-    const { user } = this.#options;
     const found = SHOWN.exec(line)?.groups;
     const isPrivate = line.startsWith("[pm");
     const to = isPrivate ? (found?.to ?? user) : `#${found?.room ?? LOBBY.slice(1)}`;
-    this.#recorder.take({ step: "line", viewer, user, from: found?.from ?? "?", to, text: found?.text ?? line });
+    const { from = "?", text = line } = found ?? {};
+    const removed = REMOVED.exec(text)?.groups?.by;
+    this.#recorder.take({ step: "line", viewer, user, from, to, text, removed });
   }
 
   #taken(mark: number): void {
-    for (const { call } of this.#pending.filter((line) => line.mark <= mark))
-      this.#recorder.take({ step: "taken", call });
+    for (const { call, doubtful } of this.#pending.filter((line) => line.mark <= mark))
+      this.#recorder.take({ step: "taken", call, at: Date.now(), ...(doubtful && { doubtful }) });
     this.#pending = this.#pending.filter((line) => line.mark > mark);
     if (mark === this.#marks) this.#proved();
   }
@@ -147,7 +167,8 @@ export class Typist {
       await pass(this.#random.next() * 2 * pause);
       if (this.session === "" || this.#isStaying) return;
       if (Date.now() >= until) return this.#end();
-      this.#type();
+      if (this.#options.hosts !== undefined && this.#random.chance(ACT)) this.#act(this.#options.hosts);
+      else this.#type();
       if (this.#random.chance(MARK)) this.#mark();
     }
   }
@@ -159,11 +180,20 @@ export class Typist {
       this.#room = this.#room === LOBBY ? ROOM : LOBBY;
       this.#wire!.type(`/join ${this.#room.slice(1)}`);
     }
-    const text = `${this.session} ${++this.#typed} ${"é✓".repeat(this.#random.between(0, 20))}.`;
+    const token = this.#random.between(0, 2 ** 31).toString(36); // so that what a cut leaves of it is no other's
+    const text = `${token} ${this.session} ${++this.#typed} ${"é✓".repeat(this.#random.between(0, 20))}.`;
     const to = this.#random.chance(0.7) ? this.#room : this.#random.pick(people);
     const call = this.#recorder.typed(this.session, user, to, text);
     this.#pending.push({ call, mark: this.#marks + 1 });
     this.#wire!.type(to.startsWith("#") ? text : `/msg ${to} ${text}`);
+  }
+
+  /** Types what hosts do. */
+  #act(scene: Scene): void {
+    const { line, to, deed } = typedDeed(this.#random, scene, this.#room);
+    const call = this.#recorder.typedAct(this.session, this.#options.user, to, deed);
+    this.#pending.push({ call, mark: this.#marks + 1 });
+    this.#wire!.type(line);
   }
 
   #mark(): void {

@@ -4,9 +4,12 @@
 
 import { setTimeout as pass } from "node:timers/promises";
 import type { Cast } from "./cast.ts";
-import { cast, EVERYBODY, ROOMS } from "./cast.ts";
+import { join } from "node:path";
+import { openHistory } from "../../server/history.ts";
+import { cast, EVERYBODY, HOSTS, ROOMS } from "./cast.ts";
 import type { Violation } from "./checker.ts";
 import { Checker } from "./checker.ts";
+import type { Database } from "./folding.ts";
 import type { Ports } from "./devices.ts";
 import { FaultyServer } from "./faulty.ts";
 import type { Readings } from "./gauge.ts";
@@ -42,6 +45,7 @@ export interface Report {
 
 const POURED = 0.7; // share of what is said that these say
 const TYPING = 150; // ms between two typed lines, on average
+const ORDER = 100; // ms between two things that a host does, on average, beside what they take
 const END = 20_000; // ms that everything may take to be answered and shown at the end
 const REST = 20_000; // ms that the server may take to close what has been left
 
@@ -50,14 +54,20 @@ const REST = 20_000; // ms that the server may take to close what has been left
 export async function runWorkload(plan: Plan, folder: string, tell?: (now: Figures, readings: Readings) => void) {
   const begin = Date.now();
   const random = new Random(plan.seed);
-  const checker = new Checker();
+  const checker = new Checker(HOSTS);
   const recorder = new Recorder(checker);
-  writeAccounts(folder, EVERYBODY);
+  writeAccounts(
+    folder,
+    EVERYBODY.map((user) => (HOSTS.includes(user) ? `${user}*` : user)),
+  );
   await using server = await FaultyServer.start(folder, random.fork(), plan.life);
   const { tcp, page } = server;
+  server.onKilled = (at) => recorder.take({ step: "killed", at });
   const all = cast(server.ports, recorder, random.fork(), plan.stormy + plan.steady);
-  const { talking, pouring, dozing, staying, devices, typists } = all;
+  const { talking, pouring, dozing, staying, hosting, devices, typists } = all;
   for (const one of devices) one.arrive();
+  // What her sessions are shown is confirmed: it must not be before she is there.
+  await recorder.until(() => recorder.ready.has(staying.process), END);
   for (const one of typists) one.live(TYPING);
 
   const figures = (): Figures => {
@@ -86,19 +96,26 @@ export async function runWorkload(plan: Plan, folder: string, tell?: (now: Figur
   await Promise.all([
     killing(),
     times(plan.replacements, deadline, () => trouble.pick(talking).replace()),
-    ...[...talking, staying].map((one) => one.talk(deadline, pause.talk)),
+    ...[...talking, ...hosting, staying].map((one) => one.talk(deadline, pause.talk)),
+    ...hosting.map((one) => one.host(deadline, ORDER)),
     ...pouring.map((one) => one.pour(deadline, pause.pour)),
     plan.nap > 0 ? dozing.doze(storm, deadline, plan.nap) : dozing.talk(deadline, pause.talk),
   ]);
 
   server.calm(); // a client that is just coming back gets through
   const present = await settle(all, server.ports, recorder);
+  for (const one of devices) one.believe();
   recorder.close();
   await Promise.all([...devices, ...typists].map((one) => one.leave()));
   const readings = await server.rest(REST);
-  await server.kill();
+  await server.kill(false, async () => checker.stores(await readDatabase(join(folder, "chat.db"))));
   clearInterval(telling);
-  await readConversations(server.ports.straight, EVERYBODY, ROOMS, (name, entry) => checker.keep(name, entry));
+  await readConversations(server.ports.straight, EVERYBODY, ROOMS, {
+    each: (name, entry) => checker.keep(name, entry),
+    looked: (name, entry) => checker.look(name, entry),
+    told: (user, place, settings) =>
+      checker.take({ step: "believes", viewer: `${user}, who is new,`, place, settings, at: Date.now() }),
+  });
   const violations = checker.finish(present);
   const counts = {
     ...{ ...recorder.counts, ...figures(), late: tcp.late + page.late, fins: tcp.fins + page.fins },
@@ -120,4 +137,14 @@ async function settle({ devices, typists }: Cast, ports: Ports, recorder: Record
     END,
   );
   return [...devices.map(({ process }) => process), ...typists.map(({ session }) => session)];
+}
+
+/** What is in the tables beside the messages, while no server runs. */
+async function readDatabase(file: string): Promise<Database> {
+  const history = openHistory(file);
+  const settings = await history.settings();
+  const removed = new Map<string, ReadonlyMap<number, string>>();
+  for (const room of Object.keys(ROOMS)) removed.set(room, await history.removed(room, 1, await history.head(room)));
+  history.close();
+  return { settings, removed };
 }

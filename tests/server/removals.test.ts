@@ -252,6 +252,7 @@ describe("acts", () => {
         asked.push(text);
         return isLocked && !host ? { code: "quiet", after: 7 } : undefined;
       },
+      refused: () => {},
       stored: (_, message) => void (isLocked ||= message.key === "lock"),
     };
     const drafts = [

@@ -129,6 +129,58 @@ test("the client of 1.0.0 comes back after kill -9 of the server, and what was s
   bob.close();
 });
 
+test("the client of 1.0.0 where hosts act shows each act once, as a line in its order, over one connection", async () => {
+  using folder = oldData();
+  using secret = passwordFile();
+  const role = await run([process.execPath, "users.ts", "role", "bob", "host", "--data", folder.path]);
+  expect(role.code).toBe(0);
+  await using server = await spawnServer(folder.path);
+  const command = client(server.port, "--name", "alice", "--password-file", secret.file);
+  await using alice = Bun.spawn(command, { cwd: REPOSITORY, stdin: "pipe", stdout: "pipe", stderr: "inherit" });
+  const shown = alice.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  let output = "";
+  const until = async (text: string) => {
+    while (!output.includes(text)) output += (await shown.read()).value ?? expect.unreachable(output);
+  };
+  await until("good morning");
+  const bob = await Wire.open(server.port);
+  await bob.login("bob");
+  await bob.join("#lobby");
+  alice.stdin.write("to be removed\n");
+  await until("alice: to be removed");
+  const { seq } = await bob.next<Message>((frame) => frame.type === "message" && frame.text === "to be removed");
+  const set = (to: string, key: string, value: string) => ({ type: "set", to, key, value });
+  for (const act of [
+    set("#lobby", "lock", "on"),
+    { type: "remove", to: "#lobby", on: seq },
+    set("*", "announce", "fire drill"),
+    set("#lobby", "lock", "off"),
+    set("alice", "mute", "on"),
+  ])
+    expect(await bob.ask(act)).toMatchObject({ type: "message", act: act.type });
+  await until("muted you.");
+  await bob.ask(set("alice", "mute", "off"));
+  await until("unmuted you");
+  alice.stdin.write("done\n");
+  await until("alice: done");
+  const lines = output.split("\n").slice(output.split("\n").findIndex((line) => line.includes("to be removed")));
+  expect(lines.filter((line) => !line.includes(" has joined")).map((line) => line.trimEnd())).toEqual([
+    "alice: to be removed",
+    "bob: locked lobby: only hosts can write",
+    "bob: removed a message of alice",
+    "bob: to everybody: fire drill",
+    "bob: unlocked lobby",
+    "[pm] bob: muted you. You can still write to hosts",
+    "[pm] bob: unmuted you",
+    "alice: done",
+    "",
+  ]);
+  alice.stdin.end();
+  expect(await alice.exited).toBe(0);
+  expect(server.log().match(/alice \(.*disconnected/g)).toHaveLength(1);
+  bob.close();
+});
+
 test.if(HAS_TERMINAL)("the client of 1.0.0 in a terminal shows what was said, and what is typed", async () => {
   using folder = oldData();
   await using server = await spawnServer(folder.path);

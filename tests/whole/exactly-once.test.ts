@@ -10,7 +10,7 @@ import { runWorkload } from "../kit/workload.ts";
 
 setDefaultTimeout(PATIENCE);
 
-test("eleven people lose nothing and see nothing twice while the server is killed and connections are cut", async () => {
+test("fourteen people lose nothing, see nothing twice and all know what hosts did, through kills and cuts", async () => {
   using folder = temporaryFolder();
   const trouble = { kills: 2, replacements: 3, life: 20_000, nap: 0 };
   const plan = { seed: 20, stormy: 2.5, steady: 0, rate: 500, ...trouble };
@@ -21,6 +21,7 @@ test("eleven people lose nothing and see nothing twice while the server is kille
   expect(counts.stored).toBeGreaterThan(400);
   expect(counts.shown).toBeGreaterThan(2_000);
   expect(counts.refused).toBeGreaterThan(0);
+  expect(counts.acts).toBeGreaterThan(20);
   expect(counts.typed).toBeGreaterThan(4);
   expect(counts.sessions).toBeGreaterThan(4);
   expect(counts.cuts).toBeGreaterThan(40);
