@@ -46,7 +46,8 @@ export async function startClient(
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
     if (problem.code === "nobody" && console.isInteractive) return EXIT.interrupted;
-    const wait = problem.after === undefined ? "" : ` (${problem.after} s)`;
+    const isSaid = problem.after === undefined || problem.code === "no_entry"; // in the sentence
+    const wait = isSaid ? "" : ` (${problem.after} s)`;
     console.print(...display.info(problem.message + wait));
     if (["unreachable", "untrusted"].includes(problem.code)) return EXIT.unreachable;
     return signedIn ? EXIT.failed : EXIT.refused;

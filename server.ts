@@ -6,19 +6,14 @@ import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
-import { enforce, inParts, putOutAll, tellOf } from "./server/enforcement.ts";
-import { House } from "./server/house.ts";
-import { Hosts } from "./server/hosts.ts";
 import { Listeners } from "./server/listeners.ts";
 import type { Log } from "./server/log.ts";
 import { lanAddresses, pageAddresses } from "./server/network.ts";
 import type { ServerOptions } from "./server/options.ts";
 import { HELP, readOptions, requireBun } from "./server/options.ts";
-import { Pipeline } from "./server/pipeline.ts";
-import { Rooms } from "./server/rooms.ts";
 import type { Services } from "./server/services.ts";
+import { wireServices } from "./server/services.ts";
 import { refreshUsers, whySignedOut } from "./server/signin.ts";
-import { Slices } from "./server/slices.ts";
 import type { Data } from "./server/startup.ts";
 import { checkPagePort, EXIT, maxConnections, openData, StartError } from "./server/startup.ts";
 
@@ -43,30 +38,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
     throw problem;
   }
   const { history, users, log, certificate } = data;
-  const isHost = (user: string) => users.accounts.isHost(user);
-  const house = new House({ isHost, now, elapsed, tried: tellOf(log, elapsed) }, await history.settings());
-  const pipeline: Pipeline = new Pipeline(
-    history,
-    house,
-    (entries) => {
-      for (const part of inParts(entries)) {
-        rooms.deliver(part);
-        enforce({ rooms, house, log }, part);
-      }
-    },
-    (event, problem) => log.error(event, problem),
-  );
-  const slices = new Slices();
-  const rooms = new Rooms(history, pipeline, slices, elapsed);
-  const hosts = new Hosts({
-    users,
-    log,
-    tellAll: (event) => {
-      rooms.tellAll(event);
-      putOutAll({ rooms, house, log });
-    },
-  });
-  const services: Services = { users, hosts, history, house, pipeline, rooms, slices, log, now, elapsed, rate };
+  const services = wireServices({ users, history, log, now, elapsed, rate }, await history.settings());
   const admission = new Admission(maxConnections());
   listeners.serve({ services, admission, certificate });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });

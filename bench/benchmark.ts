@@ -13,6 +13,14 @@ import { figure, format, median, ratio } from "./report.ts";
 import type { Scenario } from "./scenarios.ts";
 import { RATE } from "./scenarios.ts";
 
+/** Whether a row is another one in this scenario than those beside it. */
+function differs({ name, only }: Peer, { doing, isOwn }: Scenario): boolean {
+  if (isOwn) return name.startsWith("banter") && (only === undefined || only === "reads");
+  if (only === "speaks") return doing === "room" || doing === "pairs";
+  if (only === "speaks in rooms") return doing === "room";
+  return only === undefined;
+}
+
 /** Of the load generator. */
 export const SOURCES = [
   "chatload.c",
@@ -132,11 +140,7 @@ export class Benchmark {
   /** Every peer in turn, as often as there are repetitions, so that what else the machine does meets all of them alike. */
   async #compare(scenario: Scenario, peers: Peer[], kit: Kit, generator: string): Promise<string> {
     const isSilent = scenario.doing === "enter" || scenario.doing === "nothing";
-    const measured = peers.filter(({ name, only }) =>
-      scenario.isOwn
-        ? name.startsWith("banter") && only !== "speaks"
-        : only !== "reads" && !(isSilent && only === "speaks"),
-    );
+    const measured = peers.filter((peer) => differs(peer, scenario));
     const reps = this.#plan.reps ?? scenario.reps ?? 3;
     const seconds = this.#plan.seconds ?? scenario.seconds ?? 1;
     const warm = this.#plan.warm ?? scenario.warm ?? 0.5;

@@ -4,6 +4,7 @@
 
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { openHistory } from "../server/history.ts";
 import { authenticateUser, openUsers } from "../server/signin.ts";
 import { isRefusal } from "../protocol.ts";
 
@@ -33,7 +34,8 @@ export interface Peer {
   name: string; // on the command line
   title: string;
   stores: boolean; // a message is on disk before anybody sees it
-  only?: "speaks" | "reads"; // differs from another row where somebody speaks, or where readers confirm, and is measured only there
+  /** It differs from another row only where somebody speaks, speaks in rooms, or where readers confirm, and is measured only there. */
+  only?: "speaks" | "speaks in rooms" | "reads";
   hello?: string; // a line that it answers once it serves; where there is none, taking a connection is enough
   /** Why it cannot run here; undefined if it can. */
   missing: (kit: Kit) => string | undefined;
@@ -152,7 +154,17 @@ export function banterIn(folder: string, name: string, title: string): Peer[] {
       ...["--seen", '{"type":"seen","to":"#r0","seq":%s}\\n', "--seen-every", "2"],
     ],
   };
-  return [banter, withIds, withReaders];
+  const withLock: Peer = {
+    ...banter,
+    name: `${name}-locked`,
+    title: `${title}, with another room locked and somebody muted`,
+    only: "speaks in rooms",
+    start: (port, home, kit) => {
+      if (!existsSync(join(home, "chat.db"))) copyFileSync(join(kit.accounts, "locked.db"), join(home, "chat.db"));
+      return banter.start(port, home, kit);
+    },
+  };
+  return [banter, withIds, withReaders, withLock];
 }
 /** How a program signs in to Banter and enters the room. */
 function frames({ accounts }: Kit, doing: Doing): string[] {
@@ -247,4 +259,16 @@ export async function writeLoadAccounts(folder: string): Promise<void> {
     tokens.push(result.token + "\n");
   }
   writeFileSync(join(folder, "words"), tokens.join(""), { mode: 0o600 });
+  await writeLocked(join(folder, "locked.db"));
+}
+
+/** A history in which a host has locked a room that nobody enters, and muted somebody who is not there. */
+async function writeLocked(file: string): Promise<void> {
+  const history = openHistory(file);
+  const act = { from: "u9999", text: "", host: true } as const;
+  await history.append([
+    { ...act, to: "#elsewhere", act: { act: "set", key: "lock", value: "on" } },
+    { ...act, to: "u9998", act: { act: "set", key: "mute", value: "on" } },
+  ]);
+  history.close();
 }

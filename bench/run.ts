@@ -95,12 +95,12 @@ function beside(before: string | undefined, peers: Peer[]): { peers: Peer[]; che
   const checkouts = [{ folder: REPOSITORY, banter: ALL_PEERS[0]! }];
   if (before === undefined) return { peers, checkouts };
   if (!existsSync(join(before, "server.ts"))) throw new UsageError(`There is no server.ts in ${before}.`);
-  const rows = banterIn(before, "before", `Banter in ${basename(before)}`);
+  const [plain, withIds] = banterIn(before, "before", `Banter in ${basename(before)}`);
   const isOwn = ({ name }: Peer) => name === "banter" || name === "banter-ids";
-  const wanted = rows.filter((_, i) => i === 0 || peers.some(({ name }) => name === "banter-ids"));
+  const wanted = peers.some(({ name }) => name === "banter-ids") ? [plain!, withIds!] : [plain!];
   return {
     peers: [...peers.filter(isOwn), ...wanted, ...peers.filter((peer) => !isOwn(peer))],
-    checkouts: [...checkouts, { folder: before, banter: rows[0]! }],
+    checkouts: [...checkouts, { folder: before, banter: plain! }],
   };
 }
 

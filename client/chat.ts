@@ -8,6 +8,8 @@ import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
 import type { Answered, ClientEvent } from "../shared/feed.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
+import { ALL } from "../shared/settings.ts";
+import { ruleLines } from "../shared/standing.ts";
 import { complete } from "./completion.ts";
 import type { Completion, Console, Reader } from "./console.ts";
 import type { Display } from "./display.ts";
@@ -25,6 +27,13 @@ export interface ChatOptions {
   now?: (() => number) | undefined; // ms since 1970
 }
 
+/** What is not answered yet. */
+interface Asked {
+  answered: PromiseWithResolvers<void>;
+  line: string; // as it was typed, or ""
+  place: string; // where
+}
+
 const MAX_WAITING = 64; // typed lines not stored yet
 const GOODBYE = 60; // ms a server may take to let go of a person; Ctrl+C has to feel like one
 
@@ -36,10 +45,10 @@ export class Chat implements Reader {
   readonly #classic: boolean;
   readonly #view: View;
   readonly #turns = new Turns(
-    (line) => this.#perform(this.#read(line)),
+    (line) => this.#perform(this.#read(line), line),
     () => this.#progress(),
   );
-  readonly #asked = new Map<Request, PromiseWithResolvers<void>>(); // what is not answered yet
+  readonly #asked = new Map<Request, Asked>();
   readonly #signedIn = Promise.withResolvers<void>(); // resolves when what was missed has come
   #entering = true; // the first rooms
   #wake: (() => void) | undefined; // whoever waits in `ready`
@@ -66,7 +75,7 @@ export class Chat implements Reader {
     await Promise.race([hearing, this.#over.promise]);
     this.#view.stop();
     if (this.#left !== undefined) return "left";
-    this.#giveUp(this.#waiting);
+    this.#giveUp([...this.#waiting, ...this.#console.takeHalfTyped()]);
     return "signed out";
   }
 
@@ -134,8 +143,9 @@ export class Chat implements Reader {
   }
 
   complete(before: string): Completion {
-    const { known, tabs } = this.#view;
-    return complete(before, known.people, [...tabs.names.filter(isRoom), ...known.rooms]);
+    const { known, tabs, board } = this.#view;
+    const rooms = [...tabs.names.filter(isRoom), ...known.rooms];
+    return complete(before, { people: known.people, rooms, isHost: board.isHost(this.#user) });
   }
 
   /** What a line means where one is now. */
@@ -144,15 +154,16 @@ export class Chat implements Reader {
     return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }
 
-  #perform(typed: Typed): Promise<void> | undefined {
+  #perform(typed: Typed, line: string): Promise<void> | undefined {
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#view.print(this.#display.event(failure(typed)));
-    else if (typed.type === "help") this.#view.print(this.#display.help());
-    else if (typed.type === "rules") return;
+    else if (typed.type === "help") this.#view.print(this.#display.help(this.#view.board.isHost(this.#user)));
+    else if (typed.type === "rules")
+      for (const rule of ruleLines(this.#view.board.settings(ALL))) this.#view.info(rule);
     else if (typed.type === "open") return this.#open(typed.to);
     else if (typed.type === "exit") this.end();
-    else if (typed.type === "say") void this.#ask(typed);
+    else if (typed.type === "say") void this.#ask(typed, line);
     else if (typed.type === "join" && this.#view.tabs.get(typed.to)?.head !== undefined)
       return this.#view.show(typed.to);
     else if (typed.type === "leave" && !isRoom(typed.to)) return this.#view.close(typed.to);
@@ -172,30 +183,39 @@ export class Chat implements Reader {
     const to = await this.#console.ask("To: ");
     const text = to === undefined ? undefined : await this.#console.ask("Message: ");
     if (text === undefined) return;
-    await this.#perform(parseCommand(`/msg ${to} ${text}`, { user: this.#user, room: this.#view.tabs.current }));
+    const line = `/msg ${to} ${text}`;
+    await this.#perform(parseCommand(line, { user: this.#user, room: this.#view.tabs.current }), line);
   }
 
   /** Asks the server; resolves when it has answered and the answer is shown, in its place among what others do. */
-  #ask(request: Request): Promise<void> {
+  #ask(request: Request, line = ""): Promise<void> {
     if (request.type === "join") this.#view.tabs.open(request.to);
-    const asked = Promise.withResolvers<void>();
-    this.#asked.set(request, asked);
+    const answered = Promise.withResolvers<void>();
+    this.#asked.set(request, { answered, line, place: this.#view.tabs.current });
     this.#connection.send(request);
     this.#progress();
-    return asked.promise;
+    return answered.promise;
   }
 
   #answered({ request, answer }: Answered): void {
     const shown = answer.type === "ok" ? this.#granted(request, answer) : undefined;
-    if (answer.type === "error") {
-      if (request.type === "join") this.#view.tabs.close(request.to);
-      if (this.#left === undefined) this.#view.info(answer.text);
-    }
     const asked = this.#asked.get(request);
     this.#asked.delete(request);
-    if (shown === undefined) asked?.resolve();
-    else void shown.then(() => asked?.resolve());
+    if (answer.type === "error") this.#refused(request, answer.text, asked);
+    if (shown === undefined) asked?.answered.resolve();
+    else void shown.then(() => asked?.answered.resolve());
     this.#progress();
+  }
+
+  /** Tells why, and what was to be said is where it was typed again, unless something else is typed there by now. */
+  #refused(request: Request, why: string, asked: Asked | undefined): void {
+    const { tabs } = this.#view;
+    if (request.type === "join") tabs.close(request.to);
+    if (this.#left === undefined) this.#view.info(why);
+    const { line = "", place = "" } = asked ?? {};
+    if (line === "") return;
+    const isThere = this.#left === undefined && tabs.get(place) !== undefined;
+    if (!isThere || !this.#console.giveBack(place, line)) this.#giveUp([line]);
   }
 
   /** Returns what has to be on the screen before the next line is read. */
@@ -223,11 +243,17 @@ export class Chat implements Reader {
   #happened(event: ClientEvent): void {
     if (event.type === "answered") this.#answered(event);
     else if (event.type === "caught up") this.#caughtUp();
+    else if (event.type === "gone") this.#gone(event);
     else this.#view.happened(event);
   }
 
+  #gone(event: Extract<ClientEvent, { type: "gone" }>): void {
+    this.#giveUp(this.#console.takeHalfTyped(event.to));
+    this.#view.happened(event);
+  }
+
   #caughtUp(): void {
-    this.#view.closeOthers(this.#connection.rooms);
+    this.#view.caughtUp(this.#connection.rooms);
     this.#signedIn.resolve();
   }
 
@@ -242,7 +268,7 @@ export class Chat implements Reader {
   async #depart(patience: number | undefined): Promise<void> {
     const answered = this.#turns
       .settled()
-      .then(() => Promise.all(Array.from(this.#asked.values(), ({ promise }) => promise)));
+      .then(() => Promise.all(Array.from(this.#asked.values(), ({ answered }) => answered.promise)));
     if (patience === undefined) await answered;
     else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
     const unsent = this.#waiting;
@@ -253,7 +279,7 @@ export class Chat implements Reader {
   }
 
   #giveUp(unsent: readonly string[]): void {
-    for (const text of unsent) this.#view.info(`Not sent: ${text}`);
+    for (const text of unsent) this.#view.info(`Not sent: ${withoutSecret(text)}`);
   }
 
   /** Typed lines that are not stored yet, in order. */

@@ -23,8 +23,15 @@ export class Known {
   }
 }
 
+/** What there is to choose from. */
+export interface Choices {
+  people: readonly string[];
+  rooms: readonly string[];
+  isHost: boolean; // commands of hosts, too
+}
+
 /** The choices for the word that ends the text before the cursor; each replaces it from `start` on. */
-export function complete(before: string, people: readonly string[], rooms: readonly string[]) {
+export function complete(before: string, { people, rooms, isHost }: Choices) {
   const word = /\S*$/.exec(before)![0];
   const start = before.length - word.length;
   const choose = (all: readonly string[]) => ({
@@ -32,7 +39,7 @@ export function complete(before: string, people: readonly string[], rooms: reado
     choices: [...new Set(all)].filter((one) => one.toLowerCase().startsWith(word.toLowerCase())).slice(0, MAX_CHOICES),
   });
   if (start === 0 && word.startsWith("/") && !word.startsWith("//")) {
-    const usable = COMMANDS.filter(({ when }) => when !== "signed out");
+    const usable = COMMANDS.filter(({ when, forHosts }) => when !== "signed out" && (isHost || forHosts === undefined));
     const first = choose(usable.map(({ names }) => `/${names[0]} `));
     return first.choices.length > 0 ? first : choose(usable.flatMap(({ names }) => names.map((name) => `/${name} `)));
   }
@@ -42,6 +49,7 @@ export function complete(before: string, people: readonly string[], rooms: reado
   if (word.startsWith("@")) return choose(people.map((name) => `@${name} `));
   if (word.startsWith("#")) return choose(rooms.map((room) => `${room} `));
   if (takes === "NAME") return choose(people.map((name) => `${name} `));
-  if (takes === "ROOM") return choose(rooms.map((room) => `${room.slice(1)} `));
+  if (takes === "ROOM")
+    return choose([...rooms.map((room) => `${room.slice(1)} `), ...(command!.usage.includes("|all") ? ["all "] : [])]);
   return { start, choices: [] };
 }

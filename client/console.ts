@@ -22,6 +22,11 @@ export interface Console {
   footer(prompt: string, rows: readonly string[]): void;
   /** What is typed from now on belongs to another place; what is half typed stays with the one it was typed for. */
   turnTo(place: string): void;
+  /** A line that was typed for a place was refused. Returns whether its words are there for its person again; if not, the caller has
+   *  to show them. */
+  giveBack(place: string, text: string): boolean;
+  /** Takes away what is half typed for a place where nothing can be said any more; without one, all that is half typed. */
+  takeHalfTyped(place?: string): string[];
   /** Tells what is under way while nobody can type. */
   progress(text: string): void;
   /** Who takes what is typed when nothing is asked. */

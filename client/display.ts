@@ -2,8 +2,10 @@
 // when the day changes and rules between parts. Prints nothing. Texts come in without control characters; every further
 // line of a message is indented, so that nobody can write a line that looks like somebody else's.
 
+import type { Event, Message, Request, Setting } from "../protocol.ts";
+import { describe, isAct } from "../shared/acts.ts";
+import type { Closed } from "../shared/board.ts";
 import { help } from "../shared/commands.ts";
-import type { Event, Message, Request } from "../protocol.ts";
 import { render } from "../shared/render.ts";
 import { truncateMessage } from "../shared/text.ts";
 import { isRoom } from "../shared/names.ts";
@@ -32,6 +34,14 @@ const SECRETS = {
 };
 const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", month: "long" });
 
+/** What stands above the prompt. */
+export interface StatusContent {
+  waiting: string[]; // lines on their way
+  retry: number | undefined; // s to the next try to connect
+  elsewhere: string[];
+  closed: Closed | undefined;
+}
+
 export class Display {
   user = ""; // who reads
   readonly #look: Look;
@@ -46,14 +56,52 @@ export class Display {
   message(message: Message, { loud = false, late = false } = {}): string[] {
     const { user } = this;
     const { plain } = this.#look;
-    const { to, from, at, cut } = message;
+    const { at, cut } = message;
     const { text, cut: more } = truncateMessage(message.text);
     if (plain) return [render({ ...message, text: text.replaceAll("\n", " / ") }, { user, late }).join(" ")];
+    if (isAct(message)) return this.#act(message);
+    if (message.removed !== undefined) return this.#removed(message);
     const [first, ...rest] = text.replaceAll("\t", "    ").split("\n");
     const said = loud ? this.strong(first!) : first!;
     const tail = (cut ?? 0) + more > 0 ? [`  (${(cut ?? 0) + more} more characters were cut off)`] : [];
-    const head = `${this.#time(at)}${loud ? this.strong(">>") + " " : ""}${this.#who(to, from)}: ${said}`;
+    const head = `${this.#time(at)}${loud ? this.strong(">>") + " " : ""}${this.#who(message)}: ${said}`;
     return [...this.#dayLine(at), head, ...rest.map((line) => `  ${loud ? this.strong(line) : line}`), ...tail];
+  }
+
+  /** Messages from before, of one conversation; what is left of a flood is one line. */
+  messages(messages: readonly Message[], isLoud: (message: Message) => boolean = () => false): string[] {
+    const lines: string[] = [];
+    for (let i = 0; i < messages.length;) {
+      const count = this.#look.plain ? 1 : sameRemoved(messages, i);
+      const message = messages[i]!;
+      lines.push(
+        ...(count > 1 ? this.#removed(message, count) : this.message(message, { late: true, loud: isLoud(message) })),
+      );
+      i += count;
+    }
+    return lines;
+  }
+
+  /** What a host did, or what somebody did with their own messages. */
+  #act(message: Message): string[] {
+    const told = flat(describe(message, this.user, (at) => this.until(at)));
+    if (isAnnouncement(message)) return this.rule(told, message.at);
+    return [...this.#dayLine(message.at), `${this.#time(message.at)}${this.dim(`* ${told}`)}`];
+  }
+
+  #removed(message: Message, count = 1): string[] {
+    const { removed, was, at } = message;
+    const by = removed === this.user ? "you" : removed;
+    const said = was === undefined ? "" : `: ${truncateMessage(was).text.replaceAll("\t", "    ")}`;
+    const what = count === 1 ? "" : `${count} messages, `;
+    const [first, ...rest] = `(${what}removed by ${by}${said})`.split("\n").map((line) => this.dim(line));
+    const head = `${this.#time(at)}${this.#who(message)}: ${first}`;
+    return [...this.#dayLine(at), head, ...rest.map((line) => `  ${line}`)];
+  }
+
+  /** What hosts want everybody to read. */
+  announcement({ value, by }: Setting): string[] {
+    return this.rule(`${by === this.user ? "you" : by} to everybody: ${flat(value)}`);
   }
 
   /** An event that is no message; of an answer, what it answers. */
@@ -70,9 +118,12 @@ export class Display {
     return short.split("\n").map((line, i) => this.dim(i === 0 ? `* ${line}` : `  ${line}`));
   }
 
-  /** The commands, and the keys where there are any. */
-  help(): string[] {
-    return [...help(true), ...(this.#look.plain ? [] : KEYS)].flatMap((line) => this.info(line));
+  /** The commands, those of hosts too if the reader is one, and the keys where there are any. */
+  help(isHost: boolean): string[] {
+    const { plain } = this.#look;
+    // In a narrow terminal there is no room for two columns.
+    const commands = help(true, isHost).map((line) => (this.#isNarrow && !plain ? line.replace(/ {2,}/, "\n") : line));
+    return [...commands, ...(plain ? [] : KEYS)].flatMap((line) => this.info(line));
   }
 
   /** That a room was entered, and who is there. */
@@ -95,25 +146,25 @@ export class Display {
   }
 
   /** The rows above the prompt, none when there is nothing to tell: lines on their way, `retry` seconds to the next try
-   *  to connect, and what waits in other rooms. */
-  status({
-    waiting,
-    retry,
-    elsewhere,
-  }: {
-    waiting: string[];
-    retry: number | undefined;
-    elsewhere: string[];
-  }): string[] {
-    const narrow = this.#look.columns() < 60;
+   *  to connect, what waits in other rooms, and why nothing can be written here. */
+  status({ waiting, retry, elsewhere, closed }: StatusContent): string[] {
+    const narrow = this.#isNarrow;
     const rows = waiting.slice(0, ROWS_WAITING).map((text) => `  … ${text.replaceAll("\n", " ⏎ ")}`);
     if (waiting.length > ROWS_WAITING) rows.push(`  … and ${waiting.length - ROWS_WAITING} more`);
     if (retry !== undefined && retry <= 0) rows.push(narrow ? "  Offline, trying…" : "  Not connected. Trying now…");
-    else if (retry !== undefined && narrow) rows.push(`  Offline: ${retry} s/Enter`);
+    else if (retry !== undefined && narrow) rows.push(`  Offline: ${countdown(retry)}/Enter`);
     else if (retry !== undefined)
-      rows.push(`  Not connected. Trying again in ${retry} s, or press Enter. You can keep typing.`);
+      rows.push(`  Not connected. Trying again in ${countdown(retry)}, or press Enter. You can keep typing.`);
     if (elsewhere.length > 0) rows.push(`  ${elsewhere.join("  ")}${narrow ? "" : "  Alt+A to read"}`);
+    if (closed !== undefined) rows.push(`  ${this.#whyClosed(closed, narrow)}`);
     return rows.map((row) => this.dim(row));
+  }
+
+  #whyClosed({ key, by, until }: Closed, narrow: boolean): string {
+    const end = until === Infinity ? "" : ` until ${this.until(until)}`;
+    if (key === "lock") return `Only hosts can write here${end}`;
+    if (key === "mute") return `${by} muted you${end}${narrow ? "" : "; you can write to hosts"}`;
+    return narrow ? "No private messages here" : "Private messages are not allowed here; /rules tells more";
   }
 
   /** A frame as it went over the wire: its direction, its bytes, its text. Secrets are masked. */
@@ -123,6 +174,10 @@ export class Display {
     const masked = line.replace(SECRETS[direction], "$1***");
     const shown = masked.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, escape).slice(0, 2_000);
     return [this.dim(`${arrow} ${Buffer.byteLength(line) + 1} B ${shown}${masked.length > 2_000 ? " …" : ""}`)];
+  }
+
+  get #isNarrow(): boolean {
+    return this.#look.columns() < 60;
   }
 
   dim(text: string): string {
@@ -141,10 +196,16 @@ export class Display {
     return `\x1b[${ANSI[code % ANSI.length]}m${name}\x1b[39m`;
   }
 
-  #who(to: string, from: string): string {
-    if (isRoom(to)) return this.name(from);
-    const one = (name: string) => (name === this.user ? "you" : this.name(name));
-    return `${one(from)} → ${one(to)}`;
+  #who({ to, from, host }: Message): string {
+    const sender = `${this.name(from)}${host === true ? this.dim(" (host)") : ""}`;
+    if (isRoom(to)) return sender;
+    return `${from === this.user ? "you" : sender} → ${to === this.user ? "you" : this.name(to)}`;
+  }
+
+  /** When something ends: with its day, unless that is today. */
+  until(at: number): string {
+    const day = dayOf(at);
+    return day === dayOf(this.#look.now()) ? clock(at) : `${clock(at)} on ${day}`;
   }
 
   #time(at: number): string {
@@ -158,6 +219,20 @@ export class Display {
     this.#day = day;
     return [this.dim(`── ${day} ──`)];
   }
+}
+
+/** Whether an act is for everybody to read, whatever is on their screen. */
+export function isAnnouncement({ act, key, value }: Message): boolean {
+  return act === "set" && key === "announce" && value !== undefined && value !== "";
+}
+
+/** How many messages from one on were said and removed by the same people, and tell no reader what they said; at least 1. */
+function sameRemoved(messages: readonly Message[], from: number): number {
+  const first = messages[from]!;
+  const isSame = (one: Message) =>
+    one.removed !== undefined && one.was === undefined && one.removed === first.removed && one.from === first.from;
+  const end = messages.findIndex((one, i) => i >= from && !isSame(one));
+  return Math.max(1, (end < 0 ? messages.length : end) - from);
 }
 
 /** Which colours a terminal shows, by its own word and the reader's (no-color.org). */
@@ -189,6 +264,17 @@ function company(others: string[]): string {
   const rest = others.length - few.length;
   if (rest > 0) return `with ${few.join(", ")} and ${rest} more`;
   return `with ${few.length > 1 ? `${few.slice(0, -1).join(", ")} and ` : ""}${few.at(-1)}`;
+}
+
+/** A text on one line, so that nobody can write one that looks like somebody else's. */
+function flat(text: string): string {
+  return text.replaceAll(/\s+/g, " ");
+}
+
+/** Seconds in a unit that reads well, in few characters. */
+function countdown(seconds: number): string {
+  if (seconds < 120) return `${seconds} s`;
+  return seconds < 7_200 ? `${Math.ceil(seconds / 60)} min` : `${Math.ceil(seconds / 3_600)} h`;
 }
 
 /** FNV-1a. */

@@ -86,6 +86,7 @@ async function pass(event: ClientEvent, answers: Answers, pipe: Pipe): Promise<v
     case "message":
     case "joined":
     case "left":
+    case "hosts":
     case "notice":
     case "error":
       return pipe.write(encode(event));
@@ -102,6 +103,8 @@ async function pass(event: ClientEvent, answers: Answers, pipe: Pipe): Promise<v
     case "caught up":
     case "entered":
     case "inbox":
+    case "seen":
+    case "gone":
     case "reset":
       return;
   }
@@ -152,7 +155,8 @@ async function watch(connection: Connection, pipe: Pipe): Promise<void> {
   const hearing = (async () => {
     for await (const event of receiveMessages(connection))
       if (event.type === "offline") {
-        if (event.code === "untrusted") reject(new Refused({ code: event.code, text: event.reason }));
+        if (event.code === "untrusted" || event.code === "no_entry")
+          reject(new Refused({ code: event.code, text: event.reason }));
         if (timer === undefined) pipe.remark(`${event.reason} Trying again.`);
         timer ??= setTimeout(() => reject(new Refused({ code: "unreachable", text: event.reason })), GIVE_UP);
       } else if (event.type === "online") {

@@ -68,6 +68,12 @@ export class Plain implements Console {
   }
   footer(): void {}
   turnTo(): void {}
+  giveBack(): boolean {
+    return true; // what was typed stays where it was typed
+  }
+  takeHalfTyped(): string[] {
+    return [];
+  }
   progress(text: string): void {
     this.print(`* ${text}`);
   }

@@ -1,6 +1,7 @@
-// status.ts: what a chat shows under its log: the prompt, what is on its way, what waits in other rooms and, while
-// there is no connection, when the next try is. Tells in the log that the connection was lost and that it is back.
+// status.ts: what a chat shows under its log: the prompt, what is on its way, what waits in other rooms, why nothing can be written here
+// and, while there is no connection, when the next try is. Tells in the log that the connection was lost and that it is back.
 
+import type { Board } from "../shared/board.ts";
 import type { Offline } from "../shared/feed.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
@@ -10,14 +11,19 @@ export interface StatusOptions {
   console: Console;
   display: Display;
   tabs: Tabs;
+  board: Board;
   waiting: () => string[]; // lines on their way
   now: () => number; // ms since 1970
 }
+
+const MAX_PAUSE = 86_400_000; // ms; timers know no much longer ones
 
 export class Status {
   readonly #options: StatusOptions;
   #offline: { next: number; reason: string } | undefined; // the next try, ms since 1970, and why it is one
   #ticker: Timer | undefined;
+  #reopening: Timer | undefined; // when one can write again here
+  #refused = ""; // why this account may not come in, as it was told last
 
   constructor(options: StatusOptions) {
     this.#options = options;
@@ -29,21 +35,37 @@ export class Status {
   }
 
   refresh(): void {
-    const { console, display, tabs, waiting, now } = this.#options;
+    const { console, display, tabs, board, waiting, now } = this.#options;
+    const closed = board.whyClosed(tabs.current, now());
+    this.#refreshAt(closed?.until);
     const rows = display.status({
-      waiting: waiting(),
-      elsewhere: tabs.waiting(),
+      ...{ waiting: waiting(), elsewhere: tabs.waiting(), closed },
       retry: this.#offline && Math.ceil((this.#offline.next - now()) / 1000),
     });
     console.footer(this.prompt, rows);
   }
 
-  /** There is no connection. The reason is of use to a person only where it tells them not to trust the server. */
+  /** Looks again when a lock or a mute is over (ms since 1970). */
+  #refreshAt(end = Infinity): void {
+    clearTimeout(this.#reopening);
+    const pause = end - this.#options.now();
+    if (pause < Infinity) this.#reopening = setTimeout(() => this.refresh(), Math.min(Math.max(pause, 1), MAX_PAUSE));
+  }
+
+  /** Tells why this account may not come in; once, for each try is refused by the same sentence. */
+  refused(text: string): void {
+    const { console, display } = this.#options;
+    if (text !== this.#refused) console.print(...display.info(text));
+    this.#refused = text;
+  }
+
+  /** There is no connection. The reason is of use to a person only where it tells them not to trust the server, or that a host sent them out. */
   offline({ code, reason, retry }: Offline): void {
     const { console, display, now } = this.#options;
     if (this.#offline === undefined)
       console.print(...display.rule("connection lost; what you type now is sent when it is back", now()));
     if (code === "untrusted" && reason !== this.#offline?.reason) console.print(...display.info(reason));
+    if (code === "no_entry") this.refused(reason);
     this.#offline = { next: now() + retry, reason };
     this.#ticker ??= setInterval(() => this.refresh(), 1_000);
     this.refresh();
@@ -57,14 +79,16 @@ export class Status {
       const told = missed > 0 ? `back online, ${missed} missed ${messages}` : "back online";
       console.print(...display.rule(told, now()));
     }
+    this.#refused = "";
     this.stop();
     this.refresh();
   }
 
-  /** Counts down no more. */
+  /** Looks at no clock any more. */
   stop(): void {
     this.#offline = undefined;
     clearInterval(this.#ticker);
     this.#ticker = undefined;
+    clearTimeout(this.#reopening);
   }
 }

@@ -3,6 +3,7 @@
 
 import type { Message, Seen } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
+import { emptyRemoved } from "./removed.ts";
 
 export interface Tab {
   readonly name: string; // "#lab", or a person's
@@ -96,6 +97,13 @@ export class Tabs {
     if (seq > tab.seen && from === this.#user) tab.mine.push(seq);
     if (seq > tab.seen && isCall) tab.calls.push(seq);
     if (this.#isWhole(tab)) this.#arrived(tab);
+  }
+
+  /** Messages were removed: they are held no longer, and call nobody. `keeps`: see `emptyRemoved`. */
+  empty(tab: Tab, keeps: boolean): void {
+    tab.recent = emptyRemoved(tab.recent, keeps);
+    const removed = new Set(tab.recent.filter((message) => message.removed !== undefined).map(({ seq }) => seq));
+    tab.calls = tab.calls.filter((seq) => !removed.has(seq));
   }
 
   /** Calls that were made before what is held. */

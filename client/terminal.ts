@@ -4,7 +4,8 @@
 
 import { emitKeypressEvents } from "node:readline";
 import type { Completion, Console, Key, Reader } from "./console.ts";
-import type { Draft, Outcome } from "./editor.ts";
+import { Drafts } from "./drafts.ts";
+import type { Outcome } from "./editor.ts";
 import { Editor } from "./editor.ts";
 import { choicesRow, Footer } from "./footer.ts";
 import { FOCUS, Modes } from "./modes.ts";
@@ -18,7 +19,6 @@ export interface TerminalOptions {
   interrupt: () => void;
 }
 
-const NO_DRAFT: Draft = { text: "", cursor: 0, pasted: 0 };
 const ASK_ABOVE = 5; // pasted lines that are sent without a question
 const MAX_AHEAD = 1_000; // keys kept for the next question
 const MAX_UNWRITTEN = 256 * 1024; // characters on their way to the screen
@@ -39,8 +39,7 @@ export class Terminal implements Console {
   readonly #clean: (text: string) => string;
   #question: { text: string; hidden: boolean; editor: Editor; answer: (line: string | undefined) => void } | undefined;
   #reader: Reader | undefined;
-  #place = "";
-  readonly #drafts = new Map<string, Draft>(); // half typed for other places
+  readonly #drafts: Drafts;
   #prompt = "";
   #rows: readonly string[] = [];
   #ahead: [typed: string | undefined, key: Key][] = []; // keys that nobody has taken yet
@@ -62,6 +61,7 @@ export class Terminal implements Console {
     this.#clean = clean ?? ((text) => text);
     this.#footer = new Footer(() => ({ columns: this.columns, rows: this.#output.rows || 24 }));
     this.#line = new Editor({ clean: this.#clean, complete: (before) => this.complete(before) });
+    this.#drafts = new Drafts(this.#line);
     emitKeypressEvents(this.#input);
     this.#input.on("keypress", this.#onKey);
     this.#input.on("end", this.#onGone).on("error", this.#onGone);
@@ -100,13 +100,21 @@ export class Terminal implements Console {
   }
 
   turnTo(place: string): void {
-    if (place === this.#place) return;
-    this.#drafts.set(this.#place, this.#line.draft);
-    this.#line.draft = this.#drafts.get(place) ?? NO_DRAFT;
-    this.#place = place;
+    if (!this.#drafts.turnTo(place)) return;
     this.#hint = "";
     this.#confirming = false;
     this.#schedule();
+  }
+
+  giveBack(place: string, text: string): boolean {
+    this.#schedule();
+    return this.#drafts.giveBack(place, text);
+  }
+
+  takeHalfTyped(place?: string): string[] {
+    const places = place === undefined ? this.#drafts.places : [place];
+    this.#schedule();
+    return places.map((one) => this.#drafts.take(one)).filter((text) => text.trim() !== "");
   }
 
   progress(text: string): void {

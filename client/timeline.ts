@@ -3,7 +3,10 @@
 
 import type { Message, Ok, Presence, Request } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
+import { expels, isAct } from "../shared/acts.ts";
+import type { Board } from "../shared/board.ts";
 import { isRoom } from "../shared/names.ts";
+import { ALL } from "../shared/settings.ts";
 import { mentions } from "../shared/text.ts";
 import type { Archive } from "./archive.ts";
 import { MAX_SHOWN } from "./archive.ts";
@@ -11,6 +14,9 @@ import type { Attention } from "./attention.ts";
 import type { Known } from "./completion.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
+import { isAnnouncement } from "./display.ts";
+import type { Notices } from "./notices.ts";
+import { emptyRemoved } from "./removed.ts";
 import type { Tab, Tabs } from "./tabs.ts";
 
 export interface TimelineOptions {
@@ -21,6 +27,8 @@ export interface TimelineOptions {
   archive: Archive;
   attention: Attention;
   known: Known;
+  board: Board;
+  notices: Notices;
   now: () => number; // ms since 1970
 }
 
@@ -57,10 +65,37 @@ export class Timeline {
     if (!isRoom(to)) return this.#private(message);
     const tab = tabs.get(to);
     if (tab === undefined) return;
+    const isReplayed = tab.arriving !== undefined;
     const loud = this.#isLoud(message) && message.seq > tab.seen;
     tabs.take(tab, message, loud);
+    if (message.act === "remove") tabs.empty(tab, this.#isHost);
     if (loud) this.#ring();
     if (tab.state === "shown") this.#append(tab, message, loud);
+    else if (tab.state === "hidden" && !isReplayed && this.#concerns(message)) this.#tellAct(message);
+  }
+
+  /** Whether an act is told whatever is on the screen: what is for everybody, what this person did, and why they are not in a room any
+   *  more. */
+  #concerns(message: Message): boolean {
+    const { user } = this.#options;
+    return isAct(message) && (message.of === ALL || message.from === user || expels(message, user));
+  }
+
+  #tellAct(message: Message): void {
+    this.print(this.#options.display.message(message));
+    this.#announce(message);
+  }
+
+  /** A message was shown as it came: if it is for everybody to read, it rings. */
+  #announce(message: Message): void {
+    if (!isAnnouncement(message)) return;
+    this.#options.notices.shown(message);
+    if (message.from !== this.#options.user) this.#ring();
+  }
+
+  get #isHost(): boolean {
+    const { board, user } = this.#options;
+    return board.isHost(user);
   }
 
   /** Something was said in the room on the screen. */
@@ -72,6 +107,7 @@ export class Timeline {
       this.print(display.rule("new"));
     }
     this.print(display.message(message, { loud, late: !isNew }));
+    this.#announce(message);
     attention.shown(tab.name, message.seq);
   }
 
@@ -85,6 +121,7 @@ export class Timeline {
     const tab = console.hasRoomsApart && from !== user ? tabs.open(partner, seq - 1) : tabs.get(partner);
     tabs.inbox = Math.max(seq, tabs.inbox);
     if (tab !== undefined) tabs.take(tab, message, from !== user);
+    if (tab !== undefined && message.act === "remove") tabs.empty(tab, false);
     if (tab !== undefined && from === user) tabs.read(tab, seq); // who answers has read
     if (this.#waiting !== undefined) return void this.#waiting.push(message);
     if (tab?.state === "shown") attention.shown(tab.name, seq);
@@ -101,13 +138,18 @@ export class Timeline {
   /** Shows what was written to this person while they were away, below the room: next to where they type. */
   deliver(): void {
     const { user, display } = this.#options;
-    const waiting = this.#waiting ?? [];
+    const waiting = emptyRemoved(this.#waiting ?? [], false);
     this.#waiting = undefined;
     const count = waiting.filter(({ from }) => from !== user).length;
     if (count > 0)
       this.print(display.rule(`while you were away: ${many(count)} ${count === 1 ? "message" : "messages"} to you`));
     if (count > 0) for (const message of waiting) this.#tell(message);
     else if (waiting.length > 0) this.#options.attention.shown("@", waiting.at(-1)!.seq);
+  }
+
+  /** All that was missed is there: tells what hosts want everybody to read. */
+  cameIn(): void {
+    if (this.#options.notices.cameIn()) this.#ring();
   }
 
   /** Others came or went. */
@@ -143,11 +185,11 @@ export class Timeline {
     const older = await archive.older(tab, context);
     if (tabs.get(name) !== tab || tab.state !== "opening") return; // it was left meanwhile, or another one is shown
     tab.state = "shown";
-    this.#draw(tab, [...older, ...tab.recent], context, isEntered);
+    this.#draw(tab, emptyRemoved([...older, ...tab.recent], this.#isHost), context, isEntered);
   }
 
   #draw(tab: Tab, held: readonly Message[], context: number, isEntered: boolean): void {
-    const { display, tabs, attention } = this.#options;
+    const { display, tabs, attention, notices } = this.#options;
     const unread = held.filter(({ seq }) => seq > tab.seen).slice(-MAX_SHOWN);
     const isCut = tabs.after(tab) > unread.length;
     const read = isCut
@@ -155,14 +197,16 @@ export class Timeline {
       : held.slice(Math.max(0, held.length - unread.length - context), held.length - unread.length);
     const news = tabs.unread(tab);
     const told = `${many(news)} new${isCut ? `, here are the last ${many(unread.length)}` : ""}`;
-    if (isEntered && isRoom(tab.name)) this.print(display.entered(tab.name, tab.users));
-    else this.print(display.rule(`${tab.name}${news > 0 ? `, ${told}` : ""}`));
+    if (isEntered && isRoom(tab.name)) {
+      this.print(display.entered(tab.name, tab.users));
+      notices.entered(tab.name);
+    } else this.print(display.rule(`${tab.name}${news > 0 ? `, ${told}` : ""}`));
     if (held.length === 0 && !isRoom(tab.name))
       this.info(`You have not written with ${tab.name} yet. What you type here is for ${tab.name} alone.`);
-    for (const message of read) this.print(display.message(message, { late: true }));
+    this.print(display.messages(read));
     if (news > 0 && (isEntered || read.length > 0)) this.print(display.rule(isEntered && isCut ? told : "new"));
-    for (const message of unread)
-      this.print(display.message(message, { late: true, loud: isRoom(tab.name) && this.#isLoud(message) }));
+    this.print(display.messages(unread, (message) => isRoom(tab.name) && this.#isLoud(message)));
+    for (const message of held.slice(-CONTEXT)) if (isAnnouncement(message)) notices.shown(message);
     tab.isRuled = news > 0;
     const last = held.at(-1);
     const isLacking = isCut && unread.length < MAX_SHOWN; // there is no connection to get the others by
@@ -182,7 +226,7 @@ export class Timeline {
     const { display } = this.#options;
     const { length } = messages;
     this.print(display.rule(areFound ? `${length} found` : `the last ${length}`));
-    for (const message of messages) this.print(display.message(message, { late: true }));
+    this.print(display.messages(messages));
     this.print(display.rule("now"));
   }
 
@@ -192,9 +236,11 @@ export class Timeline {
     return this.#options.tabs.get(room)?.state === "shown";
   }
 
-  #isLoud({ to, from, text }: Message): boolean {
+  /** Whether a message calls this person; what was removed, and what hosts do in a room, calls nobody. */
+  #isLoud({ to, from, text, act, removed }: Message): boolean {
     const { user } = this.#options;
-    return from !== user && (to === user || mentions(text, user));
+    if (from === user || removed !== undefined) return false;
+    return to === user || (act === undefined && mentions(text, user));
   }
 
   /** Calls were found further back: who was not rung for yet is now. */

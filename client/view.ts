@@ -2,6 +2,7 @@
 // Takes what happens to the one that tells it. Reads no typed line.
 
 import type { Ok, Request } from "../protocol.ts";
+import { Board } from "../shared/board.ts";
 import type { Connection } from "../shared/connection.ts";
 import type { Answered, ClientEvent } from "../shared/feed.ts";
 import { isRoom } from "../shared/names.ts";
@@ -10,6 +11,7 @@ import { Attention } from "./attention.ts";
 import { Known } from "./completion.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
+import { Notices } from "./notices.ts";
 import { Status } from "./status.ts";
 import { Tabs } from "./tabs.ts";
 import { Timeline } from "./timeline.ts";
@@ -24,6 +26,7 @@ export interface ViewOptions {
 
 export class View {
   readonly tabs: Tabs;
+  readonly board: Board;
   readonly known = new Known();
   readonly #user: string;
   readonly #console: Console;
@@ -32,19 +35,23 @@ export class View {
   readonly #attention: Attention;
   readonly #timeline: Timeline;
   readonly #status: Status;
+  #isOpen = false; // the first rooms are on the screen
 
   constructor({ connection, console, display, waiting, now }: ViewOptions) {
     const { user } = connection;
     const { known } = this;
     const tabs = new Tabs(user);
+    const board = new Board(user);
     this.tabs = tabs;
+    this.board = board;
     this.#user = user;
     this.#console = console;
     this.#display = display;
     this.#archive = new Archive(connection, tabs);
     this.#attention = new Attention({ console, tabs, confirm: (to, seq) => connection.seen(to, seq) });
-    const shared = { console, display, tabs, now };
-    this.#timeline = new Timeline({ ...shared, user, archive: this.#archive, attention: this.#attention, known });
+    const shared = { console, display, tabs, board, now };
+    const parts = { archive: this.#archive, attention: this.#attention, known };
+    this.#timeline = new Timeline({ ...shared, ...parts, user, notices: new Notices({ ...shared, user }) });
     this.#status = new Status({ ...shared, waiting });
   }
 
@@ -88,7 +95,9 @@ export class View {
   async open(rooms: readonly string[]): Promise<void> {
     const entered = rooms.filter((to) => this.tabs.get(to) !== undefined);
     for (const to of this.#console.hasRoomsApart ? entered.slice(-1) : entered) await this.show(to, true);
+    this.#timeline.cameIn();
     this.#timeline.deliver();
+    this.#isOpen = true;
     this.#timeline.partner ??= await this.#archive.partner();
     void this.#lookBack();
   }
@@ -122,10 +131,12 @@ export class View {
     else this.#status.refresh();
   }
 
-  /** These are the rooms that one is in after a sign-in: the server may have refused others that one was in before. */
-  closeOthers(rooms: readonly string[]): void {
+  /** All that was missed is there. These are the rooms that one is in after a sign-in: the server may have refused others that one was
+   *  in before. */
+  caughtUp(rooms: readonly string[]): void {
     for (const { name, head } of this.tabs.all)
       if (isRoom(name) && head !== undefined && !rooms.includes(name)) void this.close(name);
+    if (this.#isOpen) this.#timeline.cameIn();
   }
 
   /** Somebody looks at the screen again. */
@@ -137,6 +148,7 @@ export class View {
   // ---- what happens ----
 
   happened(event: Exclude<ClientEvent, Answered | { type: "caught up" }>): void {
+    this.board.take(event);
     switch (event.type) {
       case "message":
         this.#timeline.message(event);
@@ -146,7 +158,10 @@ export class View {
         return this.#timeline.presence(event);
       case "notice":
       case "hosts":
+        this.print(this.#display.event(event));
+        break;
       case "error":
+        if (event.code === "no_entry") return this.#status.refused(event.text);
         return this.print(this.#display.event(event));
       case "offline":
         return this.#status.offline(event);
@@ -159,12 +174,13 @@ export class View {
         this.tabs.enter(event.to, event);
         break;
       case "inbox":
-        return this.tabs.signIn(event.seq, event.seen);
+        this.tabs.signIn(event.seq, event.seen);
+        break;
       case "seen":
         this.tabs.readElsewhere(event);
         break;
       case "gone":
-        this.info(`You left ${event.to} on another device.`);
+        if (!event.isExpelled) this.info(`You left ${event.to} on another device.`);
         return void this.close(event.to);
     }
     this.#status.refresh();

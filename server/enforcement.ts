@@ -2,8 +2,9 @@
 // any more leaves it. The act itself is the last they hear there. Decides nothing.
 
 import type { Message } from "../protocol.ts";
+import { isTime } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
-import { placeOf, SETTINGS } from "../shared/settings.ts";
+import { isKey, placeOf, SETTINGS } from "../shared/settings.ts";
 import type { Act } from "./acts.ts";
 import { EVERYBODY, isInbox, ownerOf } from "./conversations.ts";
 import type { Entry } from "./delivery.ts";
@@ -50,11 +51,11 @@ export function enforce(parts: Parts, entries: ReadonlyMap<string, readonly Entr
 
 /** What hosts did, without a word of what was said. */
 function inLog(act: Message): string {
-  const { from, to, key, value, of, on, through } = act;
-  if (act.act === "remove") return `${from} removed ${to} ${on}-${through} of ${of}`;
-  const isText = SETTINGS[key as keyof typeof SETTINGS].values === "text";
-  const end = /^\d{11,}$/.test(value ?? "") ? `until ${new Date(Number(value)).toISOString()}` : value;
-  return `${from}: ${key}${key === "member" ? ` ${of}` : ""} of ${placeOf({ to, of })}${isText ? "" : ` ${end}`}`;
+  const { from, to, key, value = "", of, on, through } = act;
+  if (!isKey(key)) return `${from} removed ${to} ${on}-${through} of ${of}`;
+  const whom = key === "member" ? ` ${of}` : "";
+  const worth = isTime(key, value) ? ` until ${new Date(Number(value)).toISOString()}` : ` ${value}`;
+  return `${from}: ${key}${whom} of ${placeOf({ to, of })}${SETTINGS[key].values === "text" ? "" : worth}`;
 }
 
 /** Whoever is in a room when its door is closed is a member, and nobody has to leave it. */

@@ -3,9 +3,9 @@
 
 import type { Message, Refusal } from "../protocol.ts";
 import { encode, isRefusal, LIMITS } from "../protocol.ts";
-import { removeText } from "../shared/acts.ts";
+import { isTime, removeText } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
-import { SETTINGS } from "../shared/settings.ts";
+import type { Key } from "../shared/settings.ts";
 import type { Act } from "./acts.ts";
 import { answeredIn, inboxOf } from "./conversations.ts";
 import type { Ids } from "./ids.ts";
@@ -156,13 +156,13 @@ function isRetry({ to, text, act }: Draft, known: Message): boolean {
   if (act === undefined) return known.removed !== undefined || known.text === text;
   if (known.of !== act.of) return false;
   if (act.act === "set")
-    return known.key === act.key && (known.value === act.value || (isTime(act, known.value) && isTime(act, act.value)));
+    return known.key === act.key && (known.value === act.value || areTimes(act.key, known.value, act.value));
   // Stored is what was removed, which may be less than what was asked for.
   return act.on === undefined || (known.on! >= act.on && known.through! <= (act.through ?? act.on));
 }
 /** A request may say a time as "in ten minutes", which is another one each time. */
-function isTime({ key }: { key: keyof typeof SETTINGS }, value: string | undefined): boolean {
-  return SETTINGS[key].values === "until" && /^\d+$/.test(value ?? "");
+function areTimes(key: Key, one: string | undefined, other: string): boolean {
+  return one !== undefined && isTime(key, one) && isTime(key, other);
 }
 
 /** Outcomes as they are after some messages were emptied: nobody is told what was removed a moment later. */

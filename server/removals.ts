@@ -4,6 +4,7 @@
 import type { Database } from "bun:sqlite";
 import type { Message, Refusal } from "../protocol.ts";
 import { encode, LIMITS } from "../protocol.ts";
+import { emptied } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
 import type { RemoveAct } from "./acts.ts";
 import { inboxOf } from "./conversations.ts";
@@ -13,7 +14,6 @@ import type { Runs } from "./runs.ts";
 /** How far one act looks for what it removes: everybody waits for it. */
 const MOST = { messages: 1_000, bytes: 512 * 1024 };
 const KEPT = 7 * 86_400_000; // ms that hosts can read what was removed in a room
-const EMPTY = "(removed)";
 
 /** What an act removes in a conversation: oldest first, one at least. */
 export interface Removal {
@@ -42,17 +42,18 @@ export class Removals {
 
   /** Empties messages in their places, and keeps what they said if it was said in a room; what they are now, by seq. */
   empty({ conversation, messages }: Removal, by: string, now: number): ReadonlyMap<number, Message> {
-    const emptied = new Map<number, Message>();
+    const all = new Map<number, Message>();
     const lines = new Map<number, string>();
-    for (const { type, to, seq, from, id, at, text, host } of messages) {
-      const left: Message = { type, to, seq, from, id, at, text: EMPTY, ...(host && { host }), removed: by };
-      emptied.set(seq, left);
+    for (const message of messages) {
+      const { seq, text } = message;
+      const left = emptied(message, by);
+      all.set(seq, left);
       lines.set(seq, encode(left));
       if (isRoom(conversation)) this.#statements.keep.run(conversation, seq, text, now);
     }
     this.#runs.replace(conversation, lines);
     this.#statements.trace.run();
-    return emptied;
+    return all;
   }
 
   /** What removed messages of a room said, by seq, as far as it is kept. */

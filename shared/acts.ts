@@ -4,7 +4,7 @@
 import type { Message } from "../protocol.ts";
 import { isRoom, LOBBY } from "./names.ts";
 import type { Key } from "./settings.ts";
-import { ALL, isKey } from "./settings.ts";
+import { ALL, isKey, SETTINGS } from "./settings.ts";
 
 /** What was set, and for what. */
 interface Aim {
@@ -44,13 +44,18 @@ export function describe(message: Message, user: string | undefined, clock: (at:
     return `${who} ${removed(of!, from, Number(value ?? 1), user)}${where}`;
   }
   if (!isKey(key) || value === undefined) return `${from}: ${message.text}`;
-  const end = /^\d+$/.test(value) ? ` until ${clock(Number(value))}` : "";
+  const end = isTime(key, value) ? ` until ${clock(Number(value))}` : "";
   return `${who} ${did({ to, key, value, of }, end, user)}`;
+}
+
+/** Whether a value of a key is the time when it ends. */
+export function isTime(key: Key, value: string): boolean {
+  return SETTINGS[key].values === "until" && /^\d+$/.test(value);
 }
 
 /** What an act sets, as the text that is stored with it: a time from `now` on (ms since 1970), for it is read in any zone. */
 export function setText(aim: Aim, now: number): string {
-  const end = /^\d+$/.test(aim.value) ? ` for ${duration((Number(aim.value) - now) / 1000)}` : "";
+  const end = isTime(aim.key, aim.value) ? ` for ${duration((Number(aim.value) - now) / 1000)}` : "";
   return did(aim, end, isRoom(aim.to) || aim.to === ALL ? undefined : aim.to);
 }
 /** The same of an act that removes so many messages of somebody. */
@@ -112,15 +117,15 @@ function byWhom(value: string): string {
   return { all: "everybody", hosts: "only hosts" }[value] ?? "nobody";
 }
 
-/** Seconds in words, to the nearest unit that reads well: `45 seconds`, `10 minutes`, `3 hours`, `2 days`. */
+const UNITS: readonly [name: string, length: number, from: number][] = [
+  ["day", 86_400, 2 * 86_400],
+  ["hour", 3_600, 3 * 3_600],
+  ["minute", 60, 120],
+  ["second", 1, 0],
+];
+/** Seconds in words, in the largest unit of which there are a few: `45 seconds`, `10 minutes`, `90 minutes`, `3 hours`, `2 days`. */
 export function duration(seconds: number): string {
-  const units: [name: string, length: number][] = [
-    ["day", 86_400],
-    ["hour", 3_600],
-    ["minute", 60],
-    ["second", 1],
-  ];
-  const [name, length] = units.find(([, length], i) => seconds >= length * (i === 3 ? 1 : 1.5)) ?? units[3]!;
+  const [name, length] = UNITS.find(([, , from]) => seconds >= from)!;
   const count = Math.max(1, Math.round(seconds / length));
   return `${count} ${name}${count === 1 ? "" : "s"}`;
 }

@@ -4,6 +4,7 @@
 
 import type { Event, Failure, Message, Ok, Request } from "../protocol.ts";
 import { failure } from "../protocol.ts";
+import { expels } from "./acts.ts";
 import { Dialer } from "./dialer.ts";
 import type { ClientEvent } from "./feed.ts";
 import { Feed } from "./feed.ts";
@@ -63,7 +64,7 @@ export class Connection {
         confirm: (to, seq) => this.#dialer.link?.send({ type: "seen", to, seq }),
         ask: (request, granted) => this.#request(request, (answer) => answer?.type === "ok" && granted?.()),
         enter: (to) => this.#positions.join(to),
-        gone: (to) => this.#left(to, { type: "gone", to }),
+        gone: (to, isExpelled) => this.#left(to, { type: "gone", to, ...(isExpelled && { isExpelled }) }),
       },
       options.follows ?? false,
     );
@@ -165,8 +166,7 @@ export class Connection {
     return answer;
   }
 
-  /** Asks anything. The answer comes as an event, `answered`, in its place: after all that came before it. There is
-   *  none when the connection is closed before. */
+  /** Asks anything. The answer comes as an event, `answered`, in its place: after all before it. None comes once it is closed. */
   send(request: Request): void {
     this.#request(request, (answer) => {
       if (answer !== undefined) this.#feed.tell({ type: "answered", request, answer });
@@ -271,7 +271,8 @@ export class Connection {
     // A retry from an earlier life of this program is answered by an old message: handed on, for it was asked for.
     if (place === "new" || isAnswer) this.#feed.tell(message);
     if (isAnswer) this.#unanswered.settle(message.id, message);
-    if (place === "new" && this.#positions.isPutOut(message, this.user)) this.#following.gone(message.to);
+    if (place === "new" && this.#positions.isLive(message) && expels(message, this.user))
+      this.#following.gone(message.to, true);
   }
 
   /** The next event, `undefined` when the connection is closed and all was read. */

@@ -24,6 +24,7 @@ export interface DialerHooks {
 // ms from one try to the next: doubled every time, with jitter so that a whole class does not return in the same
 // moment.
 const BACKOFF = { first: 1_000, max: 30_000 };
+const MAX_RETRY = 86_400_000; // ms; who is banned for weeks is told so again every day, and timers know no longer ones
 const GOODBYE = 1_000; // ms a server may take to answer `exit`
 
 export class Dialer {
@@ -130,7 +131,7 @@ export class Dialer {
   #later(problem: Refused): void {
     const ceiling = Math.min(BACKOFF.max, BACKOFF.first * 2 ** this.#failures++);
     const pause = Math.round(ceiling * (0.5 + Math.random() / 2));
-    const retry = Math.max(pause, (problem.after ?? 0) * 1000);
+    const retry = Math.min(MAX_RETRY, Math.max(pause, (problem.after ?? 0) * 1000));
     this.#retry = setTimeout(() => this.keepTrying(), retry);
     this.#hooks.onOffline(problem, retry);
   }

@@ -13,7 +13,7 @@ export type ClientEvent =
   | Answered
   | Entered
   | Inbox
-  | { type: "gone"; to: string } // a room: this account has left it on another device, or may not enter it any more
+  | { type: "gone"; to: string; isExpelled?: true } // a room: this account has left it on another device, or a host took it out
   | { type: "reset"; to: string } // the server was restored from an older copy of this conversation
   | { type: "online"; missed: number } // so many missed messages follow; more than 2,000 are not counted
   | { type: "caught up"; missed: number } // all that was missed has been handed on: so many messages

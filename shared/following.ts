@@ -12,8 +12,8 @@ export interface FollowingHooks {
   ask: (request: Request, granted?: () => void) => void;
   /** A room is followed: it is to be entered. */
   enter: (to: string) => void;
-  /** A room was left on another device. */
-  gone: (to: string) => void;
+  /** A room was left on another device, or this account was taken out of it. */
+  gone: (to: string, isExpelled: boolean) => void;
 }
 interface Room {
   seen: number; // seq up to which this account has read it
@@ -107,9 +107,9 @@ export class Following {
   }
 
   /** A room was left without a request of ours. */
-  gone(to: string): void {
+  gone(to: string, isExpelled = false): void {
     this.forget(to);
-    this.#hooks.gone(to);
+    this.#hooks.gone(to, isExpelled);
   }
 
   #note(to: string, seq: number, isKept = false): number {

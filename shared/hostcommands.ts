@@ -7,12 +7,12 @@ import type { Command, Typed } from "./arguments.ts";
 import { inRoom, readTime, usage, withPerson } from "./arguments.ts";
 import { isRoom } from "./names.ts";
 import type { Key } from "./settings.ts";
-import { ALL, canBeSetFor, isKey } from "./settings.ts";
+import { ALL } from "./settings.ts";
 
 const TIMES = "a time: 10m, 2h, 1d or 16:00";
 const KICK = "+300"; // s: a client that is sent out comes back by itself after a second
 const SLOW = "30"; // s
-const RULES = "private, accounts, rooms, files or removing";
+const RULES: readonly string[] = ["private", "accounts", "rooms", "files", "removing"] satisfies Key[];
 
 export const REMOVE: Command = {
   names: ["remove"],
@@ -50,13 +50,13 @@ export const HOST_COMMANDS: readonly Command[] = [
   host("topic", "[TEXT]", "say what this room is about", (rest, { room }) =>
     here("topic", room, () => set(room, "topic", rest)),
   ),
-  host("rules", "[school|open|KEY VALUE]", `what is allowed here: ${RULES}`, (rest) => {
+  host("rules", "[KEY VALUE]", "what is allowed here, or sets it; /rules school is several at once", (rest) => {
     const [key, value, ...more] = rest.split(/\s+/).filter(Boolean);
     if (key === undefined) return { type: "rules" };
     if (value === undefined && (key === "school" || key === "open")) return set(ALL, "rules", key);
-    if (value === undefined || more.length > 0 || !isKey(key) || !canBeSetFor(key, ALL))
-      return usage(`/rules takes school, open, or one of ${RULES} and its value: /rules private hosts.`);
-    return set(ALL, key, value);
+    if (value === undefined || more.length > 0 || !RULES.includes(key))
+      return usage(`/rules takes school, open, or one of ${RULES.join(", ")} and its value: /rules private hosts.`);
+    return set(ALL, key as Key, value);
   }),
   host("door", "on|off", "only who is in this room now, and whom you invite, can enter it", (rest, { room }) => {
     if (rest !== "on" && rest !== "off") return usage("/door takes on or off: /door on.");

@@ -3,7 +3,6 @@
 
 import type { Message, Ok, Request } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
-import { expels } from "./acts.ts";
 import type { ClientEvent } from "./feed.ts";
 import { isRoom } from "./names.ts";
 
@@ -11,8 +10,8 @@ export class Positions {
   /** Seq of the last message handed on, by room, "@" for the inbox; not known until the server has said where they
    *  begin. */
   readonly #seqs: Map<string, number | undefined>;
+  readonly #heads = new Map<string, number>(); // seq of the last message that a room had when it was entered
   readonly #backlog: boolean;
-  readonly #heads = new Map<string, number>(); // seq of the last message of each room when it was entered
   #epoch: string | undefined; // of the history in which these are places
 
   /** `rooms` are entered at the next sign-in; `backlog`: their last messages come first. */
@@ -87,9 +86,9 @@ export class Positions {
     this.#seqs.delete(room);
   }
 
-  /** Whether a message puts `user` out of its room. Who entered the room after that was let in again. */
-  isPutOut(message: Message, user: string): boolean {
-    return expels(message, user) && message.seq > (this.#heads.get(message.to) ?? 0);
+  /** Whether a message of a room was said since it was entered last. */
+  isLive({ to, seq }: Message): boolean {
+    return seq > (this.#heads.get(to) ?? 0);
   }
 
   /** Takes a message that came: "new"; "known", which is also one of a room we are not in; or "gap", when one before it

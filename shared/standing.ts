@@ -1,11 +1,13 @@
 // standing.ts: what holds now, in words: for whoever enters a room or signs in, and for /rules. Decides nothing.
 
 import type { Setting } from "../protocol.ts";
+import { isTime } from "./acts.ts";
+import { isKey } from "./settings.ts";
 
 /** What a person should know who enters a room, or signs in, as sentences; `clock` says a time (ms since 1970) in their zone. */
 export function standing(settings: readonly Setting[], clock: (at: number) => string): string[] {
   return settings.flatMap(({ key, value, by }) => {
-    const end = /^\d+$/.test(value) ? ` until ${clock(Number(value))}` : "";
+    const end = isKey(key) && isTime(key, value) ? ` until ${clock(Number(value))}` : "";
     switch (key) {
       case "lock":
         return [`Only hosts can write here${end} (${by}).`];
@@ -25,7 +27,8 @@ export function standing(settings: readonly Setting[], clock: (at: number) => st
   });
 }
 
-const RULES = [
+/** What is allowed on the whole server: a key, its name for people, and the words of its values, the usual one last. */
+export const RULES = [
   ["private", "Private messages", { hosts: "only to and from hosts", off: "none" }, "among all"],
   ["accounts", "New accounts", { closed: "none" }, "anybody can register"],
   ["rooms", "New rooms", { hosts: "made by hosts only", off: "none" }, "made by anybody"],

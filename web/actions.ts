@@ -1,18 +1,24 @@
 // actions.ts: what a person asks for, typed or clicked: it becomes requests, by the same table of commands as in every
 // client, and their answers become notes. Knows the screen only by what an action may do to it.
 
-import type { Failure, Refusal, Request, RequestOf } from "../protocol.ts";
+import type { Failure, Message, Ok, Refusal, Request, RequestOf } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
 import type { Local, Place } from "../shared/arguments.ts";
 import { help, parseCommand } from "../shared/commands.ts";
+import { describe } from "../shared/acts.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { render } from "../shared/render.ts";
+import { ALL } from "../shared/settings.ts";
+import { ruleLines } from "../shared/standing.ts";
 import { whyTooLong } from "../shared/text.ts";
 import type { Answer } from "../shared/unanswered.ts";
+import { clock } from "./dom.ts";
+import type { Order } from "./order.ts";
 import type { Threads } from "./threads.ts";
 
 const LISTED = 50; // people that one note names
+const NOT_NOW = ["quiet", "not_allowed", "no_entry"]; // codes of what may well be said later
 
 /** What actions do to the screen. */
 export interface Stage {
@@ -27,6 +33,8 @@ export interface Stage {
   search(words: string): void;
   /** Something of ours is on its way. */
   showOwn(to: string): void;
+  /** Puts words back where they were written; returns whether it could. */
+  giveBack(to: string, text: string): boolean;
   /** Something of ours waits no longer. */
   showWaiting(): void;
   /** The rooms there are may have changed. */
@@ -37,11 +45,13 @@ export interface Stage {
 export class Actions {
   readonly #connection: Connection;
   readonly #threads: Threads;
+  readonly #order: Order;
   readonly #stage: Stage;
 
-  constructor(connection: Connection, threads: Threads, stage: Stage) {
+  constructor(connection: Connection, threads: Threads, order: Order, stage: Stage) {
     this.#connection = connection;
     this.#threads = threads;
+    this.#order = order;
     this.#stage = stage;
   }
 
@@ -49,11 +59,15 @@ export class Actions {
   submit(text: string): boolean {
     const typed = parseCommand(text, this.#stage.place);
     if (typed === undefined) return false;
-    const tooLong = !isRefusal(typed) && typed.type === "say" ? whyTooLong(typed.text) : undefined;
-    const complaint = isRefusal(typed) ? failure(typed).text : tooLong;
+    const complaint = isRefusal(typed) ? failure(typed).text : typed.type === "say" ? this.#whyNot(typed) : undefined;
     if (complaint === undefined) this.perform(typed);
     else this.#stage.note(complaint);
     return complaint === undefined;
+  }
+
+  #whyNot({ to, text }: RequestOf<"say">): string | undefined {
+    const closed = this.#order.whyClosed(to);
+    return closed === undefined ? whyTooLong(text) : `${closed} Nothing was sent.`;
   }
 
   /** Joins the room of this name, with or without its #. */
@@ -77,9 +91,9 @@ export class Actions {
     if (isRefusal(typed)) return this.#stage.note(failure(typed).text);
     switch (typed.type) {
       case "help":
-        return this.#stage.note(help(true).join("\n"));
+        return this.#stage.note(help(true, this.#order.isHost).join("\n"));
       case "rules":
-        return;
+        return this.#rules();
       case "open":
         return this.#stage.open(typed.to);
       case "exit":
@@ -92,6 +106,12 @@ export class Actions {
         this.#connection.send(typed);
         if (typed.type === "say") this.#stage.showOwn(typed.to);
     }
+  }
+
+  /** Hosts change the rules, others read them. */
+  #rules(): void {
+    if (this.#order.isHost) this.#order.showRules();
+    else this.#stage.note(ruleLines(this.#order.board.settings(ALL)).join("\n"));
   }
 
   /** What was said is shown in its thread; only the whole inbox, which is none, is told in notes. */
@@ -118,24 +138,37 @@ export class Actions {
         stage.forget(request.to);
         return stage.readRooms();
       case "who":
-        if (answer.type === "ok" && answer.users !== undefined) return this.#toldWho(request, answer.users);
+        if (answer.type === "ok" && answer.users !== undefined) return this.#toldWho(request, answer, answer.users);
         return this.#told(request, answer);
+      case "set":
+      case "remove":
+        return answer.type === "message" ? this.#done(answer) : this.#told(request, answer);
       default:
         this.#told(request, answer);
     }
   }
 
-  #told(request: Request, answer: Answer, more = ""): void {
-    const { user } = this.#stage.place;
-    for (const line of render(answer, { user, asked: request })) this.#stage.note(line.replace(/^\* /, "") + more);
+  #told(request: Request, answer: Answer): void {
+    for (const line of this.#lines(request, answer)) this.#stage.note(line);
   }
-  #toldWho(request: Request, users: readonly string[]): void {
+  #toldWho(request: Request, answer: Ok, users: readonly string[]): void {
+    const [list, ...rest] = this.#lines(request, { ...answer, users: users.slice(0, LISTED) });
     const more = users.length > LISTED ? ` and ${users.length - LISTED} others` : "";
-    this.#told(request, { type: "ok", users: users.slice(0, LISTED) }, more);
+    this.#stage.note([`${list}${more}`, ...rest].join("\n"));
+  }
+  #lines(request: Request, answer: Answer): string[] {
+    const { user } = this.#stage.place;
+    return render(answer, { user, asked: request }).map((line) => line.replace(/^\* /, ""));
+  }
+  /** An act stands in its own conversation; who is elsewhere is told here. */
+  #done(act: Message): void {
+    if (this.#threads.of(act).name !== this.#stage.place.room)
+      this.#stage.note(describe(act, this.#connection.user, clock));
   }
 
   /** The server did not take it, whatever its code: says why where it was meant to go, and gives the words back. */
   #notSaid({ to, text }: RequestOf<"say">, { code, text: why }: Failure): void {
+    if (NOT_NOW.includes(code) && this.#stage.giveBack(to, text)) return this.#stage.note(why, to);
     if (code !== "unknown_user" || this.#threads.get(to).entries.length > 0)
       return this.#stage.note(`Not sent: ${text}\n${why}`, to);
     this.#stage.forget(to);

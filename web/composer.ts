@@ -11,6 +11,7 @@ const TALLEST = 160; // px
 export class Composer {
   readonly #text = the("draft", HTMLTextAreaElement);
   readonly #count = the("count", HTMLElement);
+  readonly #closed = the("closed", HTMLElement);
   readonly #store: string;
   readonly #drafts: Record<string, string>;
   #thread = "";
@@ -45,6 +46,18 @@ export class Composer {
     this.#text.placeholder = `Message ${thread}`;
     this.value = this.#drafts[thread] ?? "";
   }
+  /** Says what one should know who writes here; "" says nothing. */
+  explain(text: string): void {
+    if (this.#closed.textContent !== text) this.#closed.textContent = text;
+  }
+  /** Puts words back where they were written, unless something else stands there by now. Returns whether it could. */
+  giveBack(thread: string, text: string): boolean {
+    if ((this.#drafts[thread] ?? "") !== "") return false;
+    this.#drafts[thread] = text;
+    if (thread === this.#thread) this.value = text;
+    else this.#keep();
+    return true;
+  }
   focus(): void {
     this.#text.focus();
   }
@@ -52,10 +65,16 @@ export class Composer {
   #changed(): void {
     if (this.value === "") delete this.#drafts[this.#thread];
     else this.#drafts[this.#thread] = this.value;
-    keep("session", this.#store, this.#drafts);
+    this.#keep();
     const left = MAX_MESSAGE_LENGTH - [...this.value].length;
     this.#count.textContent = left < NEAR_LIMIT ? String(left) : "";
     this.#text.style.height = "auto";
     this.#text.style.height = `${Math.min(this.#text.scrollHeight + 2, TALLEST)}px`;
+  }
+
+  /** Commands are not kept: the code of `/host`, or a password after a mistyped `/login`, is written down nowhere. */
+  #keep(): void {
+    const drafts = Object.entries(this.#drafts).filter(([, text]) => !/^\s*\/(?!\/)/.test(text));
+    keep("session", this.#store, Object.fromEntries(drafts));
   }
 }

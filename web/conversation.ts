@@ -4,8 +4,19 @@
 import type { Message, Presence } from "../protocol.ts";
 import type { Connection } from "../shared/connection.ts";
 import { keep } from "./memory.ts";
+import type { Reader } from "./message.ts";
 import type { Note, Thread, Threads } from "./threads.ts";
 import { Timeline } from "./timeline.ts";
+
+export interface ConversationHooks {
+  reader: Reader;
+  /** Counters may be out of date. */
+  onChange: () => void;
+  /** A reader wants to see the newest. */
+  jump: () => void;
+  /** A reader wants to see what was written with somebody. */
+  open: (user: string) => void;
+}
 
 export class Conversation {
   readonly #connection: Connection;
@@ -17,13 +28,17 @@ export class Conversation {
   #isLoading = false;
   #isFilling = false; // what one wants to see first is not here yet
 
-  /** `onChange` is called when counters may be out of date; `jump` when a reader wants to see the newest. */
-  constructor(connection: Connection, threads: Threads, name: string, onChange: () => void, jump: () => void) {
+  constructor(
+    connection: Connection,
+    threads: Threads,
+    name: string,
+    { reader, onChange, jump, open }: ConversationHooks,
+  ) {
     this.#connection = connection;
     this.#threads = threads;
     this.#thread = threads.get(name);
     this.#onChange = onChange;
-    this.#timeline = new Timeline(connection.user, { wantsOlder: () => void this.showOlder(), moved: onChange, jump });
+    this.#timeline = new Timeline(reader, { wantsOlder: () => void this.showOlder(), moved: onChange, jump, open });
   }
 
   get thread(): Thread {
@@ -91,8 +106,13 @@ export class Conversation {
   /** A message has come, to whatever thread. */
   said(message: Message): void {
     const thread = this.#threads.of(message);
+    if (message.act === "remove") this.#empty(message);
     if (thread === this.#thread) this.#saidHere(message);
     else if (this.#threads.add(message)) this.#threads.trim(thread);
+  }
+  #empty(act: Message): void {
+    const gone = this.#threads.empty(act);
+    if (this.#threads.of(act) === this.#thread) for (const message of gone) this.#timeline.empty(message);
   }
   #saidHere(message: Message): void {
     const thread = this.#thread;
@@ -152,6 +172,15 @@ export class Conversation {
     const { user, waiting } = this.#connection;
     keep("session", `waiting.${user}`, waiting);
     this.#timeline.showWaiting(waiting);
+  }
+
+  /** What may be done to the messages has changed. */
+  redraw(): void {
+    this.#timeline.refresh();
+  }
+  /** Whether the next message that comes here is shown, and read out, at once. */
+  get isLive(): boolean {
+    return this.#isLive && !this.#threads.isArriving(this.#thread);
   }
 
   showButtons(): void {

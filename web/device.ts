@@ -21,6 +21,7 @@ export function listenToDevice({ step, openUnread, back, write, wake, unplug, hi
   document.onkeydown = (event) => {
     const { key, code, altKey, ctrlKey, metaKey } = event;
     const { activeElement } = document;
+    if (document.querySelector("dialog[open]") !== null) return; // its keys are its own
     if (key === "Escape") back();
     else if (altKey && (key === "ArrowUp" || key === "ArrowDown")) {
       event.preventDefault();

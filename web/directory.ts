@@ -1,16 +1,21 @@
 // directory.ts: who is signed in, with whom one wrote, and which rooms there are, as the server told it last. Shows nothing.
 
-import type { Ok, Presence, Request } from "../protocol.ts";
+import type { Message, Ok, Presence, Request } from "../protocol.ts";
 
 export class Directory {
+  readonly #user: string;
   readonly #ask: (request: Request) => Promise<Ok | undefined>;
   readonly #onChange: () => void;
   present = new Set<string>();
+  muted = new Set<string>(); // as hosts are told
+  banned = new Set<string>();
+  #partner: string | undefined;
   rooms: { to: string; users: number }[] = [];
   readonly #partners = new Map<string, number>(); // inbox seq of the last message with each
 
   /** `ask` resolves with nothing when a request is refused; `onChange` is called when an answer has come. */
-  constructor(ask: (request: Request) => Promise<Ok | undefined>, onChange: () => void) {
+  constructor(user: string, ask: (request: Request) => Promise<Ok | undefined>, onChange: () => void) {
+    this.#user = user;
     this.#ask = ask;
     this.#onChange = onChange;
   }
@@ -24,15 +29,38 @@ export class Directory {
     }
   }
 
+  /** What should be known of somebody beside their name. */
+  stateOf(user: string): string {
+    if (this.banned.has(user)) return "sent out";
+    if (this.muted.has(user)) return "muted";
+    return this.present.has(user) ? "" : "away";
+  }
   async readPeople(): Promise<void> {
     const answer = await this.#ask({ type: "who" });
-    if (answer !== undefined) this.present = new Set(answer.users);
+    if (answer !== undefined) {
+      this.present = new Set(answer.users);
+      this.muted = new Set(answer.muted);
+      this.banned = new Set(answer.banned);
+    }
     this.#onChange();
   }
 
   /** A direct message was written with somebody. */
-  wrote(user: string, seq: number): void {
+  wrote(user: string, { seq, from }: Pick<Message, "seq" | "from">): void {
+    this.#met(user, seq);
+    if (from !== this.#user) this.#partner = from;
+  }
+  #met(user: string, seq: number): void {
     this.#partners.set(user, Math.max(seq, this.#partners.get(user) ?? 0));
+  }
+  /** Who wrote the last direct message that is not one's own: whom `/r` answers. */
+  get partner(): string | undefined {
+    return this.#partner;
+  }
+  async findPartner(): Promise<void> {
+    if (this.#partner !== undefined) return;
+    const answer = await this.#ask({ type: "history", to: "@" });
+    this.#partner ??= answer?.messages?.findLast(({ from }) => from !== this.#user)?.from;
   }
   /** With whom one wrote, the last one first. */
   get partners(): string[] {
@@ -40,7 +68,7 @@ export class Directory {
   }
   async readPartners(): Promise<void> {
     const answer = await this.#ask({ type: "people" });
-    for (const { user, seq } of answer?.people ?? []) this.wrote(user, seq);
+    for (const { user, seq } of answer?.people ?? []) this.#met(user, seq);
     this.#onChange();
   }
 

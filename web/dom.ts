@@ -9,7 +9,7 @@ export function the<T extends HTMLElement>(id: string, kind: new () => T): T {
   return found;
 }
 
-type Child = Node | string | undefined;
+type Child = Node | string | undefined | false;
 
 /** An element with a class and children; strings become text nodes. */
 export function element<K extends keyof HTMLElementTagNameMap>(
@@ -19,7 +19,7 @@ export function element<K extends keyof HTMLElementTagNameMap>(
 ): HTMLElementTagNameMap[K] {
   const made = document.createElement(tag);
   if (name !== "") made.className = name;
-  made.append(...children.filter((child) => child !== undefined));
+  made.append(...children.filter((child) => child !== undefined && child !== false));
   return made;
 }
 
@@ -39,4 +39,45 @@ export function colour(name: string): string {
 /** Local time, 24 hours: `14:02`. */
 export function timeOf(at: number): string {
   return new Date(at).toTimeString().slice(0, 5);
+}
+/** The same, with the day unless it is today: `Dec 3, 14:02`. */
+export function clock(at: number): string {
+  const date = new Date(at);
+  if (date.toDateString() === new Date().toDateString()) return timeOf(at);
+  return `${date.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${timeOf(at)}`;
+}
+
+/** What stands beside the name of a host. */
+export function hostTag(): HTMLElement {
+  return element("span", "host", "host");
+}
+
+/** Lets an element be scrolled with the keys if what it holds does not fit. */
+export function scrollByKeys(box: HTMLElement): void {
+  if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  else box.removeAttribute("tabindex");
+}
+
+/** Text with its http and https addresses as links, everything else as it is. */
+export function withLinks(text: string): Node[] {
+  const nodes: Node[] = [];
+  let from = 0;
+  for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"]+/gi)) {
+    const address = found.replace(/[.,;:!?)\]}'*]+$/, "");
+    let url: URL;
+    try {
+      url = new URL(address);
+    } catch {
+      continue;
+    }
+    if (url.protocol !== "http:" && url.protocol !== "https:") continue;
+    const link = element("a", "", address);
+    link.href = url.href;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer nofollow";
+    nodes.push(document.createTextNode(text.slice(from, index)), link);
+    from = index + address.length;
+  }
+  nodes.push(document.createTextNode(text.slice(from)));
+  return nodes;
 }

@@ -40,7 +40,7 @@ async function signIn(path: "/login" | "/register"): Promise<void> {
     const answer = await response.json();
     clearTimeout(checking);
     if (response.ok) return enter({ user: answer.user, token: answer.token });
-    const wait = answer.after === undefined ? "" : ` (${answer.after} s)`;
+    const wait = answer.after === undefined || answer.code === "no_entry" ? "" : ` (${answer.after} s)`;
     const hint = answer.code === "bad_login" ? " New here? Create an account." : "";
     said.textContent = `${answer.text}${wait}${hint}`;
   } catch {

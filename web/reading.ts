@@ -81,13 +81,14 @@ export class Reading {
   }
 
   /** A message is here, new or old. */
-  heard(name: string, { seq, from, text }: Message): void {
+  heard(name: string, message: Message): void {
+    const { seq, from } = message;
     if (!isRoom(name)) return this.#wrote(name, seq, from);
     const room = this.#room(name);
     room.head = Math.max(room.head, seq);
     if (seq <= room.position) return;
     if (from === this.#user) room.own.add(seq);
-    else if (mentions(text, this.#user)) this.called(name, seq);
+    else if (calls(message, this.#user)) this.called(name, seq);
   }
   #wrote(name: string, seq: number, from: string): void {
     this.#inbox.head = Math.max(this.#inbox.head, seq);
@@ -100,6 +101,14 @@ export class Reading {
   called(name: string, seq: number): void {
     const room = this.#room(name);
     room.call = Math.max(room.call, seq);
+  }
+  /** The last call that is known of was removed; now it is another one, or none (0). */
+  callIs(name: string, seq: number): void {
+    this.#room(name).call = seq;
+  }
+  /** The seq of the last message of others, as far as is known, that calls this person; 0 if there is none. */
+  lastCall(room: string): number {
+    return this.#rooms.get(room)?.call ?? 0;
   }
 
   /** Everything of it was looked at. */
@@ -166,6 +175,11 @@ export class Reading {
     const beyond = [...this.#marks].filter(([, seq]) => seq > this.#inbox.position);
     keep("local", this.#store, beyond.length > 0 ? Object.fromEntries(beyond) : undefined);
   }
+}
+
+/** Whether a message calls somebody by name. What hosts did, and what was removed, calls nobody. */
+export function calls({ from, text, act, removed }: Message, user: string): boolean {
+  return from !== user && act === undefined && removed === undefined && mentions(text, user);
 }
 
 function advance(room: Room, seq: number): void {

@@ -1,14 +1,16 @@
 // search.ts: the search field and its results, over the messages. Asks through `find`, and shows.
 
 import type { Message } from "../protocol.ts";
+import { covers } from "../shared/acts.ts";
 import { wordsOf } from "../shared/text.ts";
-import { element, the, timeOf } from "./dom.ts";
+import { element, hostTag, the, timeOf } from "./dom.ts";
 
 export class Search {
   readonly #words = the("words", HTMLInputElement);
   readonly #panel = the("found", HTMLElement);
   readonly #title = the("found-title", HTMLElement);
   readonly #find: (words: string) => Promise<Message[]>;
+  #found: { words: string; messages: Message[] } | undefined; // what is shown
 
   constructor(find: (words: string) => Promise<Message[]>) {
     this.#find = find;
@@ -24,26 +26,44 @@ export class Search {
     this.#words.value = words;
     this.#panel.hidden = false;
     this.#title.textContent = "Searching…";
-    const list = this.#panel.querySelector("ol")!;
-    list.replaceChildren();
-    const found = await this.#find(words);
-    const count = found.length === 1 ? "1 message" : `${found.length} messages`;
+    this.#panel.querySelector("ol")!.replaceChildren();
+    this.#show(words, (await this.#find(words)).reverse());
+  }
+  #show(words: string, messages: Message[]): void {
+    this.#found = { words, messages };
+    const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
     const quoted = words.split(/\s+/).map((word) => `“${word}”`);
-    this.#title.textContent = `${found.length === 0 ? "Nothing" : count} with ${quoted.join(" and ")}`;
-    list.replaceChildren(...found.reverse().map((message) => row(message, wordsOf(words))));
+    this.#title.textContent = `${messages.length === 0 ? "Nothing" : count} with ${quoted.join(" and ")}`;
+    const rows = messages.map((message) => row(message, wordsOf(words)));
+    this.#panel.querySelector("ol")!.replaceChildren(...rows);
+  }
+
+  /** What an act removes is not among the results any more. */
+  empty(act: Message): void {
+    const { words, messages } = this.#found ?? { words: "", messages: [] };
+    const left = messages.filter((message) => !covers(act, message));
+    if (left.length < messages.length) this.#show(words, left);
   }
 
   close(): void {
     this.#panel.hidden = true;
+    this.#found = undefined;
     this.#words.value = "";
   }
 }
 
-function row({ from, at, text }: Message, words: readonly string[]): HTMLElement {
+function row({ from, host, at, text }: Message, words: readonly string[]): HTMLElement {
   const day = new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
   const body = element("p", "text", ...marked(text, words));
   body.dir = "auto";
-  return element("li", "", element("b", "", from), " ", element("time", "", `${day}, ${timeOf(at)}`), body);
+  return element(
+    "li",
+    "",
+    element("b", "", from, host && hostTag()),
+    " ",
+    element("time", "", `${day}, ${timeOf(at)}`),
+    body,
+  );
 }
 
 /** Text with the words that were looked for marked, wherever they are. */

@@ -1,8 +1,9 @@
 // sidebar.ts: the lists at the side, rooms and people: what is unread, where one is, who is away. On a phone it lies
 // over the chat and is opened by a button. Keeps the focus of somebody who walks through it by keyboard.
 
+import type { Board } from "../shared/board.ts";
 import type { Directory } from "./directory.ts";
-import { avatar, element, the } from "./dom.ts";
+import { avatar, element, hostTag, the } from "./dom.ts";
 import type { Threads } from "./threads.ts";
 import { isRoom } from "../shared/names.ts";
 
@@ -12,6 +13,7 @@ interface Row {
   faint: boolean; // a room one is not in, a person who is away
   unread: number;
   calls: boolean; // a direct message or a mention is among the unread
+  host: boolean;
   detail: string; // beside the name
 }
 /** What there is to show. */
@@ -21,6 +23,7 @@ export interface Places {
   current: string;
   joined: readonly string[]; // rooms
   directory: Directory;
+  board: Board;
 }
 
 export class Sidebar {
@@ -63,12 +66,12 @@ export class Sidebar {
   }
 
   /** Returns what is unread in all, and whether some of it is meant for this person. */
-  show({ user, threads, current, joined, directory }: Places): { unread: number; calls: boolean } {
+  show({ user, threads, current, joined, directory, board }: Places): { unread: number; calls: boolean } {
     const { rooms, present } = directory;
     const row = (name: string, faint: boolean, detail = ""): Row => {
       const { reading } = threads;
       const [unread, calls] = [reading.unread(name), reading.calls(name)];
-      return { name, current: name === current, faint, unread, calls, detail };
+      return { name, current: name === current, faint, unread, calls, host: board.isHost(name), detail };
     };
     const others = rooms.filter(({ to }) => !joined.includes(to));
     const opened = [...threads.all.keys()].filter((name) => !isRoom(name));
@@ -78,7 +81,7 @@ export class Sidebar {
       ...joined.map((name) => row(name, false)),
       ...others.map(({ to, users }) => row(to, true, `${users} here, join`)),
     ];
-    const peopleRows = people.map((name) => (present.has(name) ? row(name, false) : row(name, true, "away")));
+    const peopleRows = people.map((name) => row(name, !present.has(name), directory.stateOf(name)));
     this.#rooms.show(roomRows);
     this.#people.show(peopleRows);
     const rows = [...roomRows, ...peopleRows];
@@ -115,9 +118,9 @@ class List {
     if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus();
   }
 
-  #update({ name, current, faint, unread, calls, detail }: Row): void {
+  #update({ name, current, faint, unread, calls, host, detail }: Row): void {
     const known = this.#items.get(name);
-    const shown = JSON.stringify([current, faint, unread, calls, detail]);
+    const shown = JSON.stringify([current, faint, unread, calls, host, detail]);
     if (known?.shown === shown) return;
     const item = known?.item ?? element("li", "", this.#button(name));
     const button = item.firstElementChild!;
@@ -128,6 +131,7 @@ class List {
     button.replaceChildren(
       isRoom(name) ? "" : avatar(name),
       element("span", "name", name),
+      host ? hostTag() : "",
       element("span", "detail", detail),
       unread > 0 ? badge : "",
     );

@@ -3,11 +3,12 @@
 
 import type { Message, Presence, RequestOf } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
+import { covers, emptied } from "../shared/acts.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
-import { mentions } from "../shared/text.ts";
 import type { Run } from "./presence.ts";
 import { describe, fold } from "./presence.ts";
 import type { Reading } from "./reading.ts";
+import { calls } from "./reading.ts";
 
 /** A line of the page itself among the messages: who came, an answer to a command, a refusal. */
 export interface Note {
@@ -76,6 +77,29 @@ export class Threads {
     return true;
   }
 
+  /** Empties what an act removes, as far as it is here; returns what that is now. */
+  empty(act: Message): Message[] {
+    const thread = this.of(act);
+    const gone: Message[] = [];
+    thread.entries = thread.entries.map((entry) => {
+      const left = entry.type === "message" ? without(entry, act) : entry;
+      if (left !== entry) gone.push(left as Message);
+      return left;
+    });
+    if (isRoom(thread.name)) this.#uncall(thread, act);
+    return gone;
+  }
+  /** A call that was removed calls nobody; one that is not here is looked for again. */
+  #uncall(thread: Thread, { on = 0, through = on }: Message): void {
+    const { name, entries, from } = thread;
+    const call = this.reading.lastCall(name);
+    if (call < on || call > through) return;
+    const last = entries.findLast((entry) => entry.type === "message" && calls(entry, this.#user)) as
+      Message | undefined;
+    this.reading.callIs(name, last?.seq ?? 0);
+    if (last === undefined && from > 1) void this.#findCall(thread);
+  }
+
   /** Lets go of a room's oldest entries; returns whether there were too many. */
   trim(thread: Thread): boolean {
     if (thread.entries.length <= KEPT * 1.5 || !isRoom(thread.name)) return false;
@@ -127,9 +151,11 @@ export class Threads {
   /** Puts what came before `from` there, unless the thread begins elsewhere by now. */
   #prepend(thread: Thread, from: number, messages: readonly Message[]): void {
     if (thread.from !== from) return;
-    thread.entries = [...messages, ...thread.entries];
+    const acts = thread.entries.filter((entry) => entry.type === "message" && entry.act === "remove") as Message[];
+    const left = messages.map((message) => acts.reduce(without, message)); // they may have been read before they were removed
+    thread.entries = [...left, ...thread.entries];
     thread.from = messages[0]?.seq ?? 0;
-    if (isRoom(thread.name)) for (const message of messages) this.reading.heard(thread.name, message);
+    if (isRoom(thread.name)) for (const message of left) this.reading.heard(thread.name, message);
   }
 
   /** The newest messages of a thread that contain all these words, oldest first. */
@@ -137,17 +163,23 @@ export class Threads {
     return (await this.#ask({ type: "history", ...placeOf(thread), limit: LIMITS.page, match })) ?? [];
   }
 
+  /** What a message said that was removed, as hosts are told. */
+  async was({ to, seq, was }: Message): Promise<string | undefined> {
+    return was ?? (await this.#ask({ type: "history", to, after: seq - 1, before: seq + 1 }))?.[0]?.was;
+  }
+
   /** Looks for mentions of this person among what is unread and not here, one room after the other: a search is dear. */
   async findCalls(): Promise<void> {
-    for (const thread of this.all.values()) {
-      if (!isRoom(thread.name) || !this.isShort(thread)) continue;
-      const { name, from: before } = thread;
-      const after = this.reading.position(name);
-      const range = { type: "history", to: name, after, before, limit: LIMITS.page } as const;
-      const found = await this.#ask({ ...range, match: this.#user });
-      const call = found?.findLast(({ from, text }) => from !== this.#user && mentions(text, this.#user));
-      if (call !== undefined) this.reading.called(name, call.seq);
-    }
+    for (const thread of this.all.values()) if (isRoom(thread.name)) await this.#findCall(thread);
+  }
+  async #findCall(thread: Thread): Promise<void> {
+    if (!this.isShort(thread)) return;
+    const { name, from: before } = thread;
+    const after = this.reading.position(name);
+    const range = { type: "history", to: name, after, before, limit: LIMITS.page } as const;
+    const found = await this.#ask({ ...range, match: this.#user });
+    const call = found?.findLast((message) => calls(message, this.#user));
+    if (call !== undefined) this.reading.called(name, call.seq);
   }
 
   // ---- what the page says itself ----
@@ -202,6 +234,10 @@ export class Threads {
   }
 }
 
+/** A message after an act: emptied, if the act removes it. */
+function without(message: Message, act: Message): Message {
+  return message.removed === undefined && covers(act, message) ? emptied(message, act.from) : message;
+}
 /** What `history` calls a thread. */
 function placeOf({ name }: Thread): { to: string; with?: string } {
   return isRoom(name) ? { to: name } : { to: "@", with: name };

@@ -3,38 +3,15 @@
 
 import type { Message } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
-import { avatar, colour, element, the, timeOf } from "./dom.ts";
-import type { Entry, Note, Thread } from "./threads.ts";
-import { mentions } from "../shared/text.ts";
 import { isRoom } from "../shared/names.ts";
+import { element, the, timeOf } from "./dom.ts";
+import type { Reader } from "./message.ts";
+import { actRow, emptyRow, messageRow, noteRow, waitingRow } from "./message.ts";
+import type { Entry, Note, Thread } from "./threads.ts";
 
 const NEAR_END = 60; // px; who is this close to the end follows it
 const NEAR_START = 120; // px; who is this close to the start wants older messages
 const TOGETHER = 5 * 60_000; // ms between two messages of one person that share a heading
-
-/** Text with its http and https addresses as links, everything else as it is. */
-export function withLinks(text: string): Node[] {
-  const nodes: Node[] = [];
-  let from = 0;
-  for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"]+/gi)) {
-    const address = found.replace(/[.,;:!?)\]}'*]+$/, "");
-    let url: URL;
-    try {
-      url = new URL(address);
-    } catch {
-      continue;
-    }
-    if (url.protocol !== "http:" && url.protocol !== "https:") continue;
-    const link = element("a", "", address);
-    link.href = url.href;
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
-    nodes.push(document.createTextNode(text.slice(from, index)), link);
-    from = index + address.length;
-  }
-  nodes.push(document.createTextNode(text.slice(from)));
-  return nodes;
-}
 
 /** What a reader does. */
 export interface TimelineHooks {
@@ -44,6 +21,8 @@ export interface TimelineHooks {
   moved: () => void;
   /** Wants to see the newest. */
   jump: () => void;
+  /** Wants to see what was written with somebody. */
+  open: (user: string) => void;
 }
 
 export class Timeline {
@@ -52,7 +31,7 @@ export class Timeline {
   readonly #queue = the("queue", HTMLElement);
   readonly #older = the("older", HTMLButtonElement);
   readonly #jump = the("jump", HTMLButtonElement);
-  readonly #user: string;
+  readonly #reader: Reader;
   #thread: Thread | undefined;
   #last: Entry | undefined;
   #isMarked = false; // the line that says what is new is there
@@ -61,8 +40,8 @@ export class Timeline {
   #top = 0; // px, where the reader was
   #isFollowing = false; // when this turn of the event loop is over
 
-  constructor(user: string, { wantsOlder, moved, jump }: TimelineHooks) {
-    this.#user = user;
+  constructor(reader: Reader, { wantsOlder, moved, jump, open }: TimelineHooks) {
+    this.#reader = reader;
     const box = this.#box;
     box.onscroll = () => {
       // Only a reader who scrolls up stops following; the end moves away by itself when a keyboard opens.
@@ -74,7 +53,17 @@ export class Timeline {
     };
     this.#older.onclick = wantsOlder;
     this.#jump.onclick = jump;
+    this.#log.onclick = ({ target }) => this.#clicked(target as Element, open);
     new ResizeObserver(() => this.#follow()).observe(box); // a keyboard opens, a line of the composer grows
+  }
+
+  /** A name, or a face, leads to the person, as the list does. A message that is touched shows what can be done to it. */
+  #clicked(target: Element, open: (user: string) => void): void {
+    const item = target.closest(".message");
+    if (item === null || target.closest("a, button") !== null) return;
+    if (target.closest(".from, .avatar") !== null) return open(item.querySelector(".from")!.firstChild!.textContent!);
+    for (const other of this.#log.querySelectorAll(".chosen")) if (other !== item) other.classList.remove("chosen");
+    item.classList.toggle("chosen");
   }
 
   /** `unread`: of the thread that is shown; `more`: there may be older messages. */
@@ -135,14 +124,16 @@ export class Timeline {
     this.#follow();
   }
 
+  /** A message that is here was removed. */
+  empty(message: Message): void {
+    const item = this.#log.querySelector(`[data-seq="${message.seq}"]`);
+    if (item !== null) emptyRow(item, message, this.#reader);
+  }
+
   showWaiting(waiting: readonly Waiting[]): void {
     const name = this.#thread?.name;
     const rows = waiting.filter(({ to }) => to === name);
-    this.#queue.replaceChildren(
-      ...rows.map(({ text }) =>
-        element("li", "message waiting", avatar(this.#user), this.#text(text), element("em", "", "waiting…")),
-      ),
-    );
+    this.#queue.replaceChildren(...rows.map(({ text }) => waitingRow(text, this.#reader.user)));
     this.#follow();
   }
 
@@ -178,7 +169,11 @@ export class Timeline {
       this.#last = entry;
     }
     if (items.length === 0) items.push(element("li", "note", this.#welcome(thread)));
+    const focused = this.#log.contains(document.activeElement)
+      ? document.activeElement!.closest<HTMLElement>("[data-seq]")?.dataset.seq
+      : undefined;
     this.#log.replaceChildren(...items);
+    this.#log.querySelector<HTMLElement>(`[data-seq="${focused}"] .tool`)?.focus({ preventScroll: true });
     setTimeout(() => {
       this.#log.ariaLive = "polite";
     }, 200);
@@ -199,53 +194,29 @@ export class Timeline {
       items.push(element("li", "day fresh", element("span", "", `new since ${timeOf(entry.at)}`)));
     }
     const together = items.length === 0 && before?.type === "message" && isTogether(before, entry);
-    items.push(entry.type === "note" ? this.#note(entry) : this.#message(entry, together));
+    if (entry.type === "note") items.push(this.#note(entry));
+    else if (entry.act !== undefined) items.push(actRow(entry, this.#reader.user));
+    else items.push(messageRow(entry, together, this.#reader));
     return items;
   }
 
   #isNew(entry: Entry, { fresh }: Thread): boolean {
-    return entry.type === "message" && fresh !== undefined && entry.seq > fresh && entry.from !== this.#user;
+    return entry.type === "message" && fresh !== undefined && entry.seq > fresh && entry.from !== this.#reader.user;
   }
 
   #note(note: Note): HTMLElement {
-    const item = element("li", "note", element("p", "", ...withLinks(note.text)), time(note.at));
+    const item = noteRow(note.text, note.at);
     this.#notes.set(note, item);
     return item;
   }
-
-  #message({ from, text, cut, at }: Message, together: boolean): HTMLElement {
-    const name = ["message"];
-    if (together) name.push("together");
-    if (from === this.#user) name.push("mine");
-    else if (mentions(text, this.#user)) name.push("mention");
-    const rest = cut === undefined ? undefined : element("em", "", `${cut} more characters were cut off`);
-    return element(
-      "li",
-      name.join(" "),
-      together ? undefined : avatar(from),
-      element("b", `from ${colour(from)}`, from),
-      this.#text(text),
-      rest,
-      time(at),
-    );
-  }
-
-  #text(text: string): HTMLElement {
-    const body = element("p", "text", ...withLinks(text));
-    body.dir = "auto"; // text of one direction cannot reorder what stands beside it
-    return body;
-  }
 }
 
-function isTogether(before: Message, { type, at, ...entry }: Entry): boolean {
-  return type === "message" && "from" in entry && before.from === entry.from && at - before.at < TOGETHER;
+/** Whether two messages of one person share a heading; what a host did has none. */
+function isTogether(before: Message, entry: Entry): boolean {
+  if (entry.type !== "message" || before.act !== undefined || before.host !== entry.host) return false;
+  return before.from === entry.from && entry.at - before.at < TOGETHER;
 }
 
-function time(at: number): HTMLElement {
-  const shown = element("time", "", timeOf(at));
-  shown.dateTime = new Date(at).toISOString();
-  return shown;
-}
 /** `Today`, or the local day with its name. */
 function dayOf(at: number): string {
   const day = new Date(at).toDateString();

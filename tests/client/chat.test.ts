@@ -200,3 +200,108 @@ inTerminal(
     expect(chat.log().match(/Sign-in from \S+ refused/g)).toHaveLength(2); // by token, by the old password, and no more
   },
 );
+
+const set = (to: string, key: string, value: string, more = {}) => ({ type: "set", to, key, value, ...more });
+
+inTerminal("/help, /rules and Tab: what hosts can do is for hosts, from the moment they are", async () => {
+  await using chat = await startTestServer(["bob", "ms.lee"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  await bob.say("#lobby", "hi");
+  await using lee = await sitIn(chat.port, "ms.lee");
+  await lee.until("bob: hi");
+  lee.type("/help\r");
+  expect(await lee.until("leaves when it is empty.")).not.toContain("/mute NAME");
+  lee.type("/mu\t");
+  await lee.until(/#lobby> \/mu$/);
+  lee.type(`\x15/host ${chat.server.hostCode}\r`);
+  await lee.until("* You are a host. /help lists what hosts can do.\n");
+  expect(lee.output()).not.toContain(`\r\n/host ${chat.server.hostCode}`);
+  lee.type("\x1b[A"); // Up: the code is not kept
+  await lee.until(/#lobby> \/help$/);
+  lee.type("\x15/help\r");
+  await lee.until("* /mute NAME [TIME] ");
+  lee.type("/mu\tb\t");
+  await lee.until(/#lobby> \/mute bob$/);
+  lee.type("\x15/join den\r");
+  await lee.until(/#den>$/);
+  lee.type("/loc\t\t");
+  await lee.until(/\[lobby\] den all\n#den> \/lock lobby$/);
+  lee.type("\t\t");
+  await lee.until(/lobby den \[all\]\n#den> \/lock all$/);
+  lee.type("\x15/remove b\t");
+  await lee.until(/#den> \/remove bob$/);
+  lee.type("\x15/rules school\r/rules\r");
+  await lee.until(/\* Private messages \(private\): only to and from hosts\n\* New accounts \(accounts\): none\n/);
+});
+
+inTerminal(
+  "what is refused is in the editor again as it was typed, or in the log when something else is there",
+  async () => {
+    await using chat = await startTestServer(["ms.lee*", "bob", "zoe"]);
+    const lee = await chat.signedIn("ms.lee", "#lobby");
+    await lee.ask(set("*", "lock", "on"));
+    await using bob = await sitIn(chat.port, "bob");
+    await bob.until(/Only hosts can write here\n#lobby>$/);
+    bob.type("//slashes and\x1b\ra second line\r");
+    await bob.until(
+      /only hosts can write\. Nothing\s+was sent\.\n {2}Only .*\n#lobby> \/\/slashes and\n {2}a second line$/,
+    );
+    bob.type("\x03/msg zoe psst\r");
+    await bob.until(
+      /\* ms\.lee locked the chat\. You can still write to hosts\. Nothing was sent\.\n.*\n#lobby> \/msg zoe psst$/,
+    );
+    bob.type("\x03one\rtwo\rthree\r"); // before the first answer comes
+    await bob.until(/\* Not sent: two\n(?:.*\n)+\* Not sent: three\n.*\n#lobby> one$/);
+    bob.type("\x03/join lab\r");
+    await bob.until(/#lab>$/);
+    bob.type("for the lab\r\x1b1");
+    await bob.until(/── #lobby ──[\s\S]*Nothing\s+was sent\.\n.*\n#lobby>$/);
+    bob.type("\x1b2");
+    await bob.until(/#lab> for the lab$/);
+    await lee.ask(set("*", "lock", "off"));
+    bob.type("\r");
+    await bob.until(/bob: for the lab\n.*\n#lab>$/);
+  },
+);
+
+inTerminal(
+  "a room that a host puts one out of is closed, with the reason; what is typed on is for the lobby",
+  async () => {
+    await using chat = await startTestServer(["ms.lee*", "bob"]);
+    const lee = await chat.signedIn("ms.lee", "#team");
+    await lee.join("#lobby");
+    await using bob = await sitIn(chat.port, "bob");
+    bob.type("/join team\r");
+    await bob.until(/#team>$/);
+    bob.type("half a thought");
+    await bob.until(/#team> half a thought$/);
+    await lee.ask(set("#team", "door", "on"));
+    await lee.ask(set("#team", "member", "off", { of: "bob" }));
+    await bob.until(/\* ms\.lee took you out of team\n\* Not sent: half a thought\n── #lobby ──\n#lobby>$/);
+    bob.type("/join team\r");
+    await bob.until(/\* team has a door: .*\n#lobby>$/);
+    await lee.ask(set("#team", "member", "on", { of: "bob" }));
+    bob.type("/join team\r"); // what was shown there before is not done again
+    await bob.until(/\* ms\.lee took you out of team\n.*\* ms\.lee let you into team\n(?:.*Alt\+A to read\n)?#team>$/);
+    bob.type("thanks\r");
+    await bob.until(/bob: thanks\n/);
+    bob.type("\x1b1");
+    await bob.until(/#lobby>$/);
+    await lee.ask(set("#team", "member", "off", { of: "bob" }));
+    await bob.until(/── #lobby ──\n(?:.*\n)*.*\* ms\.lee took you out of team\n.*\n#lobby>$/);
+    expect(bob.screen.text).not.toContain("on another device");
+  },
+);
+
+inTerminal("a host sees what they did wherever they typed it", async () => {
+  await using chat = await startTestServer(["ms.lee*", "bob"]);
+  await using lee = await sitIn(chat.port, "ms.lee");
+  lee.type("/join lab\r");
+  await lee.until(/#lab>$/);
+  lee.type("/lock all 23:59\r");
+  await lee.until(/\d\d:\d\d \* you locked the chat until 23:59.*: only hosts can write\n#lab>$/);
+  lee.type("/lock lobby\r");
+  await lee.until(/\d\d:\d\d \* you locked lobby: only hosts can write\n#lab>$/);
+  lee.type("/mute bob\r");
+  await lee.until(/\* you muted bob\. bob can still write to hosts\n#lab>$/);
+});

@@ -61,6 +61,47 @@ inTerminal("a day that changes gets a line of its own, also in messages from lon
 });
 
 inTerminal(
+  "acts stand in their place, dim and with the day; a host is marked in the message that they said",
+  async () => {
+    const at = (day: number, hour: number) => new Date(2024, 10, day, hour, 7).getTime();
+    const message = (seq: number, when: number, more: Record<string, unknown>) => ({
+      ...{ type: "message", to: "#lobby", seq, from: "ms.lee", id: `l-${seq}`, at: when, text: "something was done" },
+      ...more,
+    });
+    using server = listen((frame, write) => {
+      if (frame.type !== "join") return write(welcome(frame));
+      write(
+        { ...welcome(frame), seq: 6 },
+        message(1, at(3, 9), { text: "open page 12", host: true }),
+        message(2, at(4, 9), { act: "set", key: "lock", value: String(at(4, 10)), of: "*", host: true }),
+        message(3, at(4, 10), { act: "set", key: "announce", value: "page\n12", of: "*", host: true }),
+        message(4, at(4, 11), { from: "alice", act: "remove", of: "alice", on: 9, through: 9, value: "1" }),
+        message(5, at(4, 12), { text: "(removed)", removed: "alice", from: "bob", was: "alice:\n\u001b[2Jhm" }),
+        message(6, at(4, 13), { act: "dance", text: "danced" }), // of a newer server
+      );
+    });
+    await using alice = await sitIn(server.port, "alice", [], { env: { NO_COLOR: "" } });
+    const text = await alice.until("13:07 ms.lee: danced\n");
+    expect(text).toContain(
+      [
+        "── Sunday 3 November ──",
+        "09:07 ms.lee (host): open page 12",
+        "── Monday 4 November ──",
+        "09:07 * ms.lee locked the chat until 10:07 on Monday 4 November: only hosts",
+        "  can write",
+        "10:07 ── ms.lee to everybody: page 12 ──",
+        "11:07 * you removed a message",
+        "12:07 bob: (removed by you: alice:",
+        "  [2Jhm)",
+        "",
+      ].join("\n"),
+    );
+    expect(alice.output()).toContain("\x1b[2m* ms.lee locked the chat");
+    expect(alice.output()).toContain("\x1b[2m(removed by you");
+  },
+);
+
+inTerminal(
   "--wire shows every frame with its bytes, and neither the password nor the token nor a host code",
   async () => {
     await using chat = await startTestServer(["alice"]);

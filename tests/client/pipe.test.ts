@@ -55,6 +55,44 @@ test("--json speaks frames both ways, answers in order, and a repeated id is ans
   expect(again.filter(({ type }) => type === "message")).toMatchObject([{ id: "k-1", seq: 1, text: "x" }]);
 });
 
+test("--json acts for a host and passes what is told of it; --send says why a line was refused, and ends with 1", async () => {
+  await using chat = await startTestServer(["ms.lee*", "bob"]);
+  using secret = passwordFile();
+  const bob = await chat.signedIn("bob", "#lobby");
+  await bob.say("#lobby", "an insult");
+  const client = (name: string) => [
+    ...[...CLIENT, `127.0.0.1:${chat.port}`, "--name", name],
+    ...["--password-file", secret.file],
+  ];
+  const frames = [
+    { type: "remove", to: "#lobby", of: "bob", id: "a" },
+    { type: "set", to: "bob", key: "mute", value: "on", id: "b" },
+    { type: "set", to: "#lobby", key: "colour", value: "red", id: "c" },
+    { type: "claim", code: "1234-5678", id: "d" },
+    { type: "history", to: "#lobby", limit: 2, id: "e" },
+  ];
+  const input = frames.map((frame) => JSON.stringify(frame)).join("\n");
+  const { stdout } = await run([...client("ms.lee"), "--json", "--room", "lobby"], input);
+  const told = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  const act = { type: "message", act: "remove", of: "bob", on: 1, through: 1, host: true };
+  const messages = [{ from: "bob", removed: "ms.lee", was: "an insult", text: "(removed)" }, act];
+  expect(told.find(({ id }) => id === "a")).toMatchObject(act);
+  expect(told.find(({ id }) => id === "b")).toMatchObject({ type: "message", to: "bob", key: "mute", value: "on" });
+  expect(told.find(({ id }) => id === "c")).toMatchObject({ type: "error", code: "bad_request" });
+  expect(told.find(({ id }) => id === "d")).toMatchObject({ type: "error", code: "not_allowed" });
+  expect(told.find(({ id }) => id === "e")).toMatchObject({ type: "ok", messages });
+
+  expect(await run([...client("bob"), "--send", "#lobby"], "not fair\n")).toEqual({
+    code: 1,
+    stdout: "",
+    stderr: "* line 1 was not sent: ms.lee muted you. You can still write to hosts. Nothing was sent.\n",
+  });
+  expect((await run([...client("bob"), "--send", "ms.lee"], "sorry\n")).code).toBe(0);
+});
+
 test("a code that nobody knows is final: --send goes on, --json writes it", async () => {
   using secret = passwordFile();
   using server = listen((frame, write) => {
@@ -84,4 +122,27 @@ test("piped lines and commands work without a terminal, and what comes out holds
   expect(stdout).toContain("* Unknown command /nope. /help lists the commands. Nothing was sent.\n");
   expect(stdout).toEndWith("alice: bye\n");
   expect(stdout).not.toMatch(/\x1b|pass-word/);
+});
+
+test("--json passes who the hosts are; --send of who is sent out meanwhile ends with the reason", async () => {
+  await using chat = await startTestServer(["ms.lee"]);
+  using secret = passwordFile();
+  const claim = JSON.stringify({ type: "claim", code: chat.server.hostCode, id: "a" });
+  const lee = [...CLIENT, `127.0.0.1:${chat.port}`, "--name", "ms.lee", "--password-file", secret.file];
+  const { stdout } = await run([...lee, "--json"], claim);
+  expect(stdout).toContain('{"type":"hosts","users":["ms.lee"]}\n');
+  expect(stdout).toContain('{"type":"ok","id":"a","hosts":["ms.lee"]}\n');
+
+  let logins = 0;
+  const text = "ms.lee sent you out. You can come back in 10 minutes.";
+  using server = listen((frame, write) => {
+    if (frame.type === "say") for (const socket of server.sockets) socket.end();
+    else if (frame.type !== "login" || logins++ === 0) write(welcome(frame));
+    else write({ type: "error", id: frame.id, code: "no_entry", text, after: 600 });
+  });
+  const bob = [...CLIENT, `127.0.0.1:${server.port}`, "--name", "bob", "--password-file", secret.file];
+  expect(await run([...bob, "--send", "#lobby"], "hello\n")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining(`* ${text}\n`),
+  });
 });

@@ -93,8 +93,8 @@ inTerminal("a code that nobody knows ends what was asked", async () => {
   });
   await using alice = await sitIn(server.port, "alice");
   alice.type("hello?\r");
-  await alice.until(/\* Nobody may speak now\.\n#lobby>$/);
-  alice.type("/exit\r");
+  await alice.until(/\* Nobody may speak now\.\n#lobby> hello\?$/);
+  alice.type("\x03/exit\r");
   expect(await alice.exited).toBe(0);
   expect(alice.screen.text).not.toContain("Not sent");
 });

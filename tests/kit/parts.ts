@@ -4,16 +4,13 @@ import { join } from "node:path";
 import { Admission } from "../../server/admission.ts";
 import type { History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
-import { Hosts } from "../../server/hosts.ts";
 import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
-import { Pipeline } from "../../server/pipeline.ts";
-import { Rooms } from "../../server/rooms.ts";
 import type { Services } from "../../server/services.ts";
+import { wireServices } from "../../server/services.ts";
 import { openUsers } from "../../server/signin.ts";
-import { Slices } from "../../server/slices.ts";
+import type { Slices } from "../../server/slices.ts";
 import { readLog, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
-import { openHouse } from "./rooms.ts";
 
 export interface Parts extends AsyncDisposable {
   services: Services;
@@ -41,21 +38,16 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
   const stored = openHistory(join(folder.path, "chat.db"));
   const history = changes.history?.(stored) ?? stored;
   const log = openLog({ file: join(folder.path, "log", "app.log") });
-  const house = openHouse();
-  const pipeline: Pipeline = new Pipeline(
+  const { slices, admission = new Admission(1_000) } = changes;
+  const given = {
+    users: openUsers(folder.path),
     history,
-    house,
-    (entries) => rooms.deliver(entries),
-    (event, problem) => log.error(event, problem),
-  );
-  const { slices = new Slices(), admission = new Admission(1_000) } = changes;
-  const rooms = new Rooms(history, pipeline, slices, () => performance.now());
-  const users = openUsers(folder.path);
-  const hosts = new Hosts({ users, log, tellAll: (event) => rooms.tellAll(event) });
-  const services = {
-    ...{ users, hosts, history, house, pipeline, rooms, slices, log },
-    ...{ now: Date.now, elapsed: () => performance.now(), rate: 0 },
+    log,
+    now: Date.now,
+    elapsed: () => performance.now(),
+    rate: 0,
   };
+  const services = wireServices(given, [], slices);
   const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
   listeners.serve({ services, admission, certificate: undefined });
   const wires: Wire[] = [];

@@ -96,6 +96,13 @@ export class Screen implements Disposable {
   press(key: string, ...modifiers: Bun.WebView.Modifier[]): Promise<void> {
     return this.#view.press(key, { modifiers });
   }
+  /** Presses a button by the keyboard: the first one with these words, as soon as it is there. */
+  async push(words: string, where = "body"): Promise<void> {
+    const found = `Array.from(document.querySelectorAll(${JSON.stringify(where + " button")})).find((one) => one.innerText === ${JSON.stringify(words)} && one.checkVisibility())`;
+    await this.until(`${found} !== undefined`);
+    await this.read(`${found}.focus()`);
+    await this.press("Enter");
+  }
   /** Writes into the composer and sends. */
   async say(text: string): Promise<void> {
     await this.read("document.getElementById('draft').focus()");

@@ -12,6 +12,8 @@ export interface Voice {
   say(text: string, to?: string): Promise<string>;
   /** Types a command of a host (nc), or sends its frame; why it was refused, "" if it was not. */
   act(command: string, frame: Record<string, unknown>): Promise<string>;
+  /** Ends the connection. */
+  leave(): void;
   /** Resolves when the connection has ended. */
   ended: Promise<unknown>;
   /** Everything that came so far. */
@@ -32,7 +34,8 @@ export async function speak(chat: TestServer, way: Way, user: string): Promise<V
   return {
     say: (text, to = "#lobby") => ask({ type: "say", to, text }),
     act: (_, frame) => ask(frame),
-    ended: "ended" in wire ? wire.ended : wire.closed,
+    leave: () => (wire instanceof Browser ? wire.socket.close() : wire.close()),
+    ended: wire instanceof Browser ? wire.closed : wire.ended,
     text: () => wire.text,
   };
 }
@@ -52,6 +55,7 @@ async function typist(chat: TestServer, user: string): Promise<Voice> {
   return {
     say: (text, to) => type(to === undefined ? text : `/msg ${to} ${text}`),
     act: (command) => type(command),
+    leave: () => wire.close(),
     ended: wire.ended,
     text: () => wire.text,
   };

@@ -4,15 +4,11 @@ import { join } from "node:path";
 import type { Connection } from "../../server/admission.ts";
 import { Admission } from "../../server/admission.ts";
 import { openHistory } from "../../server/history.ts";
-import { Hosts } from "../../server/hosts.ts";
 import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
-import { Pipeline } from "../../server/pipeline.ts";
-import { Rooms } from "../../server/rooms.ts";
+import { wireServices } from "../../server/services.ts";
 import { openUsers } from "../../server/signin.ts";
-import { Slices } from "../../server/slices.ts";
 import { PATIENCE, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
-import { openHouse } from "../kit/rooms.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -134,20 +130,7 @@ describe("bytes that wait for slow readers", () => {
     const history = openHistory(join(folder.path, "chat.db"));
     const log = openLog({ file: join(folder.path, "app.log") });
     const users = openUsers(folder.path);
-    const house = openHouse();
-    const pipeline: Pipeline = new Pipeline(
-      history,
-      house,
-      (entries) => rooms.deliver(entries),
-      (event, problem) => log.error(event, problem),
-    );
-    const slices = new Slices();
-    const rooms = new Rooms(history, pipeline, slices, Date.now);
-    const hosts = new Hosts({ users, log, tellAll: (event) => rooms.tellAll(event) });
-    const services = {
-      ...{ users, hosts, history, house, pipeline, rooms, slices, log },
-      ...{ now: Date.now, elapsed: Date.now, rate: 0 },
-    };
+    const services = wireServices({ users, history, log, now: Date.now, elapsed: Date.now, rate: 0 }, []);
     const admission = new Admission(1_000, 3 * MEGABYTE);
     const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
     listeners.serve({ services, admission, certificate: undefined });

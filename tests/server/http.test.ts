@@ -123,8 +123,8 @@ test("the page is the repository's own files with their types stripped, small, a
   }
   expect(imports).toBeGreaterThan(modules.length);
   expect(carried).toBeGreaterThan(10_000);
-  expect(carried).toBeLessThan(37_000);
-  expect(unpacked).toBeLessThan(97_000);
+  expect(carried).toBeLessThan(53_000);
+  expect(unpacked).toBeLessThan(139_000);
   const plain = await fetch(url(chat, "/"), { headers: { "Accept-Encoding": "identity" } });
   expect(plain.headers.get("content-encoding")).toBeNull();
   expect(await plain.text()).toBe(html);

@@ -74,4 +74,59 @@ describe.if(has(BROWSER))("the page", () => {
       await alice.click("#side-open");
       expect(await alice.audit("#side")).toEqual([]);
     });
+
+  for (const [looks, shape] of Object.entries(LOOKS))
+    test.if(has("axe-core"))(
+      `axe finds nothing to mend ${looks}, and nothing is cut off, in what hosts do and others see of it`,
+      async () => {
+        await using chat = await startTestServer(["ms.lee*", "bob", "zoe"]);
+        const zoe = await chat.signedIn("zoe", "#lobby");
+        await zoe.say("#lobby", "an insult", "another one, bob");
+        using bob = await enter(chat, "bob", shape);
+        using lee = await enter(chat, "ms.lee", shape);
+        const isWhole = async (screen: Screen) => {
+          expect(await screen.audit()).toEqual([]);
+          const wrong = `Array.from(document.querySelectorAll("#main button, #main p, dialog *")).filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.closest(".hidden") === null)
+          .filter((one) => { const { left, right } = one.getBoundingClientRect(); return left < 0 || right > innerWidth || (one.tagName === "BUTTON" && one.scrollWidth > one.clientWidth); }).map((one) => one.outerHTML)`;
+          expect(await screen.read(wrong)).toEqual([]);
+          expect(await screen.read("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+          if (!shape.phone) return;
+          const small = `Array.from(document.querySelectorAll("button, select")).filter((one) => one.checkVisibility({ visibilityProperty: true }) && one.getBoundingClientRect().height < 40).map((one) => one.outerHTML)`;
+          expect(await screen.read(small)).toEqual([]);
+        };
+        await lee.say("hello");
+        await lee.say(`/announce open page 12 ${"of a long book ".repeat(30)}`);
+        await lee.say(`/topic fractions ${"and decimals ".repeat(10)}`);
+        await lee.say("/remove zoe");
+        await lee.push("Lock 10 min", "#tools");
+        for (const screen of [lee, bob]) {
+          await screen.see("Only hosts can write here until", "#closed");
+          await screen.see("removed by", "#log");
+          await isWhole(screen);
+        }
+        await lee.push("Show", "#log");
+        await lee.see("another one, bob", "#log .was");
+        await lee.read("document.querySelector('#log .tool').focus()");
+        await isWhole(lee);
+        await lee.push("Rules", "#tools");
+        await isWhole(lee);
+        await lee.press("Escape");
+        await lee.open("bob");
+        await lee.push("Mute 10 min", "#tools");
+        await lee.see("Unmute", "#tools");
+        await bob.open("zoe");
+        await bob.see("muted you until", "#closed");
+        await isWhole(bob);
+        await lee.push("Send out", "#tools");
+        await isWhole(lee);
+        await lee.push("For 5 minutes", "#send-out");
+        await bob.see("This page comes back by itself at", "#banner");
+        await lee.see("Let in", "#tools");
+        for (const screen of [bob, lee]) await isWhole(screen);
+        expect([...bob.complaints, ...lee.complaints]).toEqual([]);
+        if (!shape.phone) return;
+        await lee.click("#side-open");
+        expect(await lee.audit("#side")).toEqual([]);
+      },
+    );
 });

@@ -1,5 +1,10 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import type { Message } from "../../protocol.ts";
 import { PASSWORD, PATIENCE, startTestServer, type TestServer } from "../kit/harness.ts";
+import type { Draft } from "../../server/history.ts";
+import type { Parts } from "../kit/parts.ts";
+import { openParts } from "../kit/parts.ts";
+import { Person, withAppend } from "../kit/rooms.ts";
 import { speak, WAYS } from "../kit/voices.ts";
 
 setDefaultTimeout(PATIENCE);
@@ -21,7 +26,11 @@ const say = (text: string, to = "#lobby") => ({ type: "say", to, text });
 /** Somebody at a text session, and what they are shown until now. */
 async function nc(chat: TestServer, user: string) {
   const wire = await chat.typist(user);
-  return { wire, type: (line: string) => (wire.type(line), wire.quietLines()) };
+  const type = (line: string): Promise<string[]> => {
+    wire.type(line);
+    return wire.quietLines();
+  };
+  return { wire, type };
 }
 
 describe.each(WAYS)("over %s", (way) => {
@@ -322,4 +331,70 @@ test("what cannot be set is refused with what can be", async () => {
   expect((await lee.ask(set("nobody", "mute", "on"))).code).toBe("unknown_user");
   expect((await lee.ask(set("#lab", "lock", "on"))).code).toBe("not_in_room");
   expect(await why(set("#lobby", "door", "on"))).toStartWith("The lobby has no door");
+});
+
+test("an act that cannot be stored holds for nobody, and what was set before holds on", async () => {
+  let isFull = false;
+  await using chat = openParts(["ms.lee*", "bob"], {
+    history: (stored) =>
+      withAppend(stored, async (drafts, positions, judge) => {
+        if (!isFull) return stored.append(drafts, positions, judge);
+        // The transaction fails at its end, when all of it was judged.
+        for (const draft of drafts) {
+          expect(judge!.refuse(draft)).toBeUndefined();
+          const { to, from, text, act } = draft;
+          judge!.stored(draft, { ...{ type: "message", to, seq: 9, from, id: "x", at: 0, text }, ...act } as Message);
+        }
+        throw new Error("disk full");
+      }),
+  });
+  const [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
+  await lee.ask(set("#lobby", "topic", "tea"));
+  isFull = true;
+  const lock = { ...set("#lobby", "lock", "on"), id: "q-1" };
+  const others = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("ms.lee", "#lobby")];
+  for (const [wire, act] of [
+    [lee, lock],
+    [others[0]!, set("#lobby", "topic", "coffee")],
+    [others[1]!, set("*", "rules", "school")],
+  ] as const)
+    expect(await wire.ask(act)).toMatchObject({ code: "unavailable" });
+  isFull = false;
+  expect(await bob.ask(say("open?"))).toMatchObject({ type: "message" });
+  expect(await bob.ask(say("psst", "bob"))).toMatchObject({ type: "message" });
+  expect((await bob.join("#lobby")).settings).toEqual([{ key: "topic", value: "tea", by: "ms.lee" }]);
+  expect(await lee.ask(lock)).toMatchObject({ act: "set" });
+  expect(await bob.ask(say("open?"))).toMatchObject({ code: "quiet" });
+});
+
+describe("within one batch", () => {
+  /** Posts drafts that share a batch, and waits until it is told. */
+  async function post(chat: Parts, drafts: readonly Draft[]): Promise<void> {
+    const posts = drafts.map((draft) => chat.services.pipeline.post({ ...draft, by: new Person(draft.from) }));
+    expect(new Set(posts).size).toBe(1);
+    await posts[0]!.settled;
+  }
+  const lines = (from: string, text: string): Draft => ({ to: "#lobby", from, text });
+
+  test.each([
+    ["bob", "ban"],
+    ["bob", "mute"],
+    ["#lobby", "lock"],
+  ] as const)("what comes after the act that forbids it has no place: %s, %s", async (to, key) => {
+    await using chat = openParts(["ms.lee*", "bob", "zoe"]);
+    const act: Draft = { to, from: "ms.lee", text: "", act: { act: "set", key, value: "on" } };
+    await post(chat, [lines("bob", "before"), act, lines("bob", "after"), lines("ms.lee", "mine")]);
+    const said = await chat.services.history.newest("#lobby", 9);
+    expect(said.filter((one) => one.act === undefined).map(({ text }) => text)).toEqual(["before", "mine"]);
+  });
+
+  test("what is removed there is told to nobody", async () => {
+    await using chat = openParts(["ms.lee*", "bob", "zoe"]);
+    const zoe = await chat.signedIn("zoe", "#lobby");
+    const removal: Draft = { to: "#lobby", from: "ms.lee", text: "", act: { act: "remove", of: "bob", last: 1 } };
+    await post(chat, [lines("bob", "an insult"), removal]);
+    expect(await zoe.next("message")).toMatchObject({ seq: 1, text: "(removed)", removed: "ms.lee" });
+    expect(await zoe.next("message")).toMatchObject({ seq: 2, act: "remove", on: 1 });
+    expect(zoe.text).not.toContain("an insult");
+  });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Message } from "../../protocol.ts";
 import { PATIENCE, startTestServer, type TestServer, type Wire } from "../kit/harness.ts";
 import { speak, WAYS } from "../kit/voices.ts";
@@ -155,4 +157,35 @@ test("what is removed in the batch in which it was said is told as what is left 
   const act = await zoe.next((event) => event.type === "message" && event.act === "remove");
   expect(act).toMatchObject({ seq: 2, on: 1 });
   expect((await history(zoe))[0]).toMatchObject({ text: "(removed)" });
+});
+
+test("after seven days what was removed is in no file of the data folder, while people go on", async () => {
+  const time = { now: Date.UTC(2026, 10, 30) }; // ms
+  await using chat = await startTestServer(PEOPLE, { now: () => time.now });
+  const bytes = () =>
+    readdirSync(chat.data, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => readFileSync(join(parentPath, name)));
+  const isKept = (text: string) => bytes().some((file) => file.includes(text));
+  const sweepOften = () => {
+    for (let n = 0; n < 60; n++) chat.server.sweep();
+  };
+  const erased = async (times: number) => {
+    const lines = () => chat.log().match(/What was removed is erased/g)?.length ?? 0;
+    while (lines() < times) await bob.ask({ type: "ping" });
+  };
+  const [lee, bob] = [await chat.signedIn("ms.lee", "#lobby"), await chat.signedIn("bob", "#lobby")];
+  await bob.ask({ type: "say", to: "#lobby", text: "an insult that nobody should find" });
+  await bob.ask({ type: "say", to: "zoe", text: "a secret between two" });
+  await remove(lee, { of: "bob" });
+  await bob.ask({ type: "remove", to: "zoe" });
+  sweepOften();
+  await erased(1);
+  expect([isKept("a secret between two"), isKept("an insult that nobody should find")]).toEqual([false, true]);
+  time.now += 7 * 86_400_000;
+  sweepOften();
+  await erased(2);
+  expect(isKept("an insult that nobody should find")).toBe(false);
+  expect((await history(lee))[0]).not.toHaveProperty("was");
+  expect(await bob.ask({ type: "say", to: "#lobby", text: "hello" })).toMatchObject({ seq: 3 });
 });

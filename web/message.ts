@@ -1,0 +1,108 @@
+// message.ts: one row of the log: what somebody said, what a host did, or a line of the page's own. Text becomes text nodes, never
+// markup.
+
+import type { Message } from "../protocol.ts";
+import { describe } from "../shared/acts.ts";
+import { avatar, clock, colour, element, hostTag, timeOf, withLinks } from "./dom.ts";
+import { calls } from "./reading.ts";
+
+/** Who reads, and what they may do to a message. */
+export interface Reader {
+  user: string;
+  mayRemove: (message: Message) => boolean;
+  remove: (message: Message) => void;
+  /** Whether they may know what a message said that was removed. */
+  mayRead: (message: Message) => boolean;
+  read: (message: Message) => Promise<string>;
+}
+
+/** A row of what somebody said; `together` with the one before it, it needs no name. */
+export function messageRow(message: Message, together: boolean, reader: Reader): HTMLElement {
+  const { from, seq, text, cut, at, host, removed } = message;
+  const name = ["message"];
+  if (together) name.push("together");
+  if (from === reader.user) name.push("mine");
+  else if (calls(message, reader.user)) name.push("mention");
+  const said = removed === undefined ? textOf(text) : textOf(goneText(message, reader.user), "text gone");
+  const item = element(
+    "li",
+    name.join(" "),
+    together ? undefined : avatar(from),
+    element("b", `from ${colour(from)}`, from, host && hostTag()),
+    said,
+    cut === undefined ? undefined : element("em", "", `${cut} more characters were cut off`),
+    time(at),
+    tool(message, reader),
+  );
+  item.dataset.seq = String(seq);
+  return item;
+}
+
+/** Empties the row of a message that was removed, where it stands. A screen reader hears of the act that did it, and not of this: that a
+ *  text changes is not announced. */
+export function emptyRow(item: Element, message: Message, reader: Reader): void {
+  const text = item.querySelector(".text")!;
+  text.className = "text gone";
+  (text.firstChild as Text).data = goneText(message, reader.user);
+  while (text.childNodes.length > 1) text.lastChild!.remove();
+  item.classList.remove("mention");
+  item.querySelector("em")?.remove();
+  const button = item.querySelector<HTMLButtonElement>(".tool");
+  if (button !== null && reader.mayRead(message)) makeReader(button, message, reader);
+  else button?.remove();
+}
+function goneText({ removed }: Message, user: string): string {
+  return `removed by ${removed === user ? "you" : removed}`;
+}
+
+/** A row of what a host did. */
+export function actRow(message: Message, user: string): HTMLElement {
+  return noteRow(describe(message, user, clock), message.at);
+}
+
+/** A grey row: a line of the page's own. */
+export function noteRow(text: string, at: number): HTMLElement {
+  return element("li", "note", element("p", "", ...withLinks(text)), time(at));
+}
+
+/** What is not stored yet. */
+export function waitingRow(text: string, user: string): HTMLElement {
+  return element("li", "message waiting", avatar(user), textOf(text), element("em", "", "waiting…"));
+}
+
+/** What may be done to a message: it can be removed, or once it is, read by hosts. */
+function tool(message: Message, reader: Reader): HTMLElement | undefined {
+  const button = element("button", "tool", "Remove");
+  if (reader.mayRead(message)) makeReader(button, message, reader);
+  else if (!reader.mayRemove(message)) return undefined;
+  else {
+    button.ariaLabel = `Remove “${message.text.slice(0, 60)}” of ${message.from}`;
+    button.onclick = () => reader.remove(message);
+  }
+  return button;
+}
+/** Makes a button show, and hide, what a removed message said. It is no news to who looks at the page together with others. */
+function makeReader(button: HTMLButtonElement, message: Message, reader: Reader): void {
+  const name = (words: string) => {
+    (button.firstChild as Text).data = words;
+    button.ariaLabel = `${words} what ${message.from} said`;
+  };
+  name("Show");
+  button.onclick = async () => {
+    const item = button.parentElement!;
+    const shown = item.querySelector(".was");
+    shown?.remove();
+    if (shown === null) item.querySelector(".text")!.after(textOf(await reader.read(message), "text was"));
+    name(shown === null ? "Hide" : "Show");
+  };
+}
+function textOf(text: string, name = "text"): HTMLElement {
+  const body = element("p", name, ...withLinks(text));
+  body.dir = "auto"; // text of one direction cannot reorder what stands beside it
+  return body;
+}
+function time(at: number): HTMLElement {
+  const shown = element("time", "", timeOf(at));
+  shown.dateTime = new Date(at).toISOString();
+  return shown;
+}
