@@ -8,6 +8,7 @@ import { isKey, placeOf, SETTINGS } from "../shared/settings.ts";
 import type { Act } from "./acts.ts";
 import { EVERYBODY, isInbox, ownerOf } from "./conversations.ts";
 import type { Entry } from "./delivery.ts";
+import { compose } from "./delivery.ts";
 import type { House } from "./house.ts";
 import type { Log } from "./log.ts";
 import type { Rooms } from "./rooms.ts";
@@ -71,6 +72,7 @@ function putOut(rooms: Rooms, room: string, isMeant: (user: string) => boolean):
     if (!isMeant(member.user)) continue;
     rooms.leave(member, room);
     member.wasPutOut(room);
+    if (!member.text) member.send(compose([{ type: "seen", to: room }], member)); // as when it is left on another device
   }
 }
 /** Whoever may not enter a room leaves it: somebody is a host no more. */

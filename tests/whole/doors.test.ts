@@ -86,5 +86,6 @@ test("a host who is one no more leaves the rooms that only hosts may enter", asy
   await lee.hears("mr.kim", "joined", "#team");
   writeAccounts(chat.data, ["ms.lee*", "mr.kim"]);
   chat.server.sweep();
+  expect(await kim.next((event) => event.type === "seen")).toEqual({ type: "seen", to: "#team" });
   await lee.hears("mr.kim", "left", "#team");
 });
