@@ -161,7 +161,7 @@ export class Display {
   }
 
   #whyClosed({ key, by, until }: Closed, narrow: boolean): string {
-    const end = until === Infinity ? "" : ` until ${this.until(until)}`;
+    const end = until === Infinity ? "" : ` until ${narrow ? clock(until) : this.until(until)}`;
     if (key === "lock") return `Only hosts can write here${end}`;
     if (key === "mute") return `${by} muted you${end}${narrow ? "" : "; you can write to hosts"}`;
     return narrow ? "No private messages here" : "Private messages are not allowed here; /rules tells more";

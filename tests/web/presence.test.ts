@@ -14,8 +14,8 @@ describe.if(has(BROWSER))("who comes and goes", () => {
     using alice = await enter(chat, "alice");
     await bob.say("#lobby", "hello");
     await alice.see("hello", "#log");
-    // What a screen reader is told of: elements that are added to the log (aria-relevant="additions").
-    await alice.read(`void (window.added = 0, new MutationObserver((changes) => changes.forEach(({ addedNodes }) => (added += addedNodes.length)))
+    // What a screen reader is told of: lines that are added to the log (aria-relevant="additions").
+    await alice.read(`void (window.added = 0, new MutationObserver((changes) => changes.forEach(({ addedNodes }) => (added += [...addedNodes].filter(({ className }) => className === "note").length)))
       .observe(document.getElementById("log"), { childList: true, subtree: true }))`);
     await chat.signedIn("carol");
     await alice.see("carol joined", "#log");
