@@ -57,7 +57,7 @@ export class House implements Judge {
 
   #refuse(draft: Draft): Refusal | undefined {
     const { from, to, act } = draft;
-    if (act === undefined && this.#settings.isEmpty) return undefined;
+    if (act === undefined && !this.#concerns(from, to)) return undefined;
     const banned = this.whyBanned(from);
     if (banned !== undefined) return banned;
     if (act !== undefined) {
@@ -116,6 +116,12 @@ export class House implements Judge {
   }
 
   // ---- what is refused ----
+
+  /** Whether anything is set that a message could break: most are past this at the cost of three looks. */
+  #concerns(from: string, to: string): boolean {
+    const settings = this.#settings;
+    return !settings.isEmpty && (settings.has(ALL) || settings.has(to) || settings.has(inboxOf(from)));
+  }
 
   #refuseAct(from: string, to: string, act: Act): Refusal | undefined {
     if (act.act === "remove") return this.#refuseRemoval(from, to, act);

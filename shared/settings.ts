@@ -118,6 +118,10 @@ export class Settings {
   get isEmpty(): boolean {
     return this.#places.size === 0;
   }
+  /** Whether something is set in a place. */
+  has(place: string): boolean {
+    return this.#places.has(place);
+  }
   /** What was set in a place; the value that is usual is as good as none. */
   get(place: string, key: Key): Setting | undefined {
     return this.#places.get(place)?.get(key);
