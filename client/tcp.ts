@@ -32,25 +32,30 @@ export type Identity = "nothing" | "authority" | "fingerprint";
 export type OnWire = (direction: "in" | "out", line: string) => void;
 
 const CONNECT_TIMEOUT = 10_000; // ms
-const PING_TIMEOUT = 5_000; // ms a server may take to answer its first ping
+const PING_TIMEOUT = 15_000; // ms a server may take to answer its first ping; one that is short of time takes seconds
 const TLS_ALERT = 0x15; // the first byte of what a TLS server says to a client that does not speak TLS
 const MAX_LINE = 1024 * 1024; // bytes of one line a server may send
 
 /** Asks who answers at an address, before anybody is asked for a name. Resolves with what the server proved its
- *  identity by; rejects with `Refused` when nobody is there, or somebody else than a Banter server. */
-export async function identifyServer(server: Endpoint): Promise<Identity> {
+ *  identity by; rejects with `Refused` when nobody is there, nothing is answered within `patience` ms, or somebody else than a
+ *  Banter server answers. */
+export async function identifyServer(server: Endpoint, patience = PING_TIMEOUT): Promise<Identity> {
   const link = await openTcp(server);
-  const { promise: answered, resolve } = Promise.withResolvers<boolean>();
-  const timeout = setTimeout(() => resolve(false), PING_TIMEOUT);
-  void link.gone.then(() => resolve(false));
-  link.listen(({ type }) => type === "ok" && resolve(true));
+  const { promise: answered, resolve } = Promise.withResolvers<"known" | "silent" | "gone">();
+  const timeout = setTimeout(() => resolve("silent"), patience);
+  void link.gone.then(() => resolve("gone"));
+  link.listen(({ type }) => type === "ok" && resolve("known"));
   link.send({ type: "ping" });
-  const isKnown = await answered;
+  const answer = await answered;
   clearTimeout(timeout);
   link.cut();
-  if (isKnown) return link.identity;
+  if (answer === "known") return link.identity;
   const { host, port } = server;
-  const text = `Whoever answers at ${host}:${port} is no Banter server. Is the port right? The usual one is 12345.`;
+  const hint = "Is the port right? The usual one is 12345.";
+  const text =
+    answer === "silent"
+      ? `Nothing is answered at ${host}:${port}: the server is too busy, or no Banter server. ${hint}`
+      : `Whoever answers at ${host}:${port} is no Banter server. ${hint}`;
   throw new Refused({ code: "unreachable", text: (await link.gone) ?? text });
 }
 

@@ -1,4 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { identifyServer } from "../../client/tcp.ts";
 import { PASSWORD, PATIENCE, run, startTestServer } from "../kit/harness.ts";
 import { HAS_TERMINAL, sitAtClient } from "../kit/pty.ts";
 import { listen, welcome } from "../kit/scripted.ts";
@@ -81,6 +82,13 @@ inTerminal("who waits for the server longer than a moment reads that it is at wo
   letIn();
   await alice.until("#lobby>");
   expect(alice.screen.text).not.toContain("Checking");
+});
+
+test("a server that is silent is not called another one", async () => {
+  using server = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  await expect(identifyServer({ host: "127.0.0.1", port: server.port }, 50)).rejects.toThrow(
+    `Nothing is answered at 127.0.0.1:${server.port}: the server is too busy, or no Banter server.`,
+  );
 });
 
 test("somebody who is no Banter server is not told a name or a password", async () => {
