@@ -1,31 +1,54 @@
-// page.ts: what a browser gets to see: the repository's own files, TypeScript without its types, comments and indentation, and
-// the page for the projector. Who may ask for them is http.ts's business.
+// page.ts: what a browser gets to see: the page, made of this repository's own files, and the page for the projector. Who may ask for
+// them is http.ts's business.
 
 import type { IncomingHttpHeaders } from "node:http";
 import { readAssets } from "./assets.ts" with { type: "macro" };
 import type { Answer } from "./responses.ts";
 import { SECURITY_HEADERS } from "./responses.ts";
 
-const TYPES: Record<string, string> = { html: "text/html", css: "text/css", ts: "text/javascript" };
 const ASSETS = readAssets();
-const stripper = new Bun.Transpiler({ loader: "ts", target: "browser", minifyWhitespace: true });
+const ROOT = "/banter/"; // where the bundler finds them: on no disk, so that a compiled program has them, too
+/** The page's files by their URLs, and their types. */
+const TYPES = {
+  "/": "text/html; charset=utf-8",
+  "/page.js": "text/javascript; charset=utf-8",
+  "/page.js.map": "application/json",
+  "/style.css": "text/css; charset=utf-8",
+} as const;
+type Url = keyof typeof TYPES;
+export const PAGE_URLS = Object.keys(TYPES) as Url[];
 
-/** The page's files by their URLs, each made ready once. A file's URL is its path in the repository; the page itself is `/`. */
-export function pageFiles(): Map<string, (asked: IncomingHttpHeaders) => Answer> {
-  const entries = Object.entries(ASSETS);
-  return new Map(
-    entries.map(([path, source]) => [path === "web/index.html" ? "/" : `/${path}`, prepare(path, source)]),
-  );
+/** One of them, ready to be sent. The browser keeps its copy and asks only whether it is still right. */
+type PageFile = (asked: IncomingHttpHeaders) => Answer;
+
+/** Makes the page's files ready: all its scripts become one file and all its styles another, without what only people who read them
+ *  need, because a phone on a slow network waits for each file. The map shows a browser's debugger the sources as they are. */
+export async function pageFiles(): Promise<Record<Url, PageFile>> {
+  const [script, map] = await bundle("web/page.ts", "linked");
+  const [style] = await bundle("web/style.css", "none");
+  const texts = { "/": ASSETS["web/index.html"]!, "/page.js": script!, "/page.js.map": map!, "/style.css": style! };
+  const files = PAGE_URLS.map((url) => [url, prepare(TYPES[url], texts[url])]);
+  return Object.fromEntries(files) as Record<Url, PageFile>;
 }
 
-/** Makes a file ready to be sent; the browser keeps its copy and asks only whether it is still right. */
-function prepare(path: string, source: string): (asked: IncomingHttpHeaders) => Answer {
-  const extension = path.slice(path.lastIndexOf(".") + 1);
-  const plain = Buffer.from(extension === "ts" ? stripper.transformSync(source) : source);
-  const packed = Bun.gzipSync(plain);
+async function bundle(entry: string, sourcemap: "linked" | "none"): Promise<string[]> {
+  const files = Object.fromEntries(Object.entries(ASSETS).map(([path, source]) => [ROOT + path, source]));
+  const { outputs } = await Bun.build({
+    entrypoints: [ROOT + entry],
+    files,
+    target: "browser",
+    minify: true,
+    sourcemap,
+  });
+  return Promise.all(outputs.map((output) => output.text()));
+}
+
+function prepare(type: string, text: string): PageFile {
+  const plain = Buffer.from(text);
+  const packed = Bun.gzipSync(plain, { level: 9 });
   const tag = `"${Bun.hash(plain).toString(36)}"`;
   const headers = { ...SECURITY_HEADERS, ETag: tag, "Cache-Control": "no-cache", Vary: "Accept-Encoding" };
-  const typed = { ...headers, "Content-Type": `${TYPES[extension]}; charset=utf-8` };
+  const typed = { ...headers, "Content-Type": type };
   return (asked) => {
     if (asked["if-none-match"] === tag) return { status: 304, headers, body: "" };
     if (!String(asked["accept-encoding"]).includes("gzip")) return { status: 200, headers: typed, body: plain };
@@ -45,7 +68,7 @@ export function projectorPage(addresses: string[]): string {
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Join the chat</title>
-<link rel="stylesheet" href="/web/style.css">
+<link rel="stylesheet" href="/style.css">
 <link rel="icon" href="data:,">
 <body class="projector">
 <main>

@@ -8,7 +8,7 @@ import { failure, isRefusal } from "../protocol.ts";
 import type { Admission } from "./admission.ts";
 import { Metrics } from "./metrics.ts";
 import type { Asker } from "./network.ts";
-import { pageFiles, projectorPage } from "./page.ts";
+import { PAGE_URLS, pageFiles, projectorPage } from "./page.ts";
 import { login, register } from "./requests.ts";
 import type { Answer } from "./responses.ts";
 import { reply, replyText } from "./responses.ts";
@@ -82,8 +82,13 @@ export class Routes {
 
   #make(): Map<string, Route> {
     const routes = new Map<string, Route>();
-    for (const [url, file] of pageFiles())
-      routes.set(url, { method: "GET", isForAll: true, answer: ({ headers }) => file(headers) });
+    let files: ReturnType<typeof pageFiles> | undefined; // made when the first browser comes
+    for (const url of PAGE_URLS)
+      routes.set(url, {
+        method: "GET",
+        isForAll: true,
+        answer: async ({ headers }) => (await (files ??= pageFiles()))[url](headers),
+      });
     const get = (url: string, answer: Route["answer"]) => routes.set(url, { method: "GET", answer });
     get("/join", () => reply(200, "text/html", projectorPage(this.#options.addresses())));
     get("/healthz", () => (this.#isStopping ? replyText(503, "stopping\n") : replyText(200, "ok\n")));

@@ -42,14 +42,13 @@ test("server and client compiled into single files: a chat and its page, in a fo
   expect(await bob.next("message")).toMatchObject({ from: "alice", text: "hello from one file" });
   expect(await client.exited).toBe(0);
 
-  for (const [path, file] of [
-    ["/", "web/index.html"],
-    ["/web/style.css", "web/style.css"],
-  ] as const)
-    expect(await (await fetch(`http://localhost:${page}${path}`)).text()).toBe(
-      await Bun.file(join(REPOSITORY, file)).text(),
-    );
-  expect(await (await fetch(`http://localhost:${page}/protocol.ts`)).text()).toContain("export function encode(");
+  const got = async (path: string) => (await fetch(`http://localhost:${page}${path}`)).text();
+  expect(await got("/")).toBe(await Bun.file(join(REPOSITORY, "web/index.html")).text());
+  expect(await got("/page.js")).toContain("sourceMappingURL=page.js.map");
+  expect(JSON.parse(await got("/page.js.map")).sourcesContent).toContain(
+    await Bun.file(join(REPOSITORY, "protocol.ts")).text(),
+  );
+  expect(await got("/style.css")).toContain("#chat");
 
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);

@@ -55,7 +55,7 @@ test("the image holds all the server needs, its health check finds it well, and 
   for await (const chunk of server.stdout) if ((said += Buffer.from(chunk)).includes("Stop:")) break;
   const page = /Page listening \S+:(\d+)/.exec(said)![1]!;
 
-  expect(await fetch(`http://localhost:${page}/protocol.ts`)).toMatchObject({ status: 200 });
+  expect(await fetch(`http://localhost:${page}/page.js`)).toMatchObject({ status: 200 });
   const asked = healthCheck.slice(1).map((part) => part.replace("12346", page));
   expect(await run([process.execPath, ...asked])).toMatchObject({ code: 0 });
   server.kill("SIGTERM");
