@@ -16,7 +16,7 @@ export const LIMITS = {
   words: 50, // that one search looks for; what a message costs it grows with them
   inbox: 10_000, // direct messages that wait unconfirmed before the inbox refuses more
   rooms: 100, // rooms one connection may be in, and one account may follow
-  people: 200, // with whom one wrote, at most in one answer to `people`
+  people: 200, // at most in one answer to `people`, and of those who are `away` in one to `who`
   removed: 100, // messages that one act removes
   silence: 75, // seconds without a frame after which a JSON session is gone
 } as const;
@@ -37,7 +37,7 @@ export type Request = { id?: string } & (
   | { type: "say"; to: string; text: string }
   | { type: "who"; to?: string }
   | { type: "rooms" }
-  // match: words, all of them; with: of the inbox only what was written with this person
+  // match: words, all of them; with: of the inbox only what was written with this person; to "*": a match in all that one may read
   | { type: "history"; to: string; after?: number; before?: number; limit?: number; match?: string; with?: string }
   | { type: "seen"; to?: string; seq: number }
   | { type: "people" }
@@ -86,6 +86,7 @@ export interface Ok {
   seen?: number; // how far this account has read there
   follows?: Followed[];
   users?: string[];
+  away?: string[]; // who follows the room and is not in it
   rooms?: { to: string; users: number }[];
   messages?: Message[];
   people?: Partner[];

@@ -16,7 +16,7 @@ import {
 import { damaged, databaseFault, fault } from "./faults.ts";
 import { convert } from "./migration.ts";
 import { checkLines } from "./runs.ts";
-import { canBeSaid, EPOCH, FORMATS, HOSTING, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
+import { canBeSaid, EPOCH, FOLLOWERS, FORMATS, HOSTING, SCHEMA, SCHEMA_VERSION } from "./schema.ts";
 
 /** Another program holds the file. */
 export class InUse extends Error {}
@@ -61,6 +61,7 @@ export function openDatabase(file: string, report: (progress: string) => void): 
     db.run("begin exclusive");
     if (locked.format === 0) db.run(SCHEMA);
     db.run(HOSTING);
+    db.run(FOLLOWERS);
     const epoch = takeEpoch(db);
     db.run("commit");
     extendLog(`${file}-wal`);

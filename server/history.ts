@@ -20,7 +20,7 @@ import { Positions } from "./positions.ts";
 import { Removals } from "./removals.ts";
 import { Runs } from "./runs.ts";
 import type { Range, Search, Walk } from "./search.ts";
-import { Filter } from "./search.ts";
+import { Filter, firstPage } from "./search.ts";
 import type { StoredSetting } from "./settings.ts";
 import { StoredSettings } from "./settings.ts";
 
@@ -49,6 +49,8 @@ export interface History {
   head(conversation: string): Promise<number>;
   /** How far an account has read its inbox and the rooms it follows, by conversation. */
   positions(account: string): Promise<ReadonlyMap<string, number>>;
+  /** The accounts that follow a room and are wanted, sorted, at most `max`. */
+  followers(room: string, max: number, isWanted: (account: string) => boolean): Promise<string[]>;
   /** All that is set, by place. */
   settings(): Promise<StoredSetting[]>;
   /** What removed messages of a room said, by seq, as far as it is kept. */
@@ -178,7 +180,7 @@ class SqliteHistory implements History {
       return found.length < max;
     };
     await this.#lookBack(conversation, range, filter.cost, look, search?.goOn);
-    return page(found).reverse();
+    return firstPage(found).reverse();
   }
 
   async partners(account: string, limit: number, { goOn }: Walk): Promise<Partner[]> {
@@ -200,6 +202,10 @@ class SqliteHistory implements History {
 
   async positions(account: string): Promise<ReadonlyMap<string, number>> {
     return this.#positions.all(account);
+  }
+
+  async followers(room: string, max: number, isWanted: (account: string) => boolean): Promise<string[]> {
+    return this.#positions.followers(room, max, isWanted);
   }
 
   async settings(): Promise<StoredSetting[]> {
@@ -290,11 +296,4 @@ class SqliteHistory implements History {
       }
     this.#areIdsKnown = true;
   }
-}
-
-/** The first of these messages, up to a page's size in characters, but one at least. */
-function page(messages: readonly Message[]): Message[] {
-  let room: number = LIMITS.pageBytes;
-  const end = messages.findIndex(({ text }, i) => (room -= text.length) < 0 && i > 0);
-  return messages.slice(0, end < 0 ? messages.length : end);
 }

@@ -25,6 +25,16 @@ export class Positions {
     return new Map(this.#statements.all.all(account).map(({ conversation, seq }) => [conversation, seq]));
   }
 
+  /** The accounts that follow a room and are wanted, sorted, at most `max`. */
+  followers(room: string, max: number, isWanted: (account: string) => boolean): string[] {
+    const found: string[] = [];
+    for (const { account } of this.#statements.followers.iterate(room)) {
+      if (isWanted(account)) found.push(account);
+      if (found.length === max) break;
+    }
+    return found;
+  }
+
   /** Stores positions, of which none goes backwards. */
   write(positions: Iterable<Position>): void {
     for (const { account, conversation, seq } of positions)
@@ -38,6 +48,9 @@ function prepareStatements(db: Database) {
     one: db.query<{ seq: number }, [string, string]>("select seq from seen where account = ? and conversation = ?"),
     all: db.query<{ conversation: string; seq: number }, [string]>(
       "select conversation, seq from seen where account = ?",
+    ),
+    followers: db.query<{ account: string }, [string]>(
+      "select account from seen where conversation = ? order by account",
     ),
     put: db.query<unknown, [string, string, number]>(
       "insert into seen values (?, ?, ?) on conflict (account, conversation) do update set seq = max(seq, excluded.seq)",

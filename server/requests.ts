@@ -1,14 +1,15 @@
 // requests.ts: what each verb does, and who may use it: the rule table and one handler a verb. A refusal is a returned value;
 // the session answers it. Knows no socket, no line and no dialect but this: a text session's reader is a person.
 
-import type { Followed, Message, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
+import type { Followed, Refusal, Request, RequestOf, Verb } from "../protocol.ts";
 import { isRefusal, LIMITS } from "../protocol.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
-import { sanitizeMessage, truncateMessage, wordsOf } from "../shared/text.ts";
+import { sanitizeMessage, truncateMessage } from "../shared/text.ts";
 import type { Answer, Caller, Rule } from "./caller.ts";
-import { refuseToStore, whileHere } from "./caller.ts";
+import { refuseToStore } from "./caller.ts";
 import { inboxOf } from "./conversations.ts";
 import { onClaim, onRemove, onSet } from "./hosting.ts";
+import { onHistory, onPeople, onRooms, onWho } from "./lookups.ts";
 import type { Asker } from "./network.ts";
 import { withoutPort } from "./network.ts";
 import type { Post } from "./pipeline.ts";
@@ -156,7 +157,7 @@ async function onJoin(caller: Caller, request: RequestOf<"join">): Promise<Answe
 
 async function whyNotJoin(caller: Caller, to: string): Promise<Refusal | undefined> {
   const { history, house, rooms } = caller.services;
-  if (!rooms.has(caller, to) && rooms.countOf(caller) >= LIMITS.rooms) return { code: "too_many" };
+  if (!rooms.has(caller, to) && rooms.roomsOf(caller).length >= LIMITS.rooms) return { code: "too_many" };
   if (to !== LOBBY && rooms.isFull(to))
     return { code: "too_many", text: "The server has all the rooms it can hold. Join one that exists: rooms." };
   const noEntry = house.whyNoEntry(caller.user, to);
@@ -207,55 +208,6 @@ function note({ services }: Caller, to: string, cut: number): string | undefined
   if (cut > 0) notes.push(`Your message was too long: its last ${cut} characters were cut off.`);
   if (!isRoom(to) && !services.rooms.isOnline(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
   return notes.length > 0 ? notes.join(" ") : undefined;
-}
-
-function onWho({ services, user }: Caller, { to }: RequestOf<"who">): Answer {
-  const { house, rooms, users } = services;
-  const refusal = to === undefined ? undefined : house.whyNoEntry(user, to);
-  if (refusal !== undefined) return refusal;
-  return {
-    ...(to !== undefined && { to }),
-    users: rooms.who(to, user),
-    hosts: users.accounts.hosts(),
-    ...(to !== undefined && house.hasDoor(to) && { members: house.membersOf(to) }),
-    ...(house.isHost(user) && { muted: house.who("mute"), banned: house.who("ban") }),
-  };
-}
-
-function onRooms({ services, user }: Caller): Answer {
-  return { rooms: services.rooms.list().filter(({ to }) => services.house.mayEnter(user, to)) };
-}
-
-async function onHistory(caller: Caller, request: RequestOf<"history">): Promise<Answer> {
-  const { history, rooms } = caller.services;
-  const { to, after, before, limit = LIMITS.backlog, match, with: partner } = request;
-  if (to !== "@" && !rooms.has(caller, to)) return { code: "not_in_room" };
-  if (to !== "@" && partner !== undefined)
-    return { code: "bad_request", text: "Only of the inbox, @, one can ask what was written with somebody." };
-  if (match !== undefined && wordsOf(match).length > LIMITS.words)
-    return { code: "bad_request", text: `A search takes at most ${LIMITS.words} words. Nothing was looked for.` };
-  const name = to === "@" ? inboxOf(caller.user) : to;
-  const isSearch = match !== undefined || partner !== undefined;
-  const search = isSearch ? { match, with: partner, goOn: whileHere(caller) } : undefined;
-  const messages = await history.newest(name, limit, { after, before }, search);
-  return { to, messages: isRoom(to) ? await withRemoved(caller, to, messages) : messages };
-}
-
-/** Hosts read what removed messages of a room said, as long as it is kept. */
-async function withRemoved({ services, user }: Caller, room: string, messages: Message[]): Promise<Message[]> {
-  const [first, last] = [messages[0], messages.at(-1)];
-  if (first === undefined || last === undefined || !services.house.isHost(user)) return messages;
-  if (messages.every(({ removed }) => removed === undefined)) return messages;
-  const texts = await services.history.removed(room, first.seq, last.seq);
-  return messages.map((message) => {
-    const was = texts.get(message.seq);
-    return was === undefined ? message : { ...message, was };
-  });
-}
-
-async function onPeople(caller: Caller): Promise<Answer> {
-  const { history } = caller.services;
-  return { people: await history.partners(caller.user, LIMITS.people, { goOn: whileHere(caller) }) };
 }
 
 async function onSeen(caller: Caller, { to = "@", seq }: RequestOf<"seen">): Promise<Answer> {

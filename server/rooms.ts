@@ -150,11 +150,9 @@ export class Rooms {
     return this.#conversations.get(name)?.members.has(member) ?? false;
   }
 
-  /** How many rooms a member is in. */
-  countOf(member: Member): number {
-    let count = 0;
-    for (const { name } of this.#memberships.get(member) ?? []) if (isRoom(name)) count++;
-    return count;
+  /** The rooms a member is in. */
+  roomsOf(member: Member): string[] {
+    return Array.from(this.#memberships.get(member) ?? [], ({ name }) => name).filter(isRoom);
   }
 
   /** Whether one more room would be more than the server allows. */

@@ -62,6 +62,9 @@ export const EPOCH = `create table if not exists epoch (
     is_copy integer not null      -- 1: this file is a copy that was not used yet
   ) strict;`;
 
+/** Who follows a room. A file that was made before has no such index. */
+export const FOLLOWERS = "create index if not exists followers on seen (conversation, account)";
+
 /** Of what hosts do. A file that was made before has no such tables. */
 export const HOSTING = `
   create table if not exists settings (

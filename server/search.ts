@@ -2,6 +2,7 @@
 // nothing of where messages are stored: it is given lines, and rules out most of them before one is parsed.
 
 import type { Message } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
 import { wordsOf } from "../shared/text.ts";
 import { partnerOf } from "./conversations.ts";
 
@@ -92,4 +93,11 @@ export class Filter {
     }
     return candidates;
   }
+}
+
+/** The first of these messages, up to a page's size in characters, but one at least. */
+export function firstPage(messages: readonly Message[]): Message[] {
+  let room: number = LIMITS.pageBytes;
+  const end = messages.findIndex(({ text }, i) => (room -= text.length) < 0 && i > 0);
+  return messages.slice(0, end < 0 ? messages.length : end);
 }

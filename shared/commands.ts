@@ -104,6 +104,13 @@ export const COMMANDS: readonly Command[] = [
         ? usage("/search needs the words to look for.")
         : { type: "history", ...conversation(room), match: rest },
   },
+  {
+    names: ["searchall"],
+    usage: "WORDS",
+    help: "the same in all your rooms and private messages",
+    read: (rest) =>
+      rest === "" ? usage("/searchall needs the words to look for.") : { type: "history", to: "*", match: rest },
+  },
   REMOVE,
   ...HOST_COMMANDS,
   {

@@ -16,6 +16,7 @@ type Kind =
   | "room"
   | "person or room"
   | "inbox or room"
+  | "inbox, room or all"
   | "person, room or all"
   | "person, room or inbox";
 type Fields<V extends Verb> = Omit<RequestOf<V>, "type" | "id">;
@@ -30,7 +31,7 @@ const FIELDS: { [V in Verb]: { [F in keyof Fields<V>]-?: undefined extends Field
   who: { to: "room?" },
   rooms: {},
   history: {
-    to: "inbox or room",
+    to: "inbox, room or all",
     after: "count?",
     before: "count?",
     limit: "count?",
@@ -160,16 +161,17 @@ function aimOf({ key, value, of, on, through }: Record<string, unknown>): Partia
 
 function okFields(frame: Record<string, unknown>): Omit<Ok, "type"> {
   const { user, token, to, seq, epoch, seen, follows, users, rooms, messages, people, reset } = frame;
-  const { hosts, settings, members, muted, banned } = frame;
+  const { away, hosts, settings, members, muted, banned } = frame;
   return {
     ...(isPersonName(user) && { user }),
     ...(typeof token === "string" && /^[\w.-]{1,100}$/.test(token) && { token }),
-    ...((to === "@" || isRoomName(to)) && { to }),
+    ...((to === "@" || to === "*" || isRoomName(to)) && { to }),
     ...(isCount(seq) && { seq }),
     ...(typeof epoch === "string" && ID.test(epoch) && { epoch }),
     ...(isCount(seen) && { seen }),
     ...(Array.isArray(follows) && { follows: follows.flatMap((one) => toFollowed(Object(one)) ?? []) }),
     ...(arePersonNames(users) && { users }),
+    ...(arePersonNames(away) && { away }),
     ...(Array.isArray(rooms) && { rooms: rooms.flatMap((one) => toSize(Object(one)) ?? []) }),
     ...(Array.isArray(messages) && { messages: messages.flatMap((one) => toMessage(Object(one)) ?? []) }),
     ...(Array.isArray(people) && { people: people.flatMap((one) => toPartner(Object(one)) ?? []) }),

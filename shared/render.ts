@@ -83,6 +83,7 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
       const where = asked.to === undefined ? "Here" : `In ${bare(asked.to)}`;
       return [
         `* ${where}: ${event.users?.length ? event.users.join(", ") : "nobody"}`,
+        ...listed("Away", event.away),
         ...listed("Hosts", event.hosts),
         ...listed("Members", event.members),
         ...listed("Muted", event.muted),

@@ -62,6 +62,7 @@ export function withAppend(history: History, append: History["append"]): History
     head: (...args) => history.head(...args),
     partners: (...args) => history.partners(...args),
     positions: (...args) => history.positions(...args),
+    followers: (...args) => history.followers(...args),
     settings: () => history.settings(),
     removed: (...args) => history.removed(...args),
     find: (...args) => history.find(...args),

@@ -291,6 +291,7 @@ function watched(history: History, told: (what: "newest" | "page" | "step") => v
     head: (...args) => history.head(...args),
     partners: (...args) => history.partners(...args),
     positions: (...args) => history.positions(...args),
+    followers: (...args) => history.followers(...args),
     settings: () => history.settings(),
     removed: (...args) => history.removed(...args),
     find: (...args) => history.find(...args),
