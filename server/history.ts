@@ -49,7 +49,7 @@ export interface History {
   head(conversation: string): Promise<number>;
   /** How far an account has read its inbox and the rooms it follows, by conversation. */
   positions(account: string): Promise<ReadonlyMap<string, number>>;
-  /** The accounts that follow a room and are wanted, sorted, at most `max`. */
+  /** The accounts that follow a room and are wanted, sorted, at most `max`, of the first ten thousand. */
   followers(room: string, max: number, isWanted: (account: string) => boolean): Promise<string[]>;
   /** All that is set, by place. */
   settings(): Promise<StoredSetting[]>;
