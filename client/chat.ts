@@ -3,19 +3,19 @@
 
 import type { Ok, Request } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
-import { parseCommand } from "../shared/commands.ts";
+import { isSecret, parseCommand } from "../shared/commands.ts";
+import { complete } from "../shared/completion.ts";
 import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
 import type { Answered, ClientEvent } from "../shared/feed.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { ALL } from "../shared/settings.ts";
 import { ruleLines } from "../shared/standing.ts";
-import { complete } from "./completion.ts";
 import type { Completion, Console, Reader } from "./console.ts";
 import type { Display } from "./display.ts";
 import { Turns } from "./turns.ts";
 import type { Typed } from "./typed.ts";
-import { isSecret, mayEcho, readClassic, whyNotTaken, withoutSecret } from "./typed.ts";
+import { mayEcho, readClassic, whyNotTaken, withoutSecret } from "./typed.ts";
 import { View } from "./view.ts";
 
 export interface ChatOptions {

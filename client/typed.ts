@@ -2,7 +2,7 @@
 // repeated in the log. Does nothing itself.
 
 import type { Place } from "../shared/arguments.ts";
-import { parseCommand } from "../shared/commands.ts";
+import { isSecret, parseCommand } from "../shared/commands.ts";
 import { LOBBY } from "../shared/names.ts";
 import { whyTooLong } from "../shared/text.ts";
 
@@ -27,10 +27,6 @@ export function whyNotTaken(text: string): string | undefined {
   return whyTooLong(typed);
 }
 
-/** Whether a typed line holds a password or a code: it is shown no longer than it takes to type it. */
-export function isSecret(text: string): boolean {
-  return /^\/(?:login|register|host)/i.test(text);
-}
 /** A typed line as it may be shown afterwards: of a secret one the command only. */
 export function withoutSecret(text: string): string {
   return isSecret(text) ? text.replace(/\s.*/s, " …") : text;

@@ -167,6 +167,11 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
   return usage(`Unknown command /${sanitizeMessage(word).slice(0, 20)}. ${hint} Nothing was sent.`);
 }
 
+/** Whether a typed line holds a password or a code: it is shown no longer than it takes to type it. */
+export function isSecret(text: string): boolean {
+  return /^\/(?:login|register|host)/i.test(text);
+}
+
 /** The commands as lines of text, for one who is signed in or not, and is a host or not. */
 export function help(signedIn: boolean, isHost = false): string[] {
   const listed = COMMANDS.filter(

@@ -1,6 +1,8 @@
 // directory.ts: who is signed in, with whom one wrote, and which rooms there are, as the server told it last. Shows nothing.
 
 import type { Message, Ok, Presence, Request } from "../protocol.ts";
+import { isRoom } from "../shared/names.ts";
+import type { Thread } from "./threads.ts";
 
 export class Directory {
   readonly #user: string;
@@ -76,5 +78,14 @@ export class Directory {
     const answer = await this.#ask({ type: "rooms" });
     if (answer !== undefined) this.rooms = answer.rooms ?? [];
     this.#onChange();
+  }
+
+  /** Who and what can be named in a thread: first who spoke there last, and the rooms one has `joined`. */
+  known({ name, entries, users }: Thread, joined: readonly string[]): { people: string[]; rooms: string[] } {
+    const spoke = entries.flatMap((entry) => (entry.type === "message" ? entry.from : [])).reverse();
+    const here = isRoom(name) ? users : [name];
+    const people = new Set([...spoke, ...here, ...this.present, ...this.partners]);
+    people.delete(this.#user);
+    return { people: [...people], rooms: [...joined, ...this.rooms.map(({ to }) => to)] };
   }
 }

@@ -15,6 +15,7 @@ import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import type { Page } from "./hearing.ts";
 import { Hearing } from "./hearing.ts";
+import { KeysDialog } from "./keys.ts";
 import { keep, recall } from "./memory.ts";
 import type { Reader } from "./message.ts";
 import { Order } from "./order.ts";
@@ -22,6 +23,7 @@ import { Reading } from "./reading.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
+import { Unsent } from "./unsent.ts";
 
 const SETTLE = 30; // ms; what happens within is shown together
 
@@ -38,6 +40,7 @@ export class View implements Page {
   readonly #sidebar: Sidebar;
   readonly #composer: Composer;
   readonly #heading: Heading;
+  readonly #unsent: Unsent;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
@@ -47,7 +50,11 @@ export class View implements Page {
   constructor(connection: Connection, leave: (why?: string) => void) {
     const { user } = connection;
     this.#user = user;
-    this.leave = leave;
+    this.#unsent = new Unsent(() => connection.waiting.length);
+    this.leave = (why) => {
+      this.#unsent.end();
+      leave(why);
+    };
     this.#connection = connection;
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
@@ -64,8 +71,12 @@ export class View implements Page {
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
     this.#search = new Search((words) => this.#threads.find(this.#conversation.thread, words));
-    this.#composer = new Composer(user, () => {
-      if (this.#actions.submit(this.#composer.value)) this.#composer.value = "";
+    this.#composer = new Composer(user, {
+      submit: (text) => this.#actions.submit(text),
+      known: () => ({
+        ...this.#directory.known(this.#conversation.thread, connection.rooms),
+        isHost: this.#order.isHost,
+      }),
     });
     this.#sidebar = new Sidebar(
       user,
@@ -97,11 +108,14 @@ export class View implements Page {
 
   #listenToDevice(): void {
     const connection = this.#connection;
+    const keys = new KeysDialog();
     listenToDevice({
       step: (by) => this.#step(by),
       openUnread: () => this.#sidebar.unread[0] !== undefined && this.open(this.#sidebar.unread[0]),
       back: () => this.#back(),
-      write: () => this.#composer.focus(),
+      write: () => this.#write(),
+      showKeys: () => keys.open(),
+      fileCame: () => this.note("Files cannot be sent here."),
       wake: () => {
         connection.probe();
         this.#conversation.returned();
@@ -187,6 +201,7 @@ export class View implements Page {
 
   showWaiting(): void {
     this.#conversation.showWaiting();
+    this.#unsent.show();
   }
 
   giveBack(to: string, text: string): boolean {
@@ -198,8 +213,10 @@ export class View implements Page {
   }
 
   signOut(): void {
-    void this.#connection.close();
-    this.leave();
+    this.#unsent.ask(() => {
+      void this.#connection.close();
+      this.leave();
+    });
   }
 
   // ---- what is shown ----
@@ -238,8 +255,15 @@ export class View implements Page {
     this.soon();
   }
 
+  #write(): void {
+    if (this.#sidebar.isOpen) this.#sidebar.toggle(false);
+    this.#composer.focus();
+  }
+
+  /** To the next room one is in, or person: no key enters a room. */
   #step(by: 1 | -1): void {
-    const { names } = this.#sidebar;
+    const { rooms } = this.#connection;
+    const names = this.#sidebar.names.filter((name) => !isRoom(name) || rooms.includes(name));
     const next = names.at((names.indexOf(this.#conversation.name) + by) % names.length);
     if (next !== undefined) this.open(next);
   }

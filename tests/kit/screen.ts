@@ -22,6 +22,8 @@ export class Screen implements Disposable {
   readonly #view: Bun.WebView;
   /** What the browser complained about: exceptions, errors on the console, violations of the policy, dialogs. */
   readonly complaints: string[] = [];
+  /** How often the browser asked whether to leave the page; the answer is yes. */
+  asked = 0;
 
   private constructor(view: Bun.WebView) {
     this.#view = view;
@@ -46,7 +48,12 @@ export class Screen implements Disposable {
     watch("Log.entryAdded", ({ entry: { level, text } }) =>
       level === "error" && !isUnplugged(text) ? text : undefined,
     );
-    watch("Page.javascriptDialogOpening", ({ message }) => `dialog: ${message}`);
+    watch("Page.javascriptDialogOpening", ({ type, message }) => {
+      if (type !== "beforeunload") return `dialog: ${message}`;
+      screen.asked++;
+      void view.cdp("Page.handleJavaScriptDialog", { accept: true });
+      return undefined;
+    });
     for (const domain of ["Runtime", "Log", "Page", "Network"]) await view.cdp(`${domain}.enable`);
     await view.cdp("Emulation.setDeviceMetricsOverride", { width, height, deviceScaleFactor: 1, mobile: phone });
     await view.cdp("Emulation.setTouchEmulationEnabled", { enabled: phone });

@@ -247,7 +247,7 @@ describe.if(has(BROWSER))("the page", () => {
     await alice.say("for (;;) {\n  wait();\n}");
     expect(await bob.next("message")).toMatchObject({ text: "for (;;) {\n  wait();\n}" });
     await alice.type("x".repeat(MAX_MESSAGE_LENGTH + 1));
-    expect(await alice.texts("#count")).toEqual(["-1"]);
+    expect(await alice.texts("#count")).toEqual(["1 too many"]);
     await alice.press("Enter");
     await alice.see("4,001 characters; 4,000 fit. Nothing was sent.", "#log");
     expect(await alice.read("document.getElementById('draft').value.length")).toBe(4001);

@@ -1,27 +1,9 @@
 // completion.ts: what a half-typed word may become: commands and their arguments, people, rooms. Reads the one table of
 // commands; knows no keys and no screen.
 
-import { COMMANDS } from "../shared/commands.ts";
+import { COMMANDS } from "./commands.ts";
 
 const MAX_CHOICES = 20; // worth showing
-const MAX_NAMES = 500; // remembered
-
-/** Who and what somebody has met, so that it need not be typed again. */
-export class Known {
-  people: string[] = []; // who spoke last comes first
-  rooms: string[] = []; // that the server told of, with their #
-
-  /** Somebody spoke, or was spoken to. */
-  heard(name: string): void {
-    this.people = [name, ...this.people.filter((one) => one !== name)].slice(0, MAX_NAMES);
-  }
-  /** Somebody is here. */
-  met(names: readonly string[], self: string): void {
-    const all = new Set([...this.people, ...names.slice(0, MAX_NAMES)]);
-    all.delete(self);
-    this.people = [...all].slice(0, MAX_NAMES);
-  }
-}
 
 /** What there is to choose from. */
 export interface Choices {
