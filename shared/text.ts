@@ -35,8 +35,12 @@ export function whyTooLong(text: string): string | undefined {
 
 /** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. */
 export function mentions(text: string, user: string): boolean {
+  return nameOf(user).test(text);
+}
+/** Finds the name of somebody as a word of its own, with the @ before it if there is one. */
+export function nameOf(user: string): RegExp {
   const name = user.replaceAll(".", "\\.");
-  return new RegExp(`(?<![\\p{L}\\p{N}._-])${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu").test(text);
+  return new RegExp(`(?<![\\p{L}\\p{N}._-])@?${name}(?![\\p{L}\\p{N}_-]|\\.[\\p{L}\\p{N}])`, "iu");
 }
 
 /** The words that a search looks for, in lower case: what white space separates, each once. A text is found that has all of them. */

@@ -76,11 +76,6 @@ export class Actions {
     if (typed !== undefined) this.perform(typed);
   }
 
-  /** Asks who is in a room, or in the whole chat. */
-  who(thread: string): void {
-    this.perform(isRoom(thread) ? { type: "who", to: thread } : { type: "who" });
-  }
-
   /** Leaves a room; a person is only not shown any more. */
   leave(thread: string): void {
     if (isRoom(thread)) this.#connection.send({ type: "leave", to: thread });

@@ -25,6 +25,7 @@ export class Announcement {
     this.#box.className = isThere ? "" : "hidden"; // still there, or nothing that comes into it would be heard
     this.#text.ariaLive = isTold ? "off" : "polite";
     this.#text.replaceChildren(...(isThere ? [element("b", "", by), " to everybody: ", ...withLinks(value)] : []));
-    scrollByKeys(this.#box);
+    if (isThere) scrollByKeys(this.#box);
+    else this.#box.removeAttribute("tabindex");
   }
 }

@@ -11,6 +11,7 @@ export class Directory {
   present = new Set<string>();
   muted = new Set<string>(); // as hosts are told
   banned = new Set<string>();
+  readonly #absent = new Map<string, string[]>(); // by room: who follows it and was not there when it was asked
   #partner: string | undefined;
   rooms: { to: string; users: number }[] = [];
   readonly #partners = new Map<string, number>(); // inbox seq of the last message with each
@@ -44,6 +45,16 @@ export class Directory {
       this.muted = new Set(answer.muted);
       this.banned = new Set(answer.banned);
     }
+    this.#onChange();
+  }
+
+  /** Who follows a room and is not there, as far as it was asked. */
+  absent(room: string): string[] {
+    return this.#absent.get(room) ?? [];
+  }
+  async readAbsent(room: string): Promise<void> {
+    const answer = await this.#ask({ type: "who", to: room });
+    if (answer !== undefined) this.#absent.set(room, answer.away ?? []);
     this.#onChange();
   }
 

@@ -1,6 +1,6 @@
 // dom.ts: the few ways in which the page makes and finds elements. Text is always a text node.
 
-const COLOURS = 8; // classes c0 to c7 of style.css
+const COLOURS = 16; // classes c0 to c15 of names.css
 
 /** An element of index.html. */
 export function the<T extends HTMLElement>(id: string, kind: new () => T): T {

@@ -4,6 +4,7 @@
 import type { Message } from "../protocol.ts";
 import { describe } from "../shared/acts.ts";
 import { avatar, clock, colour, element, hostTag, timeOf, withLinks } from "./dom.ts";
+import { markName } from "./naming.ts";
 import { calls } from "./reading.ts";
 
 /** Who reads, and what they may do to a message. */
@@ -24,6 +25,7 @@ export function messageRow(message: Message, together: boolean, reader: Reader):
   if (from === reader.user) name.push("mine");
   else if (calls(message, reader.user)) name.push("mention");
   const said = removed === undefined ? textOf(text) : textOf(goneText(message, reader.user), "text gone");
+  if (name.includes("mention")) markName(said, reader.user);
   const item = element(
     "li",
     name.join(" "),
@@ -67,7 +69,13 @@ export function noteRow(text: string, at: number): HTMLElement {
 
 /** What is not stored yet. */
 export function waitingRow(text: string, user: string): HTMLElement {
-  return element("li", "message waiting", avatar(user), textOf(text), element("em", "", "waiting…"));
+  return element(
+    "li",
+    "message waiting",
+    avatar(user),
+    textOf(text),
+    element("em", "", element("span", "hidden", "waiting…")),
+  );
 }
 
 /** What may be done to a message: it can be removed, or once it is, read by hosts. */

@@ -1,21 +1,17 @@
 // sidebar.ts: the lists at the side, rooms and people: what is unread, where one is, who is away. On a phone it lies
-// over the chat and is opened by a button. Keeps the focus of somebody who walks through it by keyboard.
+// over the chat and is opened by a button.
 
 import type { Board } from "../shared/board.ts";
 import type { Directory } from "./directory.ts";
-import { avatar, element, hostTag, the } from "./dom.ts";
+import { avatar, the } from "./dom.ts";
+import type { Layers } from "./layers.ts";
+import type { Row } from "./list.ts";
+import { List } from "./list.ts";
 import type { Threads } from "./threads.ts";
 import { isRoom } from "../shared/names.ts";
 
-interface Row {
-  name: string; // "#lab" or "bob"
-  current: boolean;
-  faint: boolean; // a room one is not in, a person who is away
-  unread: number;
-  calls: boolean; // a direct message or a mention is among the unread
-  host: boolean;
-  detail: string; // beside the name
-}
+const NARROW = matchMedia("(max-width: 720px)"); // as in side.css
+
 /** What there is to show. */
 export interface Places {
   user: string;
@@ -26,30 +22,65 @@ export interface Places {
   board: Board;
 }
 
+export interface SidebarHooks {
+  open: (name: string) => void;
+  join: (room: string) => void;
+  signOut: () => void;
+  /** One wants to write. */
+  write: () => void;
+}
+
 export class Sidebar {
   readonly #side = the("side", HTMLElement);
   readonly #opener = the("side-open", HTMLButtonElement);
+  readonly #adder = the("room-open", HTMLButtonElement);
+  readonly #form = the("join", HTMLFormElement);
+  readonly #layers: Layers;
   readonly #rooms: List;
+  readonly #more: List;
   readonly #people: List;
   /** Every name that can be opened, in the order they are shown. */
   names: string[] = [];
   /** Those with something unread, who calls first. */
   unread: string[] = [];
 
-  constructor(user: string, open: (name: string) => void, join: (room: string) => void, signOut: () => void) {
-    this.#rooms = new List(the("rooms", HTMLElement), open);
+  constructor(user: string, layers: Layers, { open, join, signOut, write }: SidebarHooks) {
+    this.#layers = layers;
+    this.#rooms = new List(the("joined", HTMLElement), open);
+    this.#more = new List(the("more", HTMLElement), open);
     this.#people = new List(the("people", HTMLElement), open);
     the("me", HTMLElement).append(avatar(user), user);
     the("sign-out", HTMLButtonElement).onclick = signOut;
+    the("skip", HTMLAnchorElement).onclick = (event) => {
+      event.preventDefault(); // of the address nothing changes
+      write();
+    };
     this.#opener.onclick = () => this.toggle(true);
     the("side-close", HTMLButtonElement).onclick = () => this.toggle(false);
+    NARROW.onchange = () => this.toggle(false);
+    this.#listenToForm(join);
+  }
+  /** A room is named in a field that is there only when it is wanted. */
+  #listenToForm(join: (room: string) => void): void {
     const room = the("room", HTMLInputElement);
-    the("join", HTMLFormElement).onsubmit = (event) => {
+    this.#adder.onclick = () => this.#add(this.#form.hidden === true);
+    this.#form.onkeydown = (event) => {
+      if (event.key !== "Escape") return;
+      event.stopPropagation(); // it closes nothing else
+      this.#add(false);
+    };
+    this.#form.onsubmit = (event) => {
       event.preventDefault();
       if (room.value.trim() === "") return room.focus();
       join(room.value.trim());
-      room.value = "";
+      this.#add(false);
     };
+  }
+  #add(open: boolean): void {
+    this.#form.hidden = !open;
+    this.#form.reset();
+    this.#adder.ariaExpanded = String(open);
+    (open ? the("room", HTMLInputElement) : this.#adder).focus();
   }
 
   get isOpen(): boolean {
@@ -57,18 +88,17 @@ export class Sidebar {
   }
   /** On a phone: lays the lists over the chat, or takes them away. */
   toggle(open: boolean): void {
-    const was = this.isOpen;
     this.#side.classList.toggle("open", open);
-    the("main", HTMLElement).inert = open;
     this.#opener.ariaExpanded = String(open);
-    if (open) the("side-close", HTMLButtonElement).focus();
-    else if (was) this.#opener.focus();
+    if (!open) return this.#layers.lift(this.#side);
+    this.#layers.lay({ box: this.#side, opener: this.#opener, close: () => this.toggle(false) });
+    the("side-close", HTMLButtonElement).focus();
   }
 
   /** Returns what is unread in all, and whether some of it is meant for this person. */
   show({ user, threads, current, joined, directory, board }: Places): { unread: number; calls: boolean } {
     const { rooms, present } = directory;
-    const row = (name: string, faint: boolean, detail = ""): Row => {
+    const row = (name: string, faint: boolean, detail = ""): Required<Row> => {
       const { reading } = threads;
       const [unread, calls] = [reading.unread(name), reading.calls(name)];
       return { name, current: name === current, faint, unread, calls, host: board.isHost(name), detail };
@@ -77,70 +107,20 @@ export class Sidebar {
     const opened = [...threads.all.keys()].filter((name) => !isRoom(name));
     const byName = [...present, ...opened].filter((name) => name !== user || threads.all.has(name)).sort();
     const people = [...new Set([...directory.partners, ...byName])];
-    const roomRows = [
-      ...joined.map((name) => row(name, false)),
-      ...others.map(({ to, users }) => row(to, true, `${users} here, join`)),
-    ];
+    const roomRows = joined.map((name) => row(name, false));
+    const otherRows = others.map(({ to, users: count }) => row(to, true, `${count} here, join`));
     const peopleRows = people.map((name) => row(name, !present.has(name), directory.stateOf(name)));
     this.#rooms.show(roomRows);
+    this.#more.show(otherRows);
+    the("more-title", HTMLElement).hidden = otherRows.length === 0;
     this.#people.show(peopleRows);
-    const rows = [...roomRows, ...peopleRows];
+    the("nobody", HTMLElement).hidden = peopleRows.length > 0;
+    const rows = [...roomRows, ...otherRows, ...peopleRows];
     const waiting = rows.filter(({ unread }) => unread > 0);
     this.names = rows.map(({ name }) => name);
     this.unread = waiting.sort((a, b) => Number(b.calls) - Number(a.calls)).map(({ name }) => name);
     const elsewhere = waiting.reduce((sum, { unread, current }) => sum + (current ? 0 : unread), 0);
     the("elsewhere", HTMLElement).textContent = elsewhere > 0 ? String(elsewhere) : "";
     return { unread: waiting.reduce((sum, { unread }) => sum + unread, 0), calls: waiting.some(({ calls }) => calls) };
-  }
-}
-
-/** One list; an entry keeps its element as long as it is there. */
-class List {
-  readonly #list: HTMLElement;
-  readonly #open: (name: string) => void;
-  readonly #items = new Map<string, { item: HTMLElement; shown: string }>();
-  #order = "";
-
-  constructor(list: HTMLElement, open: (name: string) => void) {
-    this.#list = list;
-    this.#open = open;
-  }
-
-  show(rows: readonly Row[]): void {
-    for (const row of rows) this.#update(row);
-    const names = rows.map(({ name }) => name);
-    const order = names.join(" ");
-    if (order === this.#order) return;
-    this.#order = order;
-    const focused = document.activeElement;
-    for (const name of this.#items.keys()) if (!names.includes(name)) this.#items.delete(name);
-    this.#list.replaceChildren(...names.map((name) => this.#items.get(name)!.item));
-    if (focused instanceof HTMLElement && this.#list.contains(focused)) focused.focus();
-  }
-
-  #update({ name, current, faint, unread, calls, host, detail }: Row): void {
-    const known = this.#items.get(name);
-    const shown = JSON.stringify([current, faint, unread, calls, host, detail]);
-    if (known?.shown === shown) return;
-    const item = known?.item ?? element("li", "", this.#button(name));
-    const button = item.firstElementChild!;
-    button.className = [faint && "faint", unread > 0 && "unread"].filter(Boolean).join(" ");
-    button.ariaCurrent = current ? "page" : null;
-    const badge = element("span", calls ? "badge calls" : "badge", String(unread));
-    badge.append(element("span", "hidden", " unread"));
-    button.replaceChildren(
-      isRoom(name) ? "" : avatar(name),
-      element("span", "name", name),
-      host ? hostTag() : "",
-      element("span", "detail", detail),
-      unread > 0 ? badge : "",
-    );
-    this.#items.set(name, { item, shown });
-  }
-
-  #button(name: string): HTMLElement {
-    const button = element("button");
-    button.onclick = () => this.#open(name);
-    return button;
   }
 }

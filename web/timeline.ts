@@ -3,11 +3,11 @@
 
 import type { Message } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
-import { isRoom } from "../shared/names.ts";
 import { element, the, timeOf } from "./dom.ts";
 import type { Reader } from "./message.ts";
 import { actRow, emptyRow, messageRow, noteRow, waitingRow } from "./message.ts";
 import type { Entry, Note, Thread } from "./threads.ts";
+import { welcome } from "./welcome.ts";
 
 const NEAR_END = 60; // px; who is this close to the end follows it
 const NEAR_START = 120; // px; who is this close to the start wants older messages
@@ -34,6 +34,7 @@ export class Timeline {
   readonly #reader: Reader;
   #thread: Thread | undefined;
   #last: Entry | undefined;
+  #waiting = ""; // ids of what waits
   #isMarked = false; // the line that says what is new is there
   readonly #notes = new WeakMap<Note, HTMLElement>();
   #following = true;
@@ -107,6 +108,7 @@ export class Timeline {
   /** Adds what the thread has got at its end. */
   append(entry: Entry): void {
     const thread = this.#thread!;
+    if (entry.type === "message") this.#log.querySelector(".welcome")?.remove();
     this.#log.append(...this.#render(entry, this.#last, thread));
     this.#last = entry;
     this.#follow();
@@ -133,6 +135,9 @@ export class Timeline {
   showWaiting(waiting: readonly Waiting[]): void {
     const name = this.#thread?.name;
     const rows = waiting.filter(({ to }) => to === name);
+    const shown = rows.map(({ id }) => id).join();
+    if (shown === this.#waiting) return; // a row that is made anew at every try to come back would flicker
+    this.#waiting = shown;
     this.#queue.replaceChildren(...rows.map(({ text }) => waitingRow(text, this.#reader.user)));
     this.#follow();
   }
@@ -168,7 +173,7 @@ export class Timeline {
       items.push(...this.#render(entry, this.#last, thread));
       this.#last = entry;
     }
-    if (items.length === 0) items.push(element("li", "note", this.#welcome(thread)));
+    if (thread.from <= 1 && !thread.entries.some(({ type }) => type === "message")) items.unshift(welcome(thread.name));
     const focused = this.#log.contains(document.activeElement)
       ? document.activeElement!.closest<HTMLElement>("[data-seq]")?.dataset.seq
       : undefined;
@@ -177,12 +182,6 @@ export class Timeline {
     setTimeout(() => {
       this.#log.ariaLive = "polite";
     }, 200);
-  }
-
-  #welcome({ name }: Thread): string {
-    return isRoom(name)
-      ? `This is the start of ${name}. Say hello! /help lists the commands.`
-      : `Only you and ${name} read this. What you write waits for ${name} if they are away.`;
   }
 
   #render(entry: Entry, before: Entry | undefined, thread: Thread): HTMLElement[] {

@@ -16,9 +16,11 @@ import { Heading } from "./heading.ts";
 import type { Page } from "./hearing.ts";
 import { Hearing } from "./hearing.ts";
 import { KeysDialog } from "./keys.ts";
+import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
 import type { Reader } from "./message.ts";
 import { Order } from "./order.ts";
+import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
@@ -39,8 +41,10 @@ export class View implements Page {
   readonly #search: Search;
   readonly #sidebar: Sidebar;
   readonly #composer: Composer;
-  readonly #heading: Heading;
   readonly #unsent: Unsent;
+  readonly #heading = new Heading();
+  readonly #layers = new Layers();
+  readonly #people: People;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
@@ -78,16 +82,17 @@ export class View implements Page {
         isHost: this.#order.isHost,
       }),
     });
-    this.#sidebar = new Sidebar(
-      user,
-      (name) => this.open(name),
-      (room) => this.#actions.join(room),
-      () => this.signOut(),
-    );
-    this.#heading = new Heading(
-      () => this.#actions.who(this.#conversation.name),
-      () => this.#actions.leave(this.#conversation.name),
-    );
+    this.#sidebar = new Sidebar(user, this.#layers, {
+      open: (name) => this.open(name),
+      join: (room) => this.#actions.join(room),
+      signOut: () => this.signOut(),
+      write: () => this.#composer.focus(),
+    });
+    this.#people = new People(this.#layers, {
+      open: (name) => this.open(name),
+      leave: () => this.#actions.leave(this.#conversation.name),
+      read: (room) => void this.#directory.readAbsent(room),
+    });
     this.#hearing = new Hearing(
       {
         connection,
@@ -179,7 +184,7 @@ export class View implements Page {
     this.#conversation.show(name);
     this.#composer.show(name);
     this.#search.close();
-    this.#sidebar.toggle(false);
+    this.#layers.close();
     if (this.#order.isHost && !isRoom(name)) void this.#directory.readPeople(); // whether they are muted
     this.soon();
     if (matchMedia("(pointer: fine)").matches) this.#composer.focus(); // a phone's keyboard would cover the messages
@@ -244,6 +249,7 @@ export class View implements Page {
     });
     const state = this.#directory.stateOf(name);
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
+    this.#people.show({ name, users, directory: this.#directory, board });
     this.#composer.explain(this.#order.show(name, this.#directory));
     if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.redraw();
     this.#conversation.showButtons();
@@ -269,7 +275,7 @@ export class View implements Page {
   }
 
   #back(): void {
-    if (this.#sidebar.isOpen) return this.#sidebar.toggle(false);
+    if (this.#layers.close()) return;
     this.#search.close();
     this.#toEnd();
   }

@@ -63,7 +63,7 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     await alice.click("#draft");
     await alice.type("h");
     await alice.click("#here"); // a mouse leaves the focus where one writes
-    await alice.see("In lobby: ", "#log");
+    await alice.see("Here – 2", "#panel");
     expect(await alice.read(FOCUS)).toBe("draft");
     await alice.press("Space");
     await alice.press("t");

@@ -81,6 +81,7 @@ describe.if(has(BROWSER))("the page", () => {
     await alice.see("bob joined", "#log");
     await say(bob, "#lab", "quiet here");
     await alice.see("quiet here", "#log");
+    await alice.click("#here");
     await alice.click("#leave");
     await alice.until("document.getElementById('title').textContent === '#lobby'");
     expect((await bob.ask({ type: "who", to: "#lab" })).users).toEqual(["bob"]);

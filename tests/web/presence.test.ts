@@ -64,7 +64,7 @@ describe.if(has(BROWSER))("who comes and goes", () => {
     await alice.see("person-00, person-01 and 58 others joined", "#log");
     await alice.see("61 here", "#here");
     expect(await alice.read("document.getElementById('here').title")).toBe("alice, person-00 and 59 others");
-    await alice.click("#here");
+    await alice.say("/who lobby");
     await alice.see("and 11 others", "#log");
     const [, list] = await alice.texts(NOTES);
     expect(list!.match(/\w+-?\d*, |\w+-\d+ and/g)).toHaveLength(50);

@@ -240,6 +240,7 @@ describe.if(has(BROWSER))("what was read", () => {
     expect(await phone.texts("#rooms .name")).toEqual(["#lobby", "#attic", "#old"]);
     await laptop.open("#attic");
     await phone.open("#attic");
+    await phone.click("#here");
     await phone.click("#leave");
     await laptop.until("document.title === '#lobby – Banter'");
     await laptop.see("You left #attic on another device.", "#log");
