@@ -6,9 +6,11 @@ import type { Event, Message, Request, Setting } from "../protocol.ts";
 import { describe, isAct } from "../shared/acts.ts";
 import type { Closed } from "../shared/board.ts";
 import { help } from "../shared/commands.ts";
+import { passages } from "../shared/passages.ts";
 import { render } from "../shared/render.ts";
 import { truncateMessage } from "../shared/text.ts";
 import { isRoom } from "../shared/names.ts";
+import { expandTabs } from "./rows.ts";
 
 export interface Look {
   colours: 0 | 16 | 256;
@@ -61,11 +63,20 @@ export class Display {
     if (plain) return [render({ ...message, text: text.replaceAll("\n", " / ") }, { user, late }).join(" ")];
     if (isAct(message)) return this.#act(message);
     if (message.removed !== undefined) return this.#removed(message);
-    const [first, ...rest] = text.replaceAll("\t", "    ").split("\n");
-    const said = loud ? this.strong(first!) : first!;
+    const [first, ...rest] = this.#lines(text, loud);
     const tail = (cut ?? 0) + more > 0 ? [`  (${(cut ?? 0) + more} more characters were cut off)`] : [];
-    const head = `${this.#time(at)}${loud ? this.strong(">>") + " " : ""}${this.#who(message)}: ${said}`;
-    return [...this.#dayLine(at), head, ...rest.map((line) => `  ${loud ? this.strong(line) : line}`), ...tail];
+    const head = `${this.#time(at)}${loud ? this.strong(">>") + " " : ""}${this.#who(message)}: ${first}`;
+    return [...this.#dayLine(at), head, ...rest.map((line) => `  ${line}`), ...tail];
+  }
+
+  /** The lines of a text; those that fence code are dim. */
+  #lines(text: string, loud: boolean): string[] {
+    const dim = (line: string | undefined) => (line === undefined ? [] : [this.dim(expandTabs(line))]);
+    return passages(text).flatMap(({ text, fence }) => {
+      const lines = text.split("\n").map(expandTabs);
+      if (fence !== undefined) return [...dim(fence.open), ...lines, ...dim(fence.close)];
+      return loud ? lines.map((line) => this.strong(line)) : lines;
+    });
   }
 
   /** Messages from before, of one conversation; what is left of a flood is one line. */
@@ -92,9 +103,9 @@ export class Display {
   #removed(message: Message, count = 1): string[] {
     const { removed, was, at } = message;
     const by = removed === this.user ? "you" : removed;
-    const said = was === undefined ? "" : `: ${truncateMessage(was).text.replaceAll("\t", "    ")}`;
+    const said = was === undefined ? "" : `: ${truncateMessage(was).text}`;
     const what = count === 1 ? "" : `${count} messages, `;
-    const [first, ...rest] = `(${what}removed by ${by}${said})`.split("\n").map((line) => this.dim(line));
+    const [first, ...rest] = `(${what}removed by ${by}${said})`.split("\n").map((line) => this.dim(expandTabs(line)));
     const head = `${this.#time(at)}${this.#who(message)}: ${first}`;
     return [...this.#dayLine(at), head, ...rest.map((line) => `  ${line}`)];
   }

@@ -2,13 +2,21 @@
 // columns, not characters: a wide one takes two, an emoji of several parts only one place. Pure.
 
 const HANG = "  "; // before every row that continues another
+const TAB = 4; // columns
 
-/** A text broken at words into rows, the later ones indented. A word longer than a row stays whole: the terminal itself
- *  breaks it, so that a long address can still be copied in one piece. */
+/** A text broken at words into rows, the later ones indented as far as the text is, at least a little. A word longer than a row stays
+ *  whole: the terminal itself breaks it, so that a long address can still be copied in one piece. */
 export function wrap(line: string, columns: number): string[] {
   if (Bun.stringWidth(line) <= columns) return [line];
-  const rows = Bun.wrapAnsi(line, columns - HANG.length, { trim: false }).split("\n");
-  return rows.map((row, i) => (i === 0 ? row : HANG + row.replace(/^((?:\x1b\[[\d;]*m)*) /, "$1")));
+  const indent = /^ */.exec(Bun.stripANSI(line))![0].slice(0, columns / 2);
+  const hang = indent.length > HANG.length ? indent : HANG;
+  const rows = Bun.wrapAnsi(line, columns - hang.length, { trim: false }).split("\n");
+  return rows.map((row, i) => (i === 0 ? row : hang + row.replace(/^((?:\x1b\[[\d;]*m)*) /, "$1")));
+}
+
+/** A line whose tabs are spaces, up to the next column that 4 divides. */
+export function expandTabs(line: string): string {
+  return line.replace(/([^\t]*)\t/g, (_, part: string) => part + " ".repeat(TAB - (Bun.stringWidth(part) % TAB)));
 }
 
 /** A row cut to a width. */

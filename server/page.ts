@@ -13,6 +13,7 @@ const TYPES = {
   "/": "text/html; charset=utf-8",
   "/page.js": "text/javascript; charset=utf-8",
   "/page.js.map": "application/json",
+  "/saving.js": "text/javascript; charset=utf-8",
   "/style.css": "text/css; charset=utf-8",
 } as const;
 type Url = keyof typeof TYPES;
@@ -25,8 +26,15 @@ type PageFile = (asked: IncomingHttpHeaders) => Answer;
  *  need, because a phone on a slow network waits for each file. The map shows a browser's debugger the sources as they are. */
 export async function pageFiles(): Promise<Record<Url, PageFile>> {
   const [script, map] = await bundle("web/page.ts", "linked");
+  const [saving] = await bundle("web/saving.ts", "none"); // only who saves a conversation loads it
   const [style] = await bundle("web/style.css", "none");
-  const texts = { "/": ASSETS["web/index.html"]!, "/page.js": script!, "/page.js.map": map!, "/style.css": style! };
+  const texts = {
+    "/": ASSETS["web/index.html"]!,
+    "/page.js": script!,
+    "/page.js.map": map!,
+    "/saving.js": saving!,
+    "/style.css": style!,
+  };
   const files = PAGE_URLS.map((url) => [url, prepare(TYPES[url], texts[url])]);
   return Object.fromEntries(files) as Record<Url, PageFile>;
 }

@@ -1,6 +1,7 @@
 // text.ts: the rules for the text of a message: what is removed, where it is cut, whom it calls by name, and by which words it is found.
 
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
+import { withoutCode } from "./passages.ts";
 
 // C0 without tab and newline, DEL, C1; bidi embeddings, overrides and isolates (Unicode TR36, CVE-2021-42574); lone
 // surrogates.
@@ -33,9 +34,9 @@ export function whyTooLong(text: string): string | undefined {
   return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
 }
 
-/** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. */
+/** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. Code calls nobody. */
 export function mentions(text: string, user: string): boolean {
-  return nameOf(user).test(text);
+  return nameOf(user).test(withoutCode(text));
 }
 /** Finds the name of somebody as a word of its own, with the @ before it if there is one. */
 export function nameOf(user: string): RegExp {

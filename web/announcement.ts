@@ -1,7 +1,8 @@
 // announcement.ts: what hosts want everybody to read, under the heading until it is replaced or removed. A screen reader hears it once.
 
 import type { Setting } from "../protocol.ts";
-import { element, scrollByKeys, the, withLinks } from "./dom.ts";
+import { element, scrollByKeys, the } from "./dom.ts";
+import { withLinks } from "./prose.ts";
 
 export class Announcement {
   readonly #box = the("announcement", HTMLElement);

@@ -1,6 +1,7 @@
 // dom.ts: the few ways in which the page makes and finds elements. Text is always a text node.
 
 const COLOURS = 16; // classes c0 to c15 of names.css
+const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
 /** An element of index.html. */
 export function the<T extends HTMLElement>(id: string, kind: new () => T): T {
@@ -47,6 +48,14 @@ export function clock(at: number): string {
   return `${date.toLocaleDateString(undefined, { day: "numeric", month: "short" })}, ${timeOf(at)}`;
 }
 
+/** When something was said; `shown` in few words, and in full to who points at it. */
+export function time(at: number, shown = timeOf(at)): HTMLElement {
+  const made = element("time", "", shown);
+  made.dateTime = new Date(at).toISOString();
+  made.title = FULL.format(at);
+  return made;
+}
+
 /** What stands beside the name of a host. */
 export function hostTag(): HTMLElement {
   return element("span", "host", "host");
@@ -54,30 +63,6 @@ export function hostTag(): HTMLElement {
 
 /** Lets an element be scrolled with the keys if what it holds does not fit. */
 export function scrollByKeys(box: HTMLElement): void {
-  if (box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+  if (box.scrollHeight > box.clientHeight || box.scrollWidth > box.clientWidth) box.tabIndex = 0;
   else box.removeAttribute("tabindex");
-}
-
-/** Text with its http and https addresses as links, everything else as it is. */
-export function withLinks(text: string): Node[] {
-  const nodes: Node[] = [];
-  let from = 0;
-  for (const { 0: found, index } of text.matchAll(/\bhttps?:\/\/[^\s<>"]+/gi)) {
-    const address = found.replace(/[.,;:!?)\]}'*]+$/, "");
-    let url: URL;
-    try {
-      url = new URL(address);
-    } catch {
-      continue;
-    }
-    if (url.protocol !== "http:" && url.protocol !== "https:") continue;
-    const link = element("a", "", address);
-    link.href = url.href;
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
-    nodes.push(document.createTextNode(text.slice(from, index)), link);
-    from = index + address.length;
-  }
-  nodes.push(document.createTextNode(text.slice(from)));
-  return nodes;
 }

@@ -3,8 +3,9 @@
 
 import type { Message } from "../protocol.ts";
 import { describe } from "../shared/acts.ts";
-import { avatar, clock, colour, element, hostTag, timeOf, withLinks } from "./dom.ts";
+import { avatar, clock, colour, element, hostTag, time } from "./dom.ts";
 import { markName } from "./naming.ts";
+import { prose, withLinks } from "./prose.ts";
 import { calls } from "./reading.ts";
 
 /** Who reads, and what they may do to a message. */
@@ -64,14 +65,23 @@ export function actRow(message: Message, user: string): HTMLElement {
 
 /** A grey row: a line of the page's own. */
 export function noteRow(text: string, at: number): HTMLElement {
-  return element("li", "note", element("p", "", ...withLinks(text)), time(at));
+  return element("li", "note", tableOf(text) ?? element("p", "", ...withLinks(text)), time(at));
+}
+/** Lines of two columns each, such as the list of the commands; nothing of other texts. */
+function tableOf(text: string): HTMLElement | undefined {
+  const lines = text.split("\n");
+  const column = /^\S.*? {2,}/.exec(text)?.[0].length;
+  if (column === undefined || lines.length === 1 || lines.some((line) => !/\S {2,}\S/.test(line))) return undefined;
+  const table = element("p", "table", ...lines.map((line) => element("span", "", line)));
+  table.style.setProperty("--column", `${column}ch`);
+  return table;
 }
 
 /** What is not stored yet. */
 export function waitingRow(text: string, user: string): HTMLElement {
   return element(
     "li",
-    "message waiting",
+    "message mine waiting",
     avatar(user),
     textOf(text),
     element("em", "", element("span", "hidden", "waiting…")),
@@ -105,12 +115,7 @@ function makeReader(button: HTMLButtonElement, message: Message, reader: Reader)
   };
 }
 function textOf(text: string, name = "text"): HTMLElement {
-  const body = element("p", name, ...withLinks(text));
+  const body = element("div", name, "", ...prose(text)); // the first node is always words, which can be replaced
   body.dir = "auto"; // text of one direction cannot reorder what stands beside it
   return body;
-}
-function time(at: number): HTMLElement {
-  const shown = element("time", "", timeOf(at));
-  shown.dateTime = new Date(at).toISOString();
-  return shown;
 }

@@ -3,7 +3,8 @@
 import type { Message } from "../protocol.ts";
 import { covers } from "../shared/acts.ts";
 import { wordsOf } from "../shared/text.ts";
-import { element, hostTag, the, timeOf } from "./dom.ts";
+import { element, hostTag, the, time, timeOf } from "./dom.ts";
+import { prose } from "./prose.ts";
 
 export class Search {
   readonly #words = the("words", HTMLInputElement);
@@ -54,16 +55,10 @@ export class Search {
 
 function row({ from, host, at, text }: Message, words: readonly string[]): HTMLElement {
   const day = new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  const body = element("p", "text", ...marked(text, words));
+  const mark = (part: string) => marked(part, words);
+  const body = element("div", "text", ...prose(text, mark, mark));
   body.dir = "auto";
-  return element(
-    "li",
-    "",
-    element("b", "", from, host && hostTag()),
-    " ",
-    element("time", "", `${day}, ${timeOf(at)}`),
-    body,
-  );
+  return element("li", "", element("b", "", from, host && hostTag()), " ", time(at, `${day}, ${timeOf(at)}`), body);
 }
 
 /** Text with the words that were looked for marked, wherever they are. */

@@ -22,11 +22,13 @@ import type { Reader } from "./message.ts";
 import { Order } from "./order.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
+import type * as saving from "./saving.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
 import { Unsent } from "./unsent.ts";
 
+const SAVING = "/saving.js"; // few save, so only they load what it takes
 const SETTLE = 30; // ms; what happens within is shown together
 
 export class View implements Page {
@@ -48,6 +50,7 @@ export class View implements Page {
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
+  #saving: saving.Saving | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
   /** `leave` is called when nobody is signed in any more, with a reason unless they wanted it. */
@@ -75,6 +78,7 @@ export class View implements Page {
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
     this.#search = new Search((words) => this.#threads.find(this.#conversation.thread, words));
+    the("save", HTMLButtonElement).onclick = () => void this.#save();
     this.#composer = new Composer(user, {
       submit: (text) => this.#actions.submit(text),
       known: () => ({
@@ -217,6 +221,17 @@ export class View implements Page {
     void this.#search.start(words);
   }
 
+  /** Asks in which form the conversation that is open is to be saved. */
+  async #save(): Promise<void> {
+    try {
+      const { Saving } = (await import(SAVING)) as typeof saving;
+      this.#saving ??= new Saving(this.#user, (request) => this.#ask(request));
+    } catch {
+      return this.note("The server cannot be reached, so nothing can be saved now.");
+    }
+    this.#saving.open(this.#conversation.name, this.#connection.online);
+  }
+
   signOut(): void {
     this.#unsent.ask(() => {
       void this.#connection.close();
@@ -253,6 +268,7 @@ export class View implements Page {
     this.#composer.explain(this.#order.show(name, this.#directory));
     if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.redraw();
     this.#conversation.showButtons();
+    this.#saving?.online(this.#connection.online);
   }
 
   #toEnd(): void {

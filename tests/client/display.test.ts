@@ -39,6 +39,58 @@ for (const [how, args, env] of [
     expect(await alice.exited).toBe(0);
   });
 
+inTerminal(
+  "code keeps its indentation, tabs are columns of four, long lines go on below it, and its fences are dim",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await using alice = await sitIn(chat.port, "alice", [], { columns: 50, env: { NO_COLOR: "" } });
+    const code = [
+      "def fib(n):",
+      "\ta, b = 0, 1",
+      "  \tc",
+      "    return first_word + second_word + third_word + last",
+      "",
+      "x = `1`",
+    ];
+    await bob.say(
+      "#lobby",
+      ["look, alice:", "```python", ...code, "```", "that `is` it"].join("\n"),
+      "a\tb\n\tc",
+      "end",
+    );
+    const text = await alice.until("bob: end");
+    const shown = text.slice(text.indexOf("look, alice"), text.indexOf("bob: end"));
+    expect(
+      shown
+        .replaceAll(/\d\d:\d\d /g, "")
+        .split("\n")
+        .slice(0, -1),
+    ).toEqual([
+      "look, alice:",
+      "  ```python",
+      "  def fib(n):",
+      "      a, b = 0, 1",
+      "      c",
+      "      return first_word + second_word +",
+      "      third_word + last",
+      "",
+      "  x = `1`",
+      "  ```",
+      "  that `is` it",
+      "bob: a   b",
+      "      c",
+    ]);
+    for (const bytes of [
+      "\x1b[2m```python\x1b[22m",
+      "\x1b[2m```\x1b[22m",
+      "\x1b[1mthat `is` it\x1b[22m",
+      "\n  x = `1`\r",
+    ])
+      expect(alice.output()).toContain(bytes);
+  },
+);
+
 inTerminal("a day that changes gets a line of its own, also in messages from long ago", async () => {
   const at = (day: number, hour: number) => new Date(2024, 10, day, hour, 7).getTime();
   using server = listen((frame, write) => {

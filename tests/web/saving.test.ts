@@ -1,0 +1,128 @@
+import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { existsSync, readFileSync, watch } from "node:fs";
+import { join } from "node:path";
+import { PASSWORD, PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
+import { BROWSER, Screen } from "../kit/screen.ts";
+
+setDefaultTimeout(PATIENCE);
+
+const SAVED = "#saving-said a";
+
+/** What a browser has saved under a name, once it is there. */
+async function saved(folder: string, name: string): Promise<string> {
+  const file = join(folder, name);
+  await new Promise<void>((resolve) => {
+    const look = () => {
+      if (!existsSync(file) || readFileSync(file).length === 0) return;
+      watching.close();
+      resolve();
+    };
+    const watching = watch(folder, look);
+    look();
+  });
+  return readFileSync(file, "utf8");
+}
+/** Lets the browser save into a folder, the same for all its tabs. */
+async function enterSaving(chat: { webPort: number }, path: string, host = "localhost"): Promise<Screen> {
+  const screen = await Screen.open(`http://${host}:${chat.webPort}/`);
+  await screen.cdp("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: path });
+  await screen.signIn("alice", PASSWORD);
+  await screen.until("document.title.includes('#lobby')");
+  return screen;
+}
+
+describe.if(has(BROWSER))("a conversation is saved", () => {
+  const folder = temporaryFolder();
+  afterAll(() => folder[Symbol.dispose]());
+
+  test("as a page with every message of the room from the first one on, whatever is loaded; also over plain http", async () => {
+    await using chat = await startTestServer(["ms.lee*", "bob", "alice"]);
+    const lee = await chat.signedIn("ms.lee", "#lab");
+    const bob = await chat.signedIn("bob", "#lab");
+    await bob.say("#lab", ...Array.from({ length: 450 }, (_, n) => `line ${n + 1}`));
+    await bob.say("#lab", "an insult", "```\nx = 1\n```");
+    await lee.ask({ type: "remove", to: "#lab", of: "bob", on: 451, through: 451 });
+    await lee.ask({ type: "set", to: "#lab", key: "topic", value: "fractions" });
+    using alice = await enterSaving(chat, folder.path, "teacher-pc");
+    expect(await alice.read("isSecureContext")).toBe(false);
+    await alice.say("/join lab");
+    await alice.see("set the topic of lab", "#log");
+    expect((await alice.texts("#log .text")).length).toBeLessThan(60);
+    await alice.push("Save", "#main > header");
+    await alice.see("Save #lab", "#saving");
+    await alice.see(await alice.read("Intl.DateTimeFormat().resolvedOptions().timeZone"), "#saving");
+    if (has("axe-core")) expect(await alice.audit("#saving")).toEqual([]);
+    await alice.push("As a page (HTML)", "#saving");
+    await alice.until(`document.querySelector("${SAVED}") !== null`);
+    const [name] = await alice.texts(SAVED);
+    expect(name).toMatch(/^banter-lab-\d{4}-\d\d-\d\d\.html$/);
+    expect(await alice.read("document.activeElement.id")).toBe("saving-close");
+    const page = await saved(folder.path, name!);
+    expect(Array.from(page.matchAll(/>line (\d+)</g), ([, n]) => Number(n))).toEqual(
+      Array.from({ length: 450 }, (_, n) => n + 1),
+    );
+    expect(page).toContain("<pre><code>x = 1</code></pre>");
+    expect(page).toContain("removed by ms.lee");
+    expect(page).toContain("ms.lee set the topic of lab: fractions");
+    expect(page).not.toContain("an insult");
+    await alice.push("Close", "#saving");
+    await alice.until("!document.getElementById('saving').open");
+    expect(alice.complaints).toEqual([]);
+  });
+
+  test("as text, of direct messages only those with this person; it waits for a connection that is lost", async () => {
+    await using chat = await startTestServer(["alice", "bob", "carol"]);
+    const bob = await chat.signedIn("bob");
+    const carol = await chat.signedIn("carol");
+    for (let n = 1; n <= 210; n++)
+      await (n % 2 === 0 ? bob : carol).ask({ type: "say", to: "alice", text: `word ${n}` });
+    using alice = await enterSaving(chat, folder.path);
+    await alice.open("bob");
+    await alice.say("my answer");
+    await alice.see("my answer", "#log");
+    await alice.push("Save", "#main > header");
+    await alice.see("Save what you wrote with bob", "#saving");
+    await alice.unplug();
+    await alice.push("As text", "#saving");
+    await alice.see("There is no connection. Reading goes on when it is back.", "#saving");
+    await alice.plug("Back online.");
+    await alice.until(`document.querySelector("${SAVED}") !== null`);
+    const [name] = await alice.texts(SAVED);
+    expect(name).toMatch(/^banter-bob-\d{4}-\d\d-\d\d\.txt$/);
+    const text = await saved(folder.path, name!);
+    expect(text).toStartWith("alice and bob\n106 messages, saved by alice at ");
+    expect<unknown>(text.match(/word \d+/g)).toEqual(Array.from({ length: 105 }, (_, n) => `word ${2 * n + 2}`));
+    expect(text).toMatch(/\d\d:\d\d alice: my answer\n/);
+  });
+
+  test("until it is cancelled, and again when one wants it; what is refused is said", async () => {
+    await using chat = await startTestServer(["ms.lee*", "alice"]);
+    const lee = await chat.signedIn("ms.lee", "#lab");
+    await lee.say("#lab", "hello");
+    using alice = await enterSaving(chat, folder.path);
+    await alice.say("/join lab");
+    await alice.see("hello", "#log");
+    await alice.unplug();
+    await alice.push("Save", "#main > header");
+    await alice.see("The server cannot be reached, so nothing can be saved now.", "#log"); // it has to load what saves
+    await alice.plug("Back online.");
+    await alice.push("Save", "#main > header");
+    await alice.see("Save #lab", "#saving");
+    await alice.unplug();
+    await alice.push("As text", "#saving");
+    await alice.see("There is no connection", "#saving");
+    await alice.see("Cancel", "#saving-close");
+    expect(await alice.read("document.getElementById('saving-text').disabled")).toBe(true);
+    await alice.press("Escape");
+    await alice.plug("Back online.");
+    await alice.push("Save", "#main > header");
+    expect(await alice.texts("#saving-said, #saving-close")).toEqual(["", "Close"]); // nothing goes on
+    await lee.ask({ type: "set", to: "#lab", key: "door", value: "on" });
+    await lee.ask({ type: "set", to: "#lab", key: "member", of: "alice", value: "off" });
+    await alice.until("document.title.includes('#lobby')");
+    await alice.push("As text", "#saving");
+    await alice.see("The server did not give all messages, so nothing was saved.", "#saving");
+    expect(alice.complaints).toEqual([]);
+  });
+});
