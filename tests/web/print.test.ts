@@ -18,6 +18,7 @@ describe.if(has(BROWSER))("the page on paper", () => {
   test("is the title, the days and every message that is loaded, uncut and black on white, and nothing else", async () => {
     await using chat = await startTestServer(["ms.lee*", "alice", "bob"]);
     const lee = await chat.signedIn("ms.lee", "#lobby");
+    await (await chat.signedIn("alice", "#lobby")).say("#lobby", "mine");
     const code = Array.from({ length: 60 }, (_, n) => `code(${n}); // ${"and so on ".repeat(4)}${"x".repeat(n)}`);
     await lee.say(
       "#lobby",
@@ -55,6 +56,9 @@ describe.if(has(BROWSER))("the page on paper", () => {
       expect(await alice.read("getComputedStyle(document.documentElement).backgroundColor")).toBe("rgb(255, 255, 255)");
       expect(await alice.read("getComputedStyle(document.querySelector('.avatar')).backgroundColor")).toBe(
         "rgba(0, 0, 0, 0)",
+      );
+      expect(await alice.read("getComputedStyle(document.querySelector('.mine')).backgroundColor")).toStartWith(
+        "color(srgb 1 1 1",
       );
       expect(alice.complaints).toEqual([]);
     }
