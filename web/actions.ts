@@ -30,7 +30,8 @@ export interface Stage {
   /** Forgets a thread, and shows the lobby where it was. */
   forget(thread: string): void;
   showOlder(limit?: number): void;
-  search(words: string): void;
+  /** Looks where one is, or everywhere. */
+  search(words: string, everywhere: boolean): void;
   /** Something of ours is on its way. */
   showOwn(to: string): void;
   /** Puts words back where they were written; returns whether it could. */
@@ -112,7 +113,7 @@ export class Actions {
   /** What was said is shown in its thread; only the whole inbox, which is none, is told in notes. */
   #history(typed: RequestOf<"history">): void {
     const thread = typed.with ?? typed.to;
-    if (typed.match !== undefined) this.#stage.search(typed.match);
+    if (typed.match !== undefined) this.#stage.search(typed.match, typed.to === ALL);
     else if (thread === "@") this.#connection.send(typed);
     else if (thread === this.#stage.place.room) this.#stage.showOlder(typed.limit);
     else this.#stage.open(thread);

@@ -67,7 +67,7 @@ export class Hearing {
   }
 
   #happened(event: ClientEvent): void {
-    const { actions, banner, conversation, directory, reading, threads } = this.#parts;
+    const { actions, banner, conversation, directory, reading, search, threads } = this.#parts;
     switch (event.type) {
       case "message":
         return this.#said(event);
@@ -94,6 +94,8 @@ export class Hearing {
         return this.#gone(event.to, event.isExpelled ? this.#whyExpelled() : this.#whyLeft(event.to));
       case "reset":
         threads.reset(event.to);
+        conversation.reset();
+        search.close();
         if (event.to === "@") void directory.readPartners();
         return this.#page.note("The server was restored from an older copy; what was said after it is gone there.");
       case "online":

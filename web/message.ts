@@ -88,6 +88,16 @@ export function waitingRow(text: string, user: string): HTMLElement {
   );
 }
 
+/** What may be done to a message has changed, maybe. */
+export function retool(item: Element, message: Message, reader: Reader): void {
+  const old = item.querySelector(".tool");
+  const now = tool(message, reader);
+  if (now === undefined) {
+    old?.remove();
+    item.querySelector(".was")?.remove();
+  } else if (old === null) item.append(now);
+}
+
 /** What may be done to a message: it can be removed, or once it is, read by hosts. */
 function tool(message: Message, reader: Reader): HTMLElement | undefined {
   const button = element("button", "tool", "Remove");

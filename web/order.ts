@@ -9,6 +9,7 @@ import { ALL } from "../shared/settings.ts";
 import { Announcement } from "./announcement.ts";
 import { RulesDialog, SendOutDialog } from "./dialogs.ts";
 import type { Directory } from "./directory.ts";
+import type { Reader } from "./message.ts";
 import { mayRead, mayRemove, nextEnd, whatHolds, whyClosed } from "./rights.ts";
 import { Tools } from "./tools.ts";
 
@@ -24,6 +25,7 @@ export interface OrderHooks {
 export class Order {
   readonly board: Board;
   readonly #user: string;
+  readonly #perform: OrderHooks["perform"];
   readonly #ended: () => void;
   readonly #announcement: Announcement;
   readonly #tools: Tools;
@@ -37,6 +39,7 @@ export class Order {
     const question = new SendOutDialog((whom, value) => set(whom, "ban", value));
     this.board = new Board(user);
     this.#user = user;
+    this.#perform = perform;
     this.#ended = ended;
     this.#announcement = new Announcement(() => set(ALL, "announce", ""));
     this.#rules = new RulesDialog((key, value) => set(ALL, key, value));
@@ -58,12 +61,16 @@ export class Order {
   get rights(): string {
     return JSON.stringify([this.board.hosts, this.board.settings(ALL).find(({ key }) => key === "removing")?.value]);
   }
-  mayRemove(message: Message): boolean {
-    return mayRemove(this.board, this.#user, message);
-  }
-
-  mayRead(message: Message): boolean {
-    return mayRead(this.board, this.#user, message);
+  /** What this person may do to messages; `was` asks what one said that was removed. */
+  reader(was: (message: Message) => Promise<string | undefined>): Reader {
+    return {
+      user: this.#user,
+      mayRemove: (message) => mayRemove(this.board, this.#user, message),
+      remove: ({ to, seq, from }) =>
+        this.#perform({ type: "remove", on: seq, ...(isRoom(to) ? { to, of: from } : { to: "@" }) }),
+      mayRead: (message) => mayRead(this.board, this.#user, message),
+      read: async (message) => (await was(message)) ?? "What it said is not kept any more.",
+    };
   }
 
   /** Takes an event in; `shown` is the thread whose messages are shown as they come. Returns whether who is muted or sent out may have

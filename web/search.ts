@@ -1,42 +1,117 @@
-// search.ts: the search field and its results, over the messages. Asks through `find`, and shows.
+// search.ts: the search field and its results, over the messages: of the conversation that is open or of all. A result leads to its
+// message; then only one line of the results stays, to come back to. Asks through `find` and `open`, and shows.
 
 import type { Message } from "../protocol.ts";
+import { LIMITS } from "../protocol.ts";
 import { covers } from "../shared/acts.ts";
+import { isRoom } from "../shared/names.ts";
 import { wordsOf } from "../shared/text.ts";
-import { element, hostTag, the, time, timeOf } from "./dom.ts";
+import { clock, element, hostTag, the, time } from "./dom.ts";
 import { prose } from "./prose.ts";
 
+export interface SearchHooks {
+  /** The newest messages with all these words, oldest first; `undefined` if that was refused. */
+  find: (words: string, everywhere: boolean) => Promise<Message[] | undefined>;
+  /** Finds a message, to show it; says why it cannot. */
+  open: (message: Message) => Promise<(() => void) | string>;
+}
+
 export class Search {
+  readonly #user: string;
+  readonly #hooks: SearchHooks;
   readonly #words = the("words", HTMLInputElement);
   readonly #panel = the("found", HTMLElement);
   readonly #title = the("found-title", HTMLElement);
-  readonly #find: (words: string) => Promise<Message[]>;
+  readonly #said = the("found-said", HTMLElement);
+  readonly #list = this.#panel.querySelector("ol")!;
+  readonly #results = the("found-open", HTMLButtonElement);
+  readonly #here = the("found-here", HTMLButtonElement);
+  readonly #everywhere = the("found-everywhere", HTMLButtonElement);
   #found: { words: string; messages: Message[] } | undefined; // what is shown
+  #isEverywhere = false;
+  #searching: object | undefined; // what was asked for last
 
-  constructor(find: (words: string) => Promise<Message[]>) {
-    this.#find = find;
+  constructor(user: string, hooks: SearchHooks) {
+    this.#user = user;
+    this.#hooks = hooks;
     the("search", HTMLFormElement).onsubmit = (event) => {
       event.preventDefault();
-      void this.start(this.#words.value.trim());
+      void this.start(this.#words.value.trim(), this.#isEverywhere);
     };
     the("found-close", HTMLButtonElement).onclick = () => this.close();
+    this.#here.onclick = () => void this.start(this.#asked, false);
+    this.#everywhere.onclick = () => void this.start(this.#asked, true);
+    this.#results.onclick = () => {
+      this.#putAside(false);
+      (this.#list.querySelector<HTMLElement>("[aria-current]") ?? this.#here).focus();
+    };
   }
 
-  async start(words: string): Promise<void> {
+  /** Whether only one line is left of the results. */
+  get isAside(): boolean {
+    return !this.#panel.hidden && !this.#results.hidden;
+  }
+  get #asked(): string {
+    return this.#words.value.trim() || (this.#found?.words ?? "");
+  }
+
+  async start(words: string, everywhere: boolean): Promise<void> {
     if (words === "") return this.close();
+    const searching = (this.#searching = {});
+    this.#isEverywhere = everywhere;
+    this.#here.ariaPressed = String(!everywhere);
+    this.#everywhere.ariaPressed = String(everywhere);
+    this.#found = { words, messages: [] };
     this.#words.value = words;
     this.#panel.hidden = false;
+    this.#putAside(false);
     this.#title.textContent = "Searching…";
-    this.#panel.querySelector("ol")!.replaceChildren();
-    this.#show(words, (await this.#find(words)).reverse());
+    this.#list.replaceChildren();
+    const messages = await this.#hooks.find(words, everywhere);
+    if (this.#searching !== searching) return;
+    if (messages !== undefined) this.#show(words, messages.reverse());
+    else this.#title.textContent = "This cannot be searched for now.";
   }
   #show(words: string, messages: Message[]): void {
     this.#found = { words, messages };
-    const count = messages.length === 1 ? "1 message" : `${messages.length} messages`;
+    const { length } = messages;
+    const newest = length === LIMITS.page ? "The newest " : "";
+    const count = length === 0 ? "Nothing" : length === 1 ? "1 message" : `${newest}${length} messages`;
     const quoted = words.split(/\s+/).map((word) => `“${word}”`);
-    this.#title.textContent = `${messages.length === 0 ? "Nothing" : count} with ${quoted.join(" and ")}`;
-    const rows = messages.map((message) => row(message, wordsOf(words)));
-    this.#panel.querySelector("ol")!.replaceChildren(...rows);
+    this.#title.textContent = `${count} with ${quoted.join(" and ")}`;
+    this.#list.replaceChildren(...messages.map((message) => this.#row(message, wordsOf(words))));
+    this.#panel.scrollTop = 0;
+  }
+
+  #row(message: Message, words: readonly string[]): HTMLElement {
+    const { from, to, host, at, text } = message;
+    const place = this.#isEverywhere && ` ${isRoom(to) ? to : `with ${from === this.#user ? to : from}`}`;
+    const button = element("button", "", element("b", "", from, host && hostTag()), " ", time(at, clock(at)), place);
+    button.onclick = () => void this.#open(message, button);
+    const mark = (part: string) => marked(part, words);
+    const body = element("div", "text", ...prose(text, mark, mark));
+    body.dir = "auto";
+    const row = element("li", "", button, body);
+    // A text may hold buttons, so it is in none; a click there is one on its message all the same, unless it selects something.
+    body.onclick = ({ target }) =>
+      (target as Element).closest("button, pre") === null && getSelection()?.isCollapsed === true && button.click();
+    return row;
+  }
+  async #open(message: Message, button: HTMLElement): Promise<void> {
+    const found = this.#found;
+    this.#said.textContent = "Opening…";
+    const show = await this.#hooks.open(message);
+    if (found !== this.#found) return;
+    if (typeof show === "string") return void (this.#said.textContent = show);
+    this.#list.querySelector("[aria-current]")?.removeAttribute("aria-current");
+    button.ariaCurrent = "true";
+    this.#putAside(true); // first: it makes room
+    show();
+  }
+  #putAside(isAside: boolean): void {
+    this.#results.hidden = !isAside;
+    this.#panel.classList.toggle("aside", isAside);
+    this.#said.textContent = "";
   }
 
   /** What an act removes is not among the results any more. */
@@ -47,18 +122,11 @@ export class Search {
   }
 
   close(): void {
+    if (this.#panel.contains(document.activeElement)) the("scroll", HTMLElement).focus();
     this.#panel.hidden = true;
-    this.#found = undefined;
+    this.#searching = this.#found = undefined;
     this.#words.value = "";
   }
-}
-
-function row({ from, host, at, text }: Message, words: readonly string[]): HTMLElement {
-  const day = new Date(at).toLocaleDateString(undefined, { day: "numeric", month: "short" });
-  const mark = (part: string) => marked(part, words);
-  const body = element("div", "text", ...prose(text, mark, mark));
-  body.dir = "auto";
-  return element("li", "", element("b", "", from, host && hostTag()), " ", time(at, `${day}, ${timeOf(at)}`), body);
 }
 
 /** Text with the words that were looked for marked, wherever they are. */

@@ -5,6 +5,7 @@ import type { Message, Presence, RequestOf } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { covers, emptied } from "../shared/acts.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
+import { ALL } from "../shared/settings.ts";
 import type { Run } from "./presence.ts";
 import { describe, fold } from "./presence.ts";
 import type { Reading } from "./reading.ts";
@@ -19,13 +20,18 @@ export interface Note {
 }
 export type Entry = Message | Note;
 
-export interface Thread {
-  readonly name: string; // "#lab" or "bob"
+/** Some of a thread, in order and without a gap. */
+export interface Stretch {
+  readonly name: string; // of the thread: "#lab" or "bob"
   entries: Entry[];
-  users: Set<string>; // who is in the room
   from: number; // seq from which on all of it is here; not known before the server has let us in
   fresh: number | undefined; // seq after which the line stands that says what is new
 }
+export interface Thread extends Stretch {
+  users: Set<string>; // who is in the room
+}
+/** Places in a thread, and what is said there. */
+type Range = Omit<RequestOf<"history">, "type" | "id" | "to" | "with">;
 
 /** Asks for messages; `undefined` when that is refused. */
 type Ask = (request: RequestOf<"history">) => Promise<Message[] | undefined>;
@@ -33,6 +39,7 @@ type Ask = (request: RequestOf<"history">) => Promise<Message[] | undefined>;
 const UNKNOWN = Number.POSITIVE_INFINITY;
 const OLDER = 100; // messages that are asked for at a time
 const KEPT = 600; // entries of a thread in memory; older ones are read again when they are wanted
+const DROPPED = 500; // entries that are let go of in one step
 const FAR = 5_000; // messages that are loaded at most to begin where one stopped reading
 
 export class Threads {
@@ -80,12 +87,7 @@ export class Threads {
   /** Empties what an act removes, as far as it is here; returns what that is now. */
   empty(act: Message): Message[] {
     const thread = this.of(act);
-    const gone: Message[] = [];
-    thread.entries = thread.entries.map((entry) => {
-      const left = entry.type === "message" ? without(entry, act) : entry;
-      if (left !== entry) gone.push(left as Message);
-      return left;
-    });
+    const gone = emptyIn(thread, act);
     if (isRoom(thread.name)) this.#uncall(thread, act);
     return gone;
   }
@@ -104,7 +106,7 @@ export class Threads {
   trim(thread: Thread): boolean {
     if (thread.entries.length <= KEPT * 1.5 || !isRoom(thread.name)) return false;
     const last = lastOf(thread);
-    thread.entries = thread.entries.slice(-KEPT);
+    thread.entries = thread.entries.slice(-Math.max(KEPT, thread.entries.length - DROPPED));
     thread.from = thread.entries.find((entry) => entry.type === "message")?.seq ?? last + 1;
     return true;
   }
@@ -112,7 +114,7 @@ export class Threads {
   // ---- what the server has ----
 
   /** Whether nothing older is on the server. */
-  isComplete({ from }: Thread): boolean {
+  isComplete({ from }: Stretch): boolean {
     return from <= 1;
   }
   /** Whether a room was entered whose last messages are on their way. */
@@ -134,33 +136,39 @@ export class Threads {
     const pages: Message[][] = [];
     for (let before = from; before > after + 1 && before > from - FAR; before = pages[0]![0]!.seq) {
       const limit = Math.min(LIMITS.page, before - from + FAR);
-      const page = await this.#ask({ type: "history", to: thread.name, after, before, limit });
+      const page = await this.read(thread, { after, before, limit });
       if (page === undefined || page.length === 0) break;
       pages.unshift(page);
     }
-    if (pages.length > 0) this.#prepend(thread, from, pages.flat());
+    if (pages.length > 0) this.prepend(thread, from, pages.flat());
   }
 
   /** Reads what was said before what is here. */
-  async older(thread: Thread, limit = OLDER): Promise<void> {
-    const { from } = thread;
-    const messages = await this.#ask({ type: "history", ...placeOf(thread), before: from, limit });
-    if (messages !== undefined) this.#prepend(thread, from, messages);
+  async older(stretch: Stretch, limit = OLDER): Promise<void> {
+    const { from } = stretch;
+    const messages = await this.read(stretch, { before: from, limit });
+    if (messages !== undefined) this.prepend(stretch, from, messages);
+  }
+  /** Puts what came before `from` there, unless the stretch begins elsewhere by now. */
+  prepend(stretch: Stretch, from: number, messages: readonly Message[]): void {
+    if (stretch.from !== from) return;
+    stretch.entries = [...messages, ...stretch.entries];
+    stretch.from = messages[0]?.seq ?? 0;
+    if (isRoom(stretch.name) && stretch === this.all.get(stretch.name))
+      for (const message of messages) this.reading.heard(stretch.name, message);
+  }
+  /** Messages of a thread, oldest first; `undefined` if that was refused. They may have been read before they were removed. */
+  async read({ name }: Stretch, range: Range): Promise<Message[] | undefined> {
+    const messages = await this.#ask({ type: "history", ...placeOf(name), ...range });
+    const entries = this.all.get(name)?.entries ?? [];
+    const acts = entries.filter((entry) => entry.type === "message" && entry.act === "remove") as Message[];
+    return messages?.map((message) => acts.reduce(without, message));
   }
 
-  /** Puts what came before `from` there, unless the thread begins elsewhere by now. */
-  #prepend(thread: Thread, from: number, messages: readonly Message[]): void {
-    if (thread.from !== from) return;
-    const acts = thread.entries.filter((entry) => entry.type === "message" && entry.act === "remove") as Message[];
-    const left = messages.map((message) => acts.reduce(without, message)); // they may have been read before they were removed
-    thread.entries = [...left, ...thread.entries];
-    thread.from = messages[0]?.seq ?? 0;
-    if (isRoom(thread.name)) for (const message of left) this.reading.heard(thread.name, message);
-  }
-
-  /** The newest messages of a thread that contain all these words, oldest first. */
-  async find(thread: Thread, match: string): Promise<Message[]> {
-    return (await this.#ask({ type: "history", ...placeOf(thread), limit: LIMITS.page, match })) ?? [];
+  /** The newest messages that contain all these words, of a thread or of all, oldest first; `undefined` if that was refused. */
+  find(thread: Thread | undefined, match: string): Promise<Message[] | undefined> {
+    const range = { limit: LIMITS.page, match };
+    return thread === undefined ? this.#ask({ type: "history", to: ALL, ...range }) : this.read(thread, range);
   }
 
   /** What a message said that was removed, as hosts are told. */
@@ -238,8 +246,18 @@ export class Threads {
 function without(message: Message, act: Message): Message {
   return message.removed === undefined && covers(act, message) ? emptied(message, act.from) : message;
 }
+/** Empties what an act removes in a stretch; returns what that is now. */
+export function emptyIn(stretch: Stretch, act: Message): Message[] {
+  const gone: Message[] = [];
+  stretch.entries = stretch.entries.map((entry) => {
+    const left = entry.type === "message" ? without(entry, act) : entry;
+    if (left !== entry) gone.push(left as Message);
+    return left;
+  });
+  return gone;
+}
 /** What `history` calls a thread. */
-function placeOf({ name }: Thread): { to: string; with?: string } {
+function placeOf(name: string): { to: string; with?: string } {
   return isRoom(name) ? { to: name } : { to: "@", with: name };
 }
 /** The seq up to which a thread is here. */

@@ -1,22 +1,23 @@
-// timeline.ts: the list of messages on the screen: one thread at a time, days and "new" marked, what waits below. Keeps
-// the place of a reader who has scrolled up. Text becomes text nodes, never markup.
+// timeline.ts: the messages on the screen: where the reader is among them, and stays while more of them are drawn; what waits below. What
+// is drawn is in rows.ts.
 
 import type { Message } from "../protocol.ts";
 import type { Waiting } from "../shared/unanswered.ts";
-import { element, the, timeOf } from "./dom.ts";
+import { the } from "./dom.ts";
 import type { Reader } from "./message.ts";
-import { actRow, emptyRow, messageRow, noteRow, waitingRow } from "./message.ts";
-import type { Entry, Note, Thread } from "./threads.ts";
-import { welcome } from "./welcome.ts";
+import { waitingRow } from "./message.ts";
+import { Rows } from "./rows.ts";
+import type { Note, Stretch } from "./threads.ts";
 
 const NEAR_END = 60; // px; who is this close to the end follows it
-const NEAR_START = 120; // px; who is this close to the start wants older messages
-const TOGETHER = 5 * 60_000; // ms between two messages of one person that share a heading
+const NEAR = 600; // px; who is this close to what is not loaded will want it
 
 /** What a reader does. */
 export interface TimelineHooks {
-  /** Has come near the oldest message. */
+  /** Has come near the oldest message that is drawn. */
   wantsOlder: () => void;
+  /** Has come near the newest one of an excerpt. */
+  wantsNewer: () => void;
   /** Has scrolled, maybe to the end. */
   moved: () => void;
   /** Wants to see the newest. */
@@ -32,44 +33,56 @@ export class Timeline {
   readonly #older = the("older", HTMLButtonElement);
   readonly #jump = the("jump", HTMLButtonElement);
   readonly #reader: Reader;
-  #thread: Thread | undefined;
-  #last: Entry | undefined;
+  readonly #rows: Rows;
+  readonly #hooks: TimelineHooks;
   #waiting = ""; // ids of what waits
-  #isMarked = false; // the line that says what is new is there
-  readonly #notes = new WeakMap<Note, HTMLElement>();
+  #stretch: Stretch | undefined;
+  #isPart = false; // its end is not the end of its thread
   #following = true;
   #top = 0; // px, where the reader was
   #isFollowing = false; // when this turn of the event loop is over
+  #growing: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(reader: Reader, { wantsOlder, moved, jump, open }: TimelineHooks) {
+  constructor(reader: Reader, hooks: TimelineHooks) {
     this.#reader = reader;
+    this.#rows = new Rows(reader);
+    this.#hooks = hooks;
     const box = this.#box;
     box.onscroll = () => {
       // Only a reader who scrolls up stops following; the end moves away by itself when a keyboard opens.
       if (this.#atEnd) this.#following = true;
       else if (box.scrollTop < this.#top) this.#following = false;
       this.#top = box.scrollTop;
-      if (box.scrollTop < NEAR_START) wantsOlder();
-      moved();
+      this.#look();
+      hooks.moved();
     };
-    this.#older.onclick = wantsOlder;
-    this.#jump.onclick = jump;
-    this.#log.onclick = ({ target }) => this.#clicked(target as Element, open);
+    this.#older.onclick = hooks.wantsOlder;
+    this.#jump.onclick = hooks.jump;
+    this.#log.onclick = ({ target }) => this.#clicked(target as Element);
     new ResizeObserver(() => this.#follow()).observe(box); // a keyboard opens, a line of the composer grows
   }
 
   /** A name, or a face, leads to the person, as the list does. A message that is touched shows what can be done to it. */
-  #clicked(target: Element, open: (user: string) => void): void {
+  #clicked(target: Element): void {
     const item = target.closest(".message");
     if (item === null || target.closest("a, button") !== null) return;
-    if (target.closest(".from, .avatar") !== null) return open(item.querySelector(".from")!.firstChild!.textContent!);
+    if (target.closest(".from, .avatar") !== null)
+      return this.#hooks.open(item.querySelector(".from")!.firstChild!.textContent!);
     for (const other of this.#log.querySelectorAll(".chosen")) if (other !== item) other.classList.remove("chosen");
     item.classList.toggle("chosen");
   }
 
+  /** Asks for what the reader comes near to. */
+  #look(): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#box;
+    if (scrollTop < NEAR && this.#rows.isWholeAbove) this.#hooks.wantsOlder();
+    if (this.#isPart && scrollHeight - scrollTop - clientHeight < NEAR && this.#rows.isWholeBelow)
+      this.#hooks.wantsNewer();
+  }
+
   /** `unread`: of the thread that is shown; `more`: there may be older messages. */
   showButtons(unread: number, more: boolean): void {
-    this.#older.hidden = !more || this.#last === undefined;
+    this.#older.hidden = !more || this.#rows.isEmpty;
     this.#jump.hidden = this.#following;
     this.#jump.textContent = unread > 0 ? `↓ ${unread} new` : "↓ Newest";
     this.#follow();
@@ -81,60 +94,97 @@ export class Timeline {
   }
   get #atEnd(): boolean {
     const { scrollHeight, scrollTop, clientHeight } = this.#box;
-    return scrollHeight - scrollTop - clientHeight < NEAR_END;
+    return !this.#isPart && scrollHeight - scrollTop - clientHeight < NEAR_END && this.#rows.isWholeBelow;
   }
 
+  // ---- what is shown ----
+
   /** Shows a thread from its first unseen message on, or its end. */
-  show(thread: Thread, waiting: readonly Waiting[]): void {
-    this.#thread = thread;
-    this.#build(thread);
+  show(thread: Stretch, waiting: readonly Waiting[]): void {
+    this.#turnTo(thread, false);
+    this.#rows.show(thread);
     this.showWaiting(waiting);
+    this.#scrollTo(this.#box.scrollHeight);
     const mark = this.#log.querySelector(".fresh");
-    this.toEnd();
     const above = mark === null ? 0 : mark.getBoundingClientRect().top - this.#box.getBoundingClientRect().top;
     if (above < 0) this.#scrollTo(this.#box.scrollTop + above);
     this.#following = this.#atEnd;
+    this.#grow();
   }
 
-  /** Shows the same thread again, with the reader where they were. */
+  /** Shows one message in the middle, marked; `isPart`: of a stretch that is not joined with the end of its thread. */
+  reveal(stretch: Stretch, seq: number, isPart: boolean): void {
+    this.#turnTo(stretch, isPart);
+    this.#rows.show(stretch, seq);
+    this.showWaiting([]);
+    const row = this.#rows.of(seq);
+    if (row === undefined) return;
+    row.classList.add("hit");
+    row.tabIndex = -1;
+    const { top, height } = row.getBoundingClientRect();
+    const box = this.#box.getBoundingClientRect();
+    this.#scrollTo(this.#box.scrollTop + top - box.top - Math.max(0, (box.height - height) / 2));
+    row.focus({ preventScroll: true }); // so a screen reader reads it
+    this.#following = this.#atEnd;
+    this.#grow();
+  }
+  #turnTo(stretch: Stretch, isPart: boolean): void {
+    this.#stretch = stretch;
+    this.#isPart = isPart;
+    const hit = this.#log.querySelector(".hit");
+    hit?.classList.remove("hit");
+    hit?.removeAttribute("tabindex");
+  }
+
+  /** The excerpt that is shown has met the end of its thread. */
+  join(thread: Stretch, waiting: readonly Waiting[]): void {
+    this.#stretch = thread;
+    this.#isPart = false;
+    this.#rows.join(thread);
+    this.showWaiting(waiting);
+    this.refresh();
+  }
+
+  /** More is loaded, or the line that says what is new stands elsewhere; the reader stays where they are. */
   refresh(): void {
-    if (this.#thread === undefined) return;
-    const fromEnd = this.#box.scrollHeight - this.#box.scrollTop;
-    this.#build(this.#thread);
-    this.#scrollTo(this.#box.scrollHeight - fromEnd);
-    this.#follow();
+    if (this.#stretch === undefined) return;
+    this.#keepRow(() => this.#rows.mark());
+    this.#grow();
   }
-
-  /** Adds what the thread has got at its end. */
-  append(entry: Entry): void {
-    const thread = this.#thread!;
-    if (entry.type === "message") this.#log.querySelector(".welcome")?.remove();
-    this.#log.append(...this.#render(entry, this.#last, thread));
-    this.#last = entry;
-    this.#follow();
+  /** Nothing of what is drawn is true any more. */
+  forget(): void {
+    if (this.#stretch !== undefined) this.#rows.begin(this.#stretch, undefined);
   }
-
-  /** Adds a note, or shows that it has changed, or is there no more. A screen reader has read it once: that a text changes is not
-   *  announced (`aria-relevant` is "additions"). */
+  /** The oldest entries of the thread are gone. */
+  trim(): void {
+    this.#keepPlace(() => this.#rows.cut());
+  }
+  /** A message has come at the end of the thread. */
+  append(): void {
+    this.#rows.below(true);
+    this.#grow();
+  }
+  /** Adds a note, or shows that it has changed, or is there no more. */
   note(note: Note): void {
-    const item = this.#notes.get(note);
-    if (item === undefined) return note.text === "" ? undefined : this.append(note);
-    if (note.text !== "") (item.firstElementChild!.firstChild as Text).data = note.text;
-    else if (this.#thread!.entries.length === 0) this.refresh();
-    else item.remove();
-    this.#last = this.#thread!.entries.at(-1);
+    if (!this.#rows.note(note) && note.text !== "") return this.append();
     this.#follow();
   }
-
   /** A message that is here was removed. */
   empty(message: Message): void {
-    const item = this.#log.querySelector(`[data-seq="${message.seq}"]`);
-    if (item !== null) emptyRow(item, message, this.#reader);
+    this.#rows.empty(message);
+  }
+  /** What may be done to the messages has changed. */
+  retool(): void {
+    this.#rows.retool();
+  }
+  /** It may be another day. */
+  nameDays(): void {
+    this.#rows.nameDays();
   }
 
   showWaiting(waiting: readonly Waiting[]): void {
-    const name = this.#thread?.name;
-    const rows = waiting.filter(({ to }) => to === name);
+    const name = this.#stretch?.name;
+    const rows = this.#isPart ? [] : waiting.filter(({ to }) => to === name);
     const shown = rows.map(({ id }) => id).join();
     if (shown === this.#waiting) return; // a row that is made anew at every try to come back would flicker
     this.#waiting = shown;
@@ -142,11 +192,44 @@ export class Timeline {
     this.#follow();
   }
 
+  /** Draws what is loaded and not drawn yet, a little at a time. */
+  #grow(): void {
+    clearTimeout(this.#growing);
+    this.#growing = undefined;
+    this.#rows.below();
+    if (!this.#rows.isWholeAbove) this.#keepPlace(() => this.#rows.above());
+    if (!this.#rows.isWholeAbove || !this.#rows.isWholeBelow) this.#growing = setTimeout(() => this.#grow());
+    else if (this.#isPart) this.#look(); // it may not fill the screen
+    this.#follow();
+  }
+  /** Changes something, maybe above the reader, who stays at the row they look at. */
+  #keepRow(change: () => void): void {
+    const { left, top, height } = this.#box.getBoundingClientRect();
+    const row = document.elementFromPoint(left + 1, top + height / 2)?.closest("#log li");
+    const before = row?.getBoundingClientRect().top ?? 0;
+    change();
+    if (row?.isConnected) this.#scrollBy(row.getBoundingClientRect().top - before);
+  }
+  /** Changes how much is drawn above the reader, who stays where they are. */
+  #keepPlace(change: () => void): void {
+    const end = () => this.#queue.getBoundingClientRect().top;
+    const before = end();
+    change();
+    this.#scrollBy(end() - before);
+  }
+
   toEnd(): void {
+    if (this.#stretch !== undefined && !this.#rows.isWholeBelow) {
+      this.#rows.begin(this.#stretch, undefined);
+      this.#grow();
+    }
     this.#scrollTo(this.#box.scrollHeight);
     this.#following = true;
   }
 
+  #scrollBy(height: number): void {
+    if (height !== 0) this.#scrollTo(this.#box.scrollTop + height);
+  }
   /** A place that was not chosen by the reader: the list may have become shorter above it. */
   #scrollTo(top: number): void {
     this.#box.scrollTop = top;
@@ -162,68 +245,4 @@ export class Timeline {
       if (this.#following) this.toEnd();
     });
   }
-
-  /** Silent to a screen reader: what is only shown again is no news. */
-  #build(thread: Thread): void {
-    this.#log.ariaLive = "off";
-    const items: HTMLElement[] = [];
-    this.#last = undefined;
-    this.#isMarked = false;
-    for (const entry of thread.entries) {
-      items.push(...this.#render(entry, this.#last, thread));
-      this.#last = entry;
-    }
-    if (thread.from <= 1 && !thread.entries.some(({ type }) => type === "message")) items.unshift(welcome(thread.name));
-    const focused = this.#log.contains(document.activeElement)
-      ? document.activeElement!.closest<HTMLElement>("[data-seq]")?.dataset.seq
-      : undefined;
-    this.#log.replaceChildren(...items);
-    this.#log.querySelector<HTMLElement>(`[data-seq="${focused}"] .tool`)?.focus({ preventScroll: true });
-    setTimeout(() => {
-      this.#log.ariaLive = "polite";
-    }, 200);
-  }
-
-  #render(entry: Entry, before: Entry | undefined, thread: Thread): HTMLElement[] {
-    const items: HTMLElement[] = [];
-    const isNewDay = before === undefined || dayOf(before.at) !== dayOf(entry.at);
-    if (isNewDay && entry.type === "message") items.push(element("li", "day", element("span", "", dayOf(entry.at))));
-    if (!this.#isMarked && this.#isNew(entry, thread)) {
-      this.#isMarked = true;
-      items.push(element("li", "day fresh", element("span", "", `new since ${timeOf(entry.at)}`)));
-    }
-    const together = items.length === 0 && before?.type === "message" && isTogether(before, entry);
-    if (entry.type === "note") items.push(this.#note(entry));
-    else if (entry.act !== undefined) items.push(actRow(entry, this.#reader.user));
-    else items.push(messageRow(entry, together, this.#reader));
-    return items;
-  }
-
-  #isNew(entry: Entry, { fresh }: Thread): boolean {
-    return entry.type === "message" && fresh !== undefined && entry.seq > fresh && entry.from !== this.#reader.user;
-  }
-
-  #note(note: Note): HTMLElement {
-    const item = noteRow(note.text, note.at);
-    this.#notes.set(note, item);
-    return item;
-  }
-}
-
-/** Whether two messages of one person share a heading; what a host did has none. */
-function isTogether(before: Message, entry: Entry): boolean {
-  if (entry.type !== "message" || before.act !== undefined || before.host !== entry.host) return false;
-  return before.from === entry.from && entry.at - before.at < TOGETHER;
-}
-
-/** `Today`, or the local day with its name. */
-function dayOf(at: number): string {
-  const day = new Date(at).toDateString();
-  if (day === new Date().toDateString()) return "Today";
-  return new Date(at).toLocaleDateString(undefined, {
-    weekday: "long",
-    day: "numeric",
-    month: "long",
-    year: "numeric",
-  });
 }

@@ -18,7 +18,6 @@ import { Hearing } from "./hearing.ts";
 import { KeysDialog } from "./keys.ts";
 import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
-import type { Reader } from "./message.ts";
 import { Order } from "./order.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
@@ -77,10 +76,16 @@ export class View implements Page {
     this.#actions = new Actions(connection, this.#threads, this.#order, this);
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
-    this.#search = new Search((words) => this.#threads.find(this.#conversation.thread, words));
+    this.#search = new Search(user, {
+      find: (words, everywhere) => this.#threads.find(everywhere ? undefined : this.#conversation.thread, words),
+      open: (message) => this.#conversation.seek(message),
+    });
     the("save", HTMLButtonElement).onclick = () => void this.#save();
     this.#composer = new Composer(user, {
-      submit: (text) => this.#actions.submit(text),
+      submit: (text) => {
+        this.#conversation.leaveExcerpt(); // the answer comes at the end
+        return this.#actions.submit(text);
+      },
       known: () => ({
         ...this.#directory.known(this.#conversation.thread, connection.rooms),
         isHost: this.#order.isHost,
@@ -139,19 +144,12 @@ export class View implements Page {
   }
 
   #converse(current: string): Conversation {
-    const reader: Reader = {
-      user: this.#user,
-      mayRemove: (message) => this.#order.mayRemove(message),
-      remove: ({ to, seq, from }) =>
-        this.#actions.perform({ type: "remove", on: seq, ...(isRoom(to) ? { to, of: from } : { to: "@" }) }),
-      mayRead: (message) => this.#order.mayRead(message),
-      read: async (message) => (await this.#threads.was(message)) ?? "What it said is not kept any more.",
-    };
     return new Conversation(this.#connection, this.#threads, current, {
-      reader,
+      reader: this.#order.reader((message) => this.#threads.was(message)),
       onChange: () => this.soon(),
       jump: () => this.#toEnd(),
       open: (name) => this.open(name),
+      turnTo: (name) => this.#turnTo(name),
     });
   }
 
@@ -184,14 +182,17 @@ export class View implements Page {
     else this.#show(name);
   }
   #show(name: string): void {
-    keep("session", `current.${this.#user}`, name);
-    this.#conversation.show(name);
-    this.#composer.show(name);
     this.#search.close();
+    this.#conversation.show(name);
+    this.#turnTo(name);
+    if (matchMedia("(pointer: fine)").matches) this.#composer.focus(); // a phone's keyboard would cover the messages
+  }
+  #turnTo(name: string): void {
+    keep("session", `current.${this.#user}`, name);
+    this.#composer.show(name);
     this.#layers.close();
     if (this.#order.isHost && !isRoom(name)) void this.#directory.readPeople(); // whether they are muted
     this.soon();
-    if (matchMedia("(pointer: fine)").matches) this.#composer.focus(); // a phone's keyboard would cover the messages
   }
 
   forget(name: string): void {
@@ -217,8 +218,8 @@ export class View implements Page {
     return this.#composer.giveBack(to, text);
   }
 
-  search(words: string): void {
-    void this.#search.start(words);
+  search(words: string, everywhere: boolean): void {
+    void this.#search.start(words, everywhere);
   }
 
   /** Asks in which form the conversation that is open is to be saved. */
@@ -266,7 +267,7 @@ export class View implements Page {
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
     this.#people.show({ name, users, directory: this.#directory, board });
     this.#composer.explain(this.#order.show(name, this.#directory));
-    if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.redraw();
+    if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.retool();
     this.#conversation.showButtons();
     this.#saving?.online(this.#connection.online);
   }
@@ -292,7 +293,8 @@ export class View implements Page {
 
   #back(): void {
     if (this.#layers.close()) return;
-    this.#search.close();
+    // From a message that was found one goes back to the end first, and its results stay.
+    if (!this.#search.isAside || !this.#conversation.isAway) this.#search.close();
     this.#toEnd();
   }
 }

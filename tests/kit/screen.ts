@@ -154,6 +154,27 @@ export class Screen implements Disposable {
     const unlimited = { latency: 0, downloadThroughput: -1, uploadThroughput: -1 };
     return this.cdp("Network.emulateNetworkConditions", { offline: !isThere, ...unlimited });
   }
+  /** How long each task of the page took while something was done, in ms of a processor: what else this machine does is not in it. */
+  async tasks(work: () => Promise<unknown>): Promise<number[]> {
+    const events: { name: string; tid: number; tdur?: number; args: { name?: string } }[] = [];
+    const { promise: complete, resolve } = Promise.withResolvers<void>();
+    const take = (event: unknown) => void events.push(...(event as { data: { value: typeof events } }).data.value);
+    const listeners = { "Tracing.dataCollected": take, "Tracing.tracingComplete": () => resolve() } as const;
+    for (const [type, listener] of Object.entries(listeners))
+      this.#view.addEventListener(type as keyof typeof listeners, listener);
+    const includedCategories = ["disabled-by-default-devtools.timeline", "__metadata"];
+    await this.cdp("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories } });
+    await work();
+    await this.cdp("Tracing.end");
+    await complete;
+    for (const [type, listener] of Object.entries(listeners))
+      this.#view.removeEventListener(type as keyof typeof listeners, listener);
+    const isPage = ({ name, args }: (typeof events)[number]) =>
+      name === "thread_name" && args.name === "CrRendererMain";
+    const threads = new Set(events.filter(isPage).map(({ tid }) => tid));
+    const tasks = events.filter(({ name, tid }) => name === "RunTask" && threads.has(tid));
+    return tasks.map(({ tdur = 0 }) => tdur / 1000);
+  }
   cdp<T>(method: string, params: Record<string, unknown> = {}): Promise<T> {
     return this.#view.cdp<T>(method, params);
   }

@@ -139,7 +139,15 @@ test.each(all)("%s opens with what it does, and is short enough for one role", (
 });
 
 /** Tests of a folder whose subject is not one file: they test what its files do together. */
-const OF_SEVERAL = ["server/refusals", "client/client", "web/page", "web/accessibility", "web/look", "web/print"];
+const OF_SEVERAL = [
+  "server/refusals",
+  "client/client",
+  "web/page",
+  "web/accessibility",
+  "web/look",
+  "web/print",
+  "web/scrollback",
+];
 
 test("the tests mirror the folders: FILE.test.ts tests that FILE, and what no file does alone is in whole/", () => {
   for (const folder of FOLDERS)
