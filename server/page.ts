@@ -8,11 +8,13 @@ import { SECURITY_HEADERS } from "./responses.ts";
 
 const ASSETS = readAssets();
 const ROOT = "/banter/"; // where the bundler finds them: on no disk, so that a compiled program has them, too
-/** The page's files by their URLs, and their types. */
+/** The page's files by their URLs, and their types. `typing` and `saving` are what a browser loads when somebody first types,
+ *  or saves a conversation: see web/parts.ts. */
 const TYPES = {
   "/": "text/html; charset=utf-8",
   "/page.js": "text/javascript; charset=utf-8",
   "/page.js.map": "application/json",
+  "/typing.js": "text/javascript; charset=utf-8",
   "/saving.js": "text/javascript; charset=utf-8",
   "/style.css": "text/css; charset=utf-8",
 } as const;
@@ -26,12 +28,14 @@ type PageFile = (asked: IncomingHttpHeaders) => Answer;
  *  need, because a phone on a slow network waits for each file. The map shows a browser's debugger the sources as they are. */
 export async function pageFiles(): Promise<Record<Url, PageFile>> {
   const [script, map] = await bundle("web/page.ts", "linked");
-  const [saving] = await bundle("web/saving.ts", "none"); // only who saves a conversation loads it
+  const [typing] = await bundle("web/typing.ts", "none");
+  const [saving] = await bundle("web/saving.ts", "none");
   const [style] = await bundle("web/style.css", "none");
   const texts = {
     "/": ASSETS["web/index.html"]!,
     "/page.js": script!,
     "/page.js.map": map!,
+    "/typing.js": typing!,
     "/saving.js": saving!,
     "/style.css": style!,
   };

@@ -4,7 +4,7 @@
 import type { Failure, Message, Ok, Refusal, Request, RequestOf } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
 import type { Local, Place } from "../shared/arguments.ts";
-import { help, parseCommand } from "../shared/commands.ts";
+import { inRoom } from "../shared/arguments.ts";
 import { describe } from "../shared/acts.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
@@ -13,8 +13,10 @@ import { ALL } from "../shared/settings.ts";
 import { ruleLines } from "../shared/standing.ts";
 import { whyTooLong } from "../shared/text.ts";
 import type { Answer } from "../shared/unanswered.ts";
+import { mayBeCommand } from "./composer.ts";
 import { clock } from "./dom.ts";
 import type { Order } from "./order.ts";
+import type { Typing } from "./parts.ts";
 import type { Threads } from "./threads.ts";
 
 const LISTED = 50; // people that one note names
@@ -47,18 +49,25 @@ export class Actions {
   readonly #connection: Connection;
   readonly #threads: Threads;
   readonly #order: Order;
+  readonly #typing: Typing;
   readonly #stage: Stage;
 
-  constructor(connection: Connection, threads: Threads, order: Order, stage: Stage) {
+  constructor(connection: Connection, threads: Threads, order: Order, typing: Typing, stage: Stage) {
     this.#connection = connection;
     this.#threads = threads;
     this.#order = order;
+    this.#typing = typing;
     this.#stage = stage;
   }
 
-  /** Takes what was typed; returns whether it was taken. What was not stays where it is, to be mended. */
+  /** Takes what was typed; returns whether it was taken. What was not stays where it is, to be mended. The part that knows commands
+   *  must be loaded if it may be one. */
   submit(text: string): boolean {
-    const typed = parseCommand(text, this.#stage.place);
+    const { place } = this.#stage;
+    if (text.trim() === "") return false;
+    const typed = mayBeCommand(text)
+      ? this.#typing.loaded!.parseCommand(text, place)
+      : ({ type: "say", to: place.room, text } as const);
     if (typed === undefined) return false;
     const complaint = isRefusal(typed) ? failure(typed).text : typed.type === "say" ? this.#whyNot(typed) : undefined;
     if (complaint === undefined) this.perform(typed);
@@ -73,8 +82,7 @@ export class Actions {
 
   /** Joins the room of this name, with or without its #. */
   join(room: string): void {
-    const typed = parseCommand(`/join ${room}`, this.#stage.place);
-    if (typed !== undefined) this.perform(typed);
+    this.perform(inRoom(room, (to) => ({ type: "join", to })));
   }
 
   /** Leaves a room; a person is only not shown any more. */
@@ -87,7 +95,7 @@ export class Actions {
     if (isRefusal(typed)) return this.#stage.note(failure(typed).text);
     switch (typed.type) {
       case "help":
-        return this.#stage.note(help(true, this.#order.isHost).join("\n"));
+        return this.#stage.note(this.#typing.loaded!.help(true, this.#order.isHost).join("\n"));
       case "rules":
         return this.#rules();
       case "open":

@@ -2,11 +2,11 @@
 // empty field brings back what was sent. What the words mean is actions.ts's business.
 
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
-import { isSecret } from "../shared/commands.ts";
 import type { Choices } from "../shared/completion.ts";
 import { the } from "./dom.ts";
 import { keep, recall } from "./memory.ts";
-import { Suggestions } from "./suggestions.ts";
+import type { Typing } from "./parts.ts";
+import type { Suggestions } from "./suggestions.ts";
 
 const NEAR_LIMIT = 500; // characters left from which on they are counted
 const TALLEST = 160; // px
@@ -17,6 +17,8 @@ export interface ComposerHooks {
   submit: (text: string) => boolean;
   /** Who and what can be named. */
   known: () => Choices;
+  /** A command was typed, and what commands mean cannot be loaded. */
+  failed: () => void;
 }
 
 export class Composer {
@@ -26,20 +28,21 @@ export class Composer {
   readonly #store: string;
   readonly #drafts: Record<string, string>;
   readonly #sent: Record<string, string[]> = {}; // by thread; in this page only, written down nowhere
-  readonly #submit: ComposerHooks["submit"];
-  readonly #suggestions: Suggestions;
+  readonly #hooks: ComposerHooks;
+  readonly #typing: Typing;
+  #suggestions: Suggestions | undefined; // once somebody has typed something
   #thread = "";
   #back = 0; // how many lines ago the one was sent that stands in the field; 0: none of them does
 
-  constructor(user: string, { submit, known }: ComposerHooks) {
+  constructor(user: string, typing: Typing, hooks: ComposerHooks) {
     this.#store = `drafts.${user}`;
     this.#drafts = recall<Record<string, string>>("session", this.#store) ?? {};
-    this.#submit = submit;
-    this.#suggestions = new Suggestions(this.#text, known, () => this.#typed());
+    this.#typing = typing;
+    this.#hooks = hooks;
     this.#text.oninput = () => this.#typed();
     this.#text.onkeydown = (event) => {
       if (event.isComposing || event.keyCode === 229) return; // the key is part of a Japanese word, also the Enter that ends it
-      if (this.#suggestions.press(event) || this.#press(event)) event.preventDefault();
+      if (this.#suggestions?.press(event) || this.#press(event)) event.preventDefault();
     };
     const form = the("composer", HTMLFormElement);
     form.querySelector("button")!.onmousedown = (event) => event.preventDefault(); // a phone's keyboard stays
@@ -55,7 +58,7 @@ export class Composer {
   }
   set value(text: string) {
     this.#text.value = text;
-    this.#suggestions.close();
+    this.#suggestions?.close();
     this.#changed();
   }
 
@@ -97,13 +100,23 @@ export class Composer {
   #send(): void {
     const { value: text } = this;
     const thread = this.#thread;
-    if (!this.#submit(text)) return this.#suggestions.close();
+    if (mayBeCommand(text) && this.#typing.loaded === undefined) return void this.#sendOnceKnown(text);
+    if (!this.#hooks.submit(text)) return this.#suggestions?.close();
     const sent = (this.#sent[thread] ??= []);
-    if (!isSecret(text) && sent.at(-1) !== text) sent.push(text);
+    if (!this.#typing.loaded?.isSecret(text) && sent.at(-1) !== text) sent.push(text);
     if (sent.length > KEPT) sent.shift();
     delete this.#drafts[thread];
     this.#keep();
     if (thread === this.#thread) this.show(thread);
+  }
+  /** Sends a command once it is known what commands mean, if it still stands there. */
+  async #sendOnceKnown(text: string): Promise<void> {
+    try {
+      await this.#typing.load();
+    } catch {
+      return this.#hooks.failed();
+    }
+    if (this.value === text) this.#send();
   }
   /** Shows the line that was sent here so many lines ago; the field is empty past the last one. */
   #bring(back: number): void {
@@ -115,6 +128,14 @@ export class Composer {
   #typed(): void {
     this.#back = 0;
     this.#changed();
+    void this.#suggest();
+  }
+  async #suggest(): Promise<void> {
+    if (this.#suggestions === undefined) {
+      const loaded = await this.#typing.load().catch(() => undefined); // without it there are no suggestions
+      if (loaded === undefined) return;
+      this.#suggestions ??= new loaded.Suggestions(this.#text, this.#hooks.known, () => this.#typed());
+    }
     this.#suggestions.update();
   }
   #changed(): void {
@@ -133,4 +154,9 @@ export class Composer {
     const drafts = Object.entries(this.#drafts).filter(([, text]) => !/^\s*\/(?!\/)/.test(text));
     keep("session", this.#store, Object.fromEntries(drafts));
   }
+}
+
+/** Whether a typed line may be more than words. */
+export function mayBeCommand(text: string): boolean {
+  return /^[/!]/.test(text);
 }

@@ -19,15 +19,16 @@ import { KeysDialog } from "./keys.ts";
 import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
 import { Order } from "./order.ts";
+import type * as parts from "./parts.ts";
+import { Part } from "./parts.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
-import type * as saving from "./saving.ts";
+import { Save } from "./save.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
 import { Unsent } from "./unsent.ts";
 
-const SAVING = "/saving.js"; // few save, so only they load what it takes
 const SETTLE = 30; // ms; what happens within is shown together
 
 export class View implements Page {
@@ -46,10 +47,10 @@ export class View implements Page {
   readonly #heading = new Heading();
   readonly #layers = new Layers();
   readonly #people: People;
+  readonly #save: Save;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
-  #saving: saving.Saving | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
   /** `leave` is called when nobody is signed in any more, with a reason unless they wanted it. */
@@ -73,19 +74,27 @@ export class View implements Page {
       ended: () => (this.#order.isHost ? void this.#directory.readPeople() : soon()),
     });
     this.#rights = this.#order.rights;
-    this.#actions = new Actions(connection, this.#threads, this.#order, this);
+    const typing: parts.Typing = new Part("/typing.js");
+    this.#actions = new Actions(connection, this.#threads, this.#order, typing, this);
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
     this.#search = new Search(user, {
       find: (words, everywhere) => this.#threads.find(everywhere ? undefined : this.#conversation.thread, words),
       open: (message) => this.#conversation.seek(message),
     });
-    the("save", HTMLButtonElement).onclick = () => void this.#save();
-    this.#composer = new Composer(user, {
+    this.#save = new Save({
+      user,
+      ask: (request) => this.#ask(request),
+      where: () => ({ name: this.#conversation.name, isOnline: connection.online }),
+      failed: (why) => this.note(why),
+    });
+    this.#composer = new Composer(user, typing, {
       submit: (text) => {
         this.#conversation.leaveExcerpt(); // the answer comes at the end
         return this.#actions.submit(text);
       },
+      failed: () =>
+        this.note("The server cannot be reached, so commands are not understood yet. Try again when it is back."),
       known: () => ({
         ...this.#directory.known(this.#conversation.thread, connection.rooms),
         isHost: this.#order.isHost,
@@ -222,17 +231,6 @@ export class View implements Page {
     void this.#search.start(words, everywhere);
   }
 
-  /** Asks in which form the conversation that is open is to be saved. */
-  async #save(): Promise<void> {
-    try {
-      const { Saving } = (await import(SAVING)) as typeof saving;
-      this.#saving ??= new Saving(this.#user, (request) => this.#ask(request));
-    } catch {
-      return this.note("The server cannot be reached, so nothing can be saved now.");
-    }
-    this.#saving.open(this.#conversation.name, this.#connection.online);
-  }
-
   signOut(): void {
     this.#unsent.ask(() => {
       void this.#connection.close();
@@ -269,7 +267,7 @@ export class View implements Page {
     this.#composer.explain(this.#order.show(name, this.#directory));
     if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.retool();
     this.#conversation.showButtons();
-    this.#saving?.online(this.#connection.online);
+    this.#save.online(this.#connection.online);
   }
 
   #toEnd(): void {

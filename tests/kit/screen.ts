@@ -116,6 +116,13 @@ export class Screen implements Disposable {
     await this.type(text);
     await this.press("Enter");
   }
+  /** Types something, so that what the page loads at the first letter is there. */
+  async typeFirst(): Promise<void> {
+    await this.read("document.getElementById('draft').focus()");
+    await this.type("/");
+    await this.until("!document.getElementById('suggestions').hidden");
+    await this.press("Backspace");
+  }
   async signIn(user: string, password: string, button = "#sign-in .primary"): Promise<void> {
     await this.until("document.activeElement.id === 'name'");
     await this.type(user);

@@ -38,6 +38,7 @@ describe.if(has(BROWSER))("the composer", () => {
     await bob.say("#lobby", "last");
     await bob.say("alice", "psst");
     using alice = await enter(chat, "alice");
+    await alice.typeFirst();
     await alice.see("last", "#log");
     await alice.see("carol", "#people");
     await alice.click("#draft");
@@ -103,7 +104,9 @@ describe.if(has(BROWSER))("the composer", () => {
     await using chat = await startTestServer(["ms.lee*", "alice", "bob"]);
     await chat.signedIn("bob", "#art");
     using alice = await enter(chat, "alice");
+    await alice.typeFirst();
     using lee = await enter(chat, "ms.lee");
+    await lee.typeFirst();
     await alice.say("/join lab");
     await alice.see("#lab", "#title");
     await alice.see("#art", "#rooms");
@@ -140,6 +143,7 @@ describe.if(has(BROWSER))("the composer", () => {
     for (const name of people) await chat.signedIn(name, "#lobby");
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice", { width: 360, height: 740, phone: true, dark: true });
+    await alice.typeFirst();
     await alice.see("14 here", "#here");
     const shape = { width: 360, height: 380, deviceScaleFactor: 1, mobile: true };
     await alice.cdp("Emulation.setDeviceMetricsOverride", shape); // a keyboard opens
@@ -176,6 +180,7 @@ describe.if(has(BROWSER))("the composer", () => {
     await using chat = await startTestServer(["ms.lee*", "alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
+    await alice.typeFirst();
     await alice.click("#draft");
     await alice.press("ArrowUp");
     expect(await alice.read(DRAFT)).toBe("");
@@ -226,6 +231,7 @@ describe.if(has(BROWSER))("the composer", () => {
     await using chat = await startTestServer(["alice", "bob"]);
     const bob = await chat.signedIn("bob", "#lobby");
     using alice = await enter(chat, "alice");
+    await alice.typeFirst();
     await alice.click("#draft");
     await alice.type("日本");
     const enter229 = { type: "rawKeyDown", key: "Enter", code: "Enter", windowsVirtualKeyCode: 229 }; // as in Safari

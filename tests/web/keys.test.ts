@@ -93,6 +93,7 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     await alice.reload();
     await alice.see("sent", "#log");
     expect(alice.asked).toBe(0);
+    await alice.typeFirst();
     await alice.unplug();
     await alice.say("one");
     await alice.say("/exit"); // the same as the button

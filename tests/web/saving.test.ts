@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { existsSync, readFileSync, watch } from "node:fs";
+import { existsSync, readFileSync, unwatchFile, watchFile } from "node:fs";
 import { join } from "node:path";
 import { PASSWORD, PATIENCE, startTestServer, temporaryFolder } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
@@ -9,16 +9,16 @@ setDefaultTimeout(PATIENCE);
 
 const SAVED = "#saving-said a";
 
-/** What a browser has saved under a name, once it is there. */
+/** What a browser has saved under a name, once it is there. Looked for again and again: `watch` misses some of several at once. */
 async function saved(folder: string, name: string): Promise<string> {
   const file = join(folder, name);
   await new Promise<void>((resolve) => {
     const look = () => {
       if (!existsSync(file) || readFileSync(file).length === 0) return;
-      watching.close();
+      unwatchFile(file);
       resolve();
     };
-    const watching = watch(folder, look);
+    watchFile(file, { interval: 20 }, look);
     look();
   });
   return readFileSync(file, "utf8");
