@@ -49,6 +49,9 @@ test("server and client compiled into single files: a chat and its page, in a fo
     await Bun.file(join(REPOSITORY, "protocol.ts")).text(),
   );
   expect(await got("/style.css")).toContain("#chat");
+  expect(JSON.parse(await got("/manifest.json")).name).toBe("Banter");
+  const icon = await (await fetch(`http://localhost:${page}/icon.png`)).bytes();
+  expect(icon).toEqual(await Bun.file(join(REPOSITORY, "web/icon.png")).bytes());
 
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);
