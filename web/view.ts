@@ -6,6 +6,7 @@ import type { Place } from "../shared/arguments.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { Actions } from "./actions.ts";
+import { Alerts } from "./alerts.ts";
 import { Banner } from "./banner.ts";
 import { Composer } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
@@ -18,6 +19,7 @@ import { Hearing } from "./hearing.ts";
 import { KeysDialog } from "./keys.ts";
 import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
+import { Menu } from "./menu.ts";
 import type { Reader } from "./message.ts";
 import { Order } from "./order.ts";
 import { People } from "./people.ts";
@@ -47,6 +49,7 @@ export class View implements Page {
   readonly #heading = new Heading();
   readonly #layers = new Layers();
   readonly #people: People;
+  readonly #alerts: Alerts;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
@@ -58,10 +61,7 @@ export class View implements Page {
     const { user } = connection;
     this.#user = user;
     this.#unsent = new Unsent(() => connection.waiting.length);
-    this.leave = (why) => {
-      this.#unsent.end();
-      leave(why);
-    };
+    this.leave = leave;
     this.#connection = connection;
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
@@ -86,10 +86,9 @@ export class View implements Page {
         isHost: this.#order.isHost,
       }),
     });
-    this.#sidebar = new Sidebar(user, this.#layers, {
+    this.#sidebar = new Sidebar(this.#layers, {
       open: (name) => this.open(name),
       join: (room) => this.#actions.join(room),
-      signOut: () => this.signOut(),
       write: () => this.#composer.focus(),
     });
     this.#people = new People(this.#layers, {
@@ -97,6 +96,8 @@ export class View implements Page {
       leave: () => this.#actions.leave(this.#conversation.name),
       read: (room) => void this.#directory.readAbsent(room),
     });
+    new Menu(user, () => this.signOut());
+    this.#alerts = new Alerts(user, this.#reading, this.#conversation, (name) => this.open(name));
     this.#hearing = new Hearing(
       {
         connection,
@@ -107,6 +108,7 @@ export class View implements Page {
         actions: this.#actions,
         conversation: this.#conversation,
         search: this.#search,
+        alerts: this.#alerts,
         banner: new Banner(() => connection.retryNow()),
       },
       this,
@@ -233,10 +235,7 @@ export class View implements Page {
   }
 
   signOut(): void {
-    this.#unsent.ask(() => {
-      void this.#connection.close();
-      this.leave();
-    });
+    this.#unsent.ask(() => this.leave());
   }
 
   // ---- what is shown ----
@@ -262,6 +261,7 @@ export class View implements Page {
       directory: this.#directory,
       board,
     });
+    this.#alerts.show(calls);
     const state = this.#directory.stateOf(name);
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
     this.#people.show({ name, users, directory: this.#directory, board });
