@@ -182,7 +182,7 @@ export class Alerts {
     shown.onclick = () => {
       window.focus();
       this.#open(name);
-      shown.close();
+      this.#close((one) => one === calls);
     };
   }
   #closeRead(): void {
