@@ -117,12 +117,15 @@ describe.if(has(BROWSER))("what calls somebody who looks elsewhere", () => {
     await phone.ask({ type: "seen", seq: 2 });
     await alice.until(`${HEARD}.closed.length === 1`);
 
-    await alice.read("void (document.hasFocus = () => false)"); // the window is seen, and another one is used
     await bob.join("#lobby");
+    await bob.say("#lobby", "alice, you see this");
+    await alice.see("you see this", "#log");
+    await alice.read("void (document.hasFocus = () => false)"); // the window is seen, and another one is used
     await bob.say("#lobby", "alice, over here");
     await alice.see("over here", "#log");
     await alice.read("pass()");
     await rings(alice, 2);
+    expect((await heard(alice)).shown[1]).toEqual(["bob in #lobby", "alice, over here"]);
     await alice.read("void (document.hasFocus = () => true, dispatchEvent(new Event('focus')))");
     await alice.until(`${HEARD}.closed.length === 2`);
   });
