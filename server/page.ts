@@ -14,8 +14,10 @@ const TYPES = {
   "/": "text/html; charset=utf-8",
   "/page.js": "text/javascript; charset=utf-8",
   "/page.js.map": "application/json",
+  "/menu.js": "text/javascript; charset=utf-8",
   "/saving.js": "text/javascript; charset=utf-8",
   "/style.css": "text/css; charset=utf-8",
+  "/projector.css": "text/css; charset=utf-8",
   "/manifest.json": "application/manifest+json",
   "/icon.png": "image/png",
 } as const;
@@ -29,14 +31,18 @@ type PageFile = (asked: IncomingHttpHeaders) => Answer;
  *  need, because a phone on a slow network waits for each file. The map shows a browser's debugger the sources as they are. */
 export async function pageFiles(): Promise<Record<Url, PageFile>> {
   const [script, map] = await bundle("web/page.ts", "linked");
-  const [saving] = await bundle("web/saving.ts", "none"); // only who saves a conversation loads it
+  const [menu] = await bundle("web/menu.ts", "none"); // these two come when the page is there: later.ts
+  const [saving] = await bundle("web/saving.ts", "none");
   const [style] = await bundle("web/style.css", "none");
+  const [projector] = await bundle("web/projector.css", "none");
   const contents = {
-    "/": ASSETS["web/index.html"]!,
+    "/": ASSETS["web/index.html"]!.replaceAll(/\n\s+/g, "\n"),
     "/page.js": script!,
     "/page.js.map": map!,
+    "/menu.js": menu!,
     "/saving.js": saving!,
     "/style.css": style!,
+    "/projector.css": projector!,
     "/manifest.json": ASSETS["web/manifest.json"]!,
     "/icon.png": Buffer.from(ASSETS["web/icon.png"]!, "base64"),
   };
@@ -82,7 +88,7 @@ export function projectorPage(addresses: string[]): string {
 <meta name="viewport" content="width=device-width">
 <meta name="color-scheme" content="light dark">
 <title>Join the chat</title>
-<link rel="stylesheet" href="/style.css">
+<link rel="stylesheet" href="/projector.css">
 <link rel="icon" href="data:,">
 <body class="projector">
 <main>

@@ -9,11 +9,11 @@ import type { ClientEvent } from "../shared/feed.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { render } from "../shared/render.ts";
 import type { Actions, Stage } from "./actions.ts";
-import type { Alerts } from "./alerts.ts";
 import type { Banner } from "./banner.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Directory } from "./directory.ts";
 import { clock } from "./dom.ts";
+import type { Later } from "./later.ts";
 import { keep } from "./memory.ts";
 import type { Order } from "./order.ts";
 import type { Reading } from "./reading.ts";
@@ -30,7 +30,7 @@ export interface Parts {
   actions: Actions;
   conversation: Conversation;
   search: Search;
-  alerts: Alerts;
+  later: Later;
   banner: Banner;
 }
 /** What else happens on the screen. */
@@ -69,7 +69,7 @@ export class Hearing {
   }
 
   #happened(event: ClientEvent): void {
-    const { actions, alerts, banner, conversation, directory, reading, threads } = this.#parts;
+    const { actions, banner, conversation, directory, later, reading, threads } = this.#parts;
     switch (event.type) {
       case "message":
         return this.#said(event);
@@ -92,7 +92,7 @@ export class Hearing {
         return threads.inbox(event);
       case "seen":
         if (event.seq === undefined) return;
-        alerts.readElsewhere(event.to, event.seq);
+        later.alerts?.readElsewhere(event.to, event.seq);
         return reading.readElsewhere(event.to, event.seq);
       case "gone":
         return this.#gone(event.to, event.isExpelled ? this.#whyExpelled() : this.#whyLeft(event.to));
@@ -106,7 +106,7 @@ export class Hearing {
         return void this.#caughtUp(event.missed);
       case "offline":
         this.#isLive = false;
-        alerts.offline();
+        later.alerts?.offline();
         banner.offline(event);
         conversation.offline();
         return this.#page.showWaiting();
@@ -114,9 +114,9 @@ export class Hearing {
   }
 
   #said(message: Message): void {
-    const { alerts, connection, conversation, directory, search, threads } = this.#parts;
+    const { connection, conversation, directory, later, search, threads } = this.#parts;
     conversation.said(message);
-    alerts.heard(threads.of(message).name, message);
+    later.alerts?.heard(threads.of(message).name, message);
     if (message.act === "remove") search.empty(message);
     if (expels(message, connection.user)) this.#expelled = message;
     if (!isRoom(message.to)) directory.wrote(threads.of(message).name, message);
@@ -140,9 +140,9 @@ export class Hearing {
   }
 
   #caughtUp(missed: number): void {
-    const { alerts, banner, conversation, directory } = this.#parts;
+    const { banner, conversation, directory, later } = this.#parts;
     this.#isLive = true;
-    alerts.caughtUp();
+    later.alerts?.caughtUp();
     banner.online(missed);
     conversation.caughtUp();
     if (this.#shutOut !== undefined) this.#leaveShut(this.#shutOut);

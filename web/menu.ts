@@ -1,9 +1,12 @@
 // menu.ts: the menu behind one's name: sound, notifications, keys, sign out. Says why what cannot be switched on cannot. What is switched
-// is in alerts.ts.
+// is in alerts.ts, which the browser gets with it and the list of keys in one script.
 
 import type { Notifying } from "./alerts.ts";
 import { hasSound, notifying, setNotifying, setSound } from "./alerts.ts";
-import { avatar, the } from "./dom.ts";
+import { element, the } from "./dom.ts";
+
+export { Alerts } from "./alerts.ts";
+export { KeysDialog } from "./keys.ts";
 
 const WHY: Record<Notifying, string> = {
   on: "Shown for mentions and private messages while you look elsewhere.",
@@ -13,32 +16,58 @@ const WHY: Record<Notifying, string> = {
   missing: "This browser does not show them for pages like this one.",
 };
 
-export class Menu {
-  readonly #menu = the("menu", HTMLDialogElement);
-  readonly #opener = the("me", HTMLButtonElement);
-  readonly #sound = the("sound", HTMLInputElement);
-  readonly #notify = the("notify", HTMLInputElement);
-  readonly #why = the("notify-why", HTMLElement);
+export interface MenuHooks {
+  showKeys: () => void;
+  signOut: () => void;
+}
 
-  constructor(user: string, signOut: () => void) {
-    this.#opener.prepend(avatar(user), user);
-    this.#opener.onclick = () => {
-      this.#show();
-      this.#menu.showModal();
-    };
-    the("menu-name", HTMLElement).textContent = user;
+export class Menu {
+  readonly #menu = element("dialog");
+  readonly #sound = makeSwitch("sound");
+  readonly #notify = makeSwitch("notify");
+  readonly #why = element("p");
+
+  constructor(user: string, { showKeys, signOut }: MenuHooks) {
+    const name = element("h2", "", user);
+    const soundWhy = element("p", "", "A soft one for mentions and private messages.");
+    this.#menu.id = "menu";
+    this.#menu.ariaLabel = `Menu of ${user}`;
+    soundWhy.id = "sound-why";
+    this.#why.id = "notify-why";
+    this.#menu.append(
+      element(
+        "div",
+        "",
+        name,
+        element("label", "", "Sound ", this.#sound),
+        soundWhy,
+        element("label", "", "Notifications ", this.#notify),
+        this.#why,
+        this.#button("keys-open", "Keys", showKeys),
+        this.#button("sign-out", "Sign out", signOut),
+      ),
+    );
+    the("chat", HTMLElement).append(this.#menu);
     this.#sound.onchange = () => setSound(this.#sound.checked);
     this.#notify.onchange = () => void setNotifying(this.#notify.checked).then(() => this.#show());
-    this.#menu.addEventListener(
-      "click",
-      ({ target }) => {
-        // First, so that what a button opens gives the focus back to where the menu was opened.
-        if (target === this.#menu || target instanceof HTMLButtonElement) this.#menu.close();
-      },
-      true,
-    );
+    this.#menu.onclick = ({ target }) => target === this.#menu && this.#menu.close(); // beside it
     window.addEventListener("popstate", () => this.#menu.close()); // the Back button
-    the("sign-out", HTMLButtonElement).onclick = signOut;
+  }
+
+  open(): void {
+    this.#show();
+    this.#menu.showModal();
+  }
+
+  #button(id: string, words: string, press: () => void): HTMLElement {
+    const button = element("button", "", words);
+    button.type = "button";
+    button.id = id;
+    button.onclick = () => {
+      this.#menu.close(); // first, so that what is opened gives the focus back to where the menu was
+      press();
+    };
+    return button;
   }
 
   #show(): void {
@@ -48,4 +77,14 @@ export class Menu {
     this.#notify.disabled = state !== "on" && state !== "off";
     this.#why.textContent = WHY[state];
   }
+}
+
+/** A switch that is explained by what has its name and "-why". */
+function makeSwitch(id: string): HTMLInputElement {
+  const input = element("input");
+  input.type = "checkbox";
+  input.role = "switch";
+  input.id = id;
+  input.setAttribute("aria-describedby", `${id}-why`);
+  return input;
 }

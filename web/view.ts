@@ -6,7 +6,6 @@ import type { Place } from "../shared/arguments.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { Actions } from "./actions.ts";
-import { Alerts } from "./alerts.ts";
 import { Banner } from "./banner.ts";
 import { Composer } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
@@ -16,21 +15,18 @@ import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import type { Page } from "./hearing.ts";
 import { Hearing } from "./hearing.ts";
-import { KeysDialog } from "./keys.ts";
+import { Later } from "./later.ts";
 import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
-import { Menu } from "./menu.ts";
 import type { Reader } from "./message.ts";
 import { Order } from "./order.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
-import type * as saving from "./saving.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
 import { Unsent } from "./unsent.ts";
 
-const SAVING = "/saving.js"; // few save, so only they load what it takes
 const SETTLE = 30; // ms; what happens within is shown together
 
 export class View implements Page {
@@ -49,11 +45,10 @@ export class View implements Page {
   readonly #heading = new Heading();
   readonly #layers = new Layers();
   readonly #people: People;
-  readonly #alerts: Alerts;
+  readonly #later: Later;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
-  #saving: saving.Saving | undefined;
   #refreshing: ReturnType<typeof setTimeout> | undefined;
 
   /** `leave` is called when nobody is signed in any more, with a reason unless they wanted it. */
@@ -78,7 +73,6 @@ export class View implements Page {
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
     this.#search = new Search((words) => this.#threads.find(this.#conversation.thread, words));
-    the("save", HTMLButtonElement).onclick = () => void this.#save();
     this.#composer = new Composer(user, {
       submit: (text) => this.#actions.submit(text),
       known: () => ({
@@ -96,8 +90,16 @@ export class View implements Page {
       leave: () => this.#actions.leave(this.#conversation.name),
       read: (room) => void this.#directory.readAbsent(room),
     });
-    new Menu(user, () => this.signOut());
-    this.#alerts = new Alerts(user, this.#reading, this.#conversation, (name) => this.open(name));
+    this.#later = new Later({
+      connection,
+      reading: this.#reading,
+      conversation: this.#conversation,
+      ask: (request) => this.#ask(request),
+      note: (text) => this.note(text),
+      open: (name) => this.open(name),
+      signOut: () => this.signOut(),
+      hasBegun: () => !this.#hearing.isFirst,
+    });
     this.#hearing = new Hearing(
       {
         connection,
@@ -108,7 +110,7 @@ export class View implements Page {
         actions: this.#actions,
         conversation: this.#conversation,
         search: this.#search,
-        alerts: this.#alerts,
+        later: this.#later,
         banner: new Banner(() => connection.retryNow()),
       },
       this,
@@ -119,13 +121,12 @@ export class View implements Page {
 
   #listenToDevice(): void {
     const connection = this.#connection;
-    const keys = new KeysDialog();
     listenToDevice({
       step: (by) => this.#step(by),
       openUnread: () => this.#sidebar.unread[0] !== undefined && this.open(this.#sidebar.unread[0]),
       back: () => this.#back(),
       write: () => this.#write(),
-      showKeys: () => keys.open(),
+      showKeys: () => void this.#later.showKeys(),
       fileCame: () => this.note("Files cannot be sent here."),
       wake: () => {
         connection.probe();
@@ -223,17 +224,6 @@ export class View implements Page {
     void this.#search.start(words);
   }
 
-  /** Asks in which form the conversation that is open is to be saved. */
-  async #save(): Promise<void> {
-    try {
-      const { Saving } = (await import(SAVING)) as typeof saving;
-      this.#saving ??= new Saving(this.#user, (request) => this.#ask(request));
-    } catch {
-      return this.note("The server cannot be reached, so nothing can be saved now.");
-    }
-    this.#saving.open(this.#conversation.name, this.#connection.online);
-  }
-
   signOut(): void {
     this.#unsent.ask(() => this.leave());
   }
@@ -261,14 +251,13 @@ export class View implements Page {
       directory: this.#directory,
       board,
     });
-    this.#alerts.show(calls);
+    this.#later.show(calls);
     const state = this.#directory.stateOf(name);
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
     this.#people.show({ name, users, directory: this.#directory, board });
     this.#composer.explain(this.#order.show(name, this.#directory));
     if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.redraw();
     this.#conversation.showButtons();
-    this.#saving?.online(this.#connection.online);
   }
 
   #toEnd(): void {

@@ -192,7 +192,7 @@ test("healthz and metrics tell how the server is; join shows where people come i
   expect(page).not.toContain("<svg"); // a phone that reads it would look for the chat on itself
 });
 
-test("a phone finds an icon and a name for its home screen, served as safely as the page", async () => {
+test("a phone finds an icon and a name for its home screen; all that comes later is served as safely as the page", async () => {
   await using chat = await startTestServer();
   const html = await (await fetch(url(chat, "/"))).text();
   const policy = (await fetch(url(chat, "/"))).headers.get("content-security-policy");
@@ -202,7 +202,8 @@ test("a phone finds an icon and a name for its home screen, served as safely as 
   ]);
   expect(Object.fromEntries(links)).toEqual({ manifest: "/manifest.json", "apple-touch-icon": "/icon.png" });
   const [manifest, icon] = [await fetch(url(chat, "/manifest.json")), await fetch(url(chat, "/icon.png"))];
-  for (const { headers } of [manifest, icon]) {
+  const [menu, projector] = [await fetch(url(chat, "/menu.js")), await fetch(url(chat, "/projector.css"))];
+  for (const { headers } of [manifest, icon, menu, projector]) {
     expect(headers.get("content-security-policy")).toBe(policy);
     expect(headers.get("x-content-type-options")).toBe("nosniff");
   }
