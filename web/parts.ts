@@ -1,6 +1,5 @@
 // parts.ts: parts of the page that are scripts of their own, because many never need them. Each is loaded when it is first wanted.
 
-import type * as saving from "./saving.ts";
 import type * as typing from "./typing.ts";
 
 /** A part: where it is, and what it exports once it is here. */
@@ -22,4 +21,3 @@ export class Part<T> {
 }
 
 export type Typing = Part<typeof typing>;
-export type Saving = Part<typeof saving>;

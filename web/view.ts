@@ -6,6 +6,7 @@ import type { Place } from "../shared/arguments.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
 import { Actions } from "./actions.ts";
+import { Alerts } from "./alerts.ts";
 import { Banner } from "./banner.ts";
 import { Composer } from "./composer.ts";
 import { Conversation } from "./conversation.ts";
@@ -15,7 +16,7 @@ import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import type { Page } from "./hearing.ts";
 import { Hearing } from "./hearing.ts";
-import { KeysDialog } from "./keys.ts";
+import { Later } from "./later.ts";
 import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
 import { Order } from "./order.ts";
@@ -23,7 +24,6 @@ import type * as parts from "./parts.ts";
 import { Part } from "./parts.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
-import { Save } from "./save.ts";
 import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
@@ -47,7 +47,8 @@ export class View implements Page {
   readonly #heading = new Heading();
   readonly #layers = new Layers();
   readonly #people: People;
-  readonly #save: Save;
+  readonly #alerts: Alerts;
+  readonly #later: Later;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
@@ -58,10 +59,7 @@ export class View implements Page {
     const { user } = connection;
     this.#user = user;
     this.#unsent = new Unsent(() => connection.waiting.length);
-    this.leave = (why) => {
-      this.#unsent.end();
-      leave(why);
-    };
+    this.leave = leave;
     this.#connection = connection;
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
@@ -82,12 +80,6 @@ export class View implements Page {
       find: (words, everywhere) => this.#threads.find(everywhere ? undefined : this.#conversation.thread, words),
       open: (message) => this.#conversation.seek(message),
     });
-    this.#save = new Save({
-      user,
-      ask: (request) => this.#ask(request),
-      where: () => ({ name: this.#conversation.name, isOnline: connection.online }),
-      failed: (why) => this.note(why),
-    });
     this.#composer = new Composer(user, typing, {
       submit: (text) => {
         this.#conversation.leaveExcerpt(); // the answer comes at the end
@@ -100,10 +92,9 @@ export class View implements Page {
         isHost: this.#order.isHost,
       }),
     });
-    this.#sidebar = new Sidebar(user, this.#layers, {
+    this.#sidebar = new Sidebar(this.#layers, {
       open: (name) => this.open(name),
       join: (room) => this.#actions.join(room),
-      signOut: () => this.signOut(),
       write: () => this.#composer.focus(),
     });
     this.#people = new People(this.#layers, {
@@ -111,6 +102,14 @@ export class View implements Page {
       leave: () => this.#actions.leave(this.#conversation.name),
       read: (room) => void this.#directory.readAbsent(room),
     });
+    this.#later = new Later({
+      connection,
+      conversation: this.#conversation,
+      ask: (request) => this.#ask(request),
+      note: (text) => this.note(text),
+      signOut: () => this.signOut(),
+    });
+    this.#alerts = new Alerts(user, this.#reading, this.#conversation, (name) => this.open(name));
     this.#hearing = new Hearing(
       {
         connection,
@@ -121,6 +120,7 @@ export class View implements Page {
         actions: this.#actions,
         conversation: this.#conversation,
         search: this.#search,
+        alerts: this.#alerts,
         banner: new Banner(() => connection.retryNow()),
       },
       this,
@@ -131,13 +131,12 @@ export class View implements Page {
 
   #listenToDevice(): void {
     const connection = this.#connection;
-    const keys = new KeysDialog();
     listenToDevice({
       step: (by) => this.#step(by),
       openUnread: () => this.#sidebar.unread[0] !== undefined && this.open(this.#sidebar.unread[0]),
       back: () => this.#back(),
       write: () => this.#write(),
-      showKeys: () => keys.open(),
+      showKeys: () => void this.#later.showKeys(),
       fileCame: () => this.note("Files cannot be sent here."),
       wake: () => {
         connection.probe();
@@ -232,10 +231,7 @@ export class View implements Page {
   }
 
   signOut(): void {
-    this.#unsent.ask(() => {
-      void this.#connection.close();
-      this.leave();
-    });
+    this.#unsent.ask(() => this.leave());
   }
 
   // ---- what is shown ----
@@ -261,13 +257,14 @@ export class View implements Page {
       directory: this.#directory,
       board,
     });
+    this.#alerts.show(calls);
+    this.#later.show();
     const state = this.#directory.stateOf(name);
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
     this.#people.show({ name, users, directory: this.#directory, board });
     this.#composer.explain(this.#order.show(name, this.#directory));
     if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.retool();
     this.#conversation.showButtons();
-    this.#save.online(this.#connection.online);
   }
 
   #toEnd(): void {
