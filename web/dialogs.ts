@@ -1,27 +1,44 @@
-// dialogs.ts: what is asked of hosts over the page: the rules of the whole chat, and for how long somebody is sent out.
+// dialogs.ts: what is asked of hosts over the page: the rules of the whole chat, and for how long somebody is sent out. A part of its
+// own, with the list of keys.
 
 import type { Setting } from "../protocol.ts";
 import { SETTINGS } from "../shared/settings.ts";
 import { RULES } from "../shared/standing.ts";
-import { element, the } from "./dom.ts";
+import { element } from "./dom.ts";
+import { makeButton, makeDialog } from "./keys.ts";
+
+export { KeysDialog } from "./keys.ts";
+
+const SCHOOL =
+  "Rules of a school: private messages only to and from hosts; only hosts make rooms and send files; no new accounts.";
+const OUT = "Whoever is sent out is signed out everywhere, and cannot come in until then.";
 
 type SetRule = (key: string, value: string) => void;
 
 /** The rules, each with the values it can have. What was changed is set when it is saved. */
 export class RulesDialog {
-  readonly #dialog = the("rules", HTMLDialogElement);
-  readonly #list = the("rule-list", HTMLElement);
+  readonly #list = element("div");
+  readonly #dialog: HTMLDialogElement;
   readonly #set: SetRule;
   #selects: { key: string; value: string; select: HTMLSelectElement }[] = [];
 
   constructor(set: SetRule) {
-    this.#set = set;
-    the("rules-form", HTMLFormElement).onsubmit = () => this.#save();
-    the("rules-cancel", HTMLButtonElement).onclick = () => this.#dialog.close();
-    the("rules-school", HTMLButtonElement).onclick = () => {
+    const close = () => this.#dialog.close();
+    const school = makeButton("Rules of a school", () => {
       set("rules", "school");
-      this.#dialog.close();
-    };
+      close();
+    });
+    const save = makeButton("Save", () => {
+      this.#save();
+      close();
+    });
+    save.className = "primary";
+    this.#set = set;
+    this.#dialog = makeDialog("rules", "Rules of the whole chat", this.#list, element("p", "", SCHOOL), [
+      school,
+      makeButton("Cancel", close),
+      save,
+    ]);
   }
 
   /** `settings` are those of the whole server. */
@@ -47,22 +64,28 @@ export class RulesDialog {
 
 /** For how long somebody is sent out. */
 export class SendOutDialog {
-  readonly #dialog = the("send-out", HTMLDialogElement);
-  readonly #title = the("send-out-title", HTMLElement);
+  readonly #dialog: HTMLDialogElement;
   #user = "";
 
   /** `ban` sets how long: a value of the key `ban`. */
   constructor(ban: (user: string, value: string) => void) {
-    this.#dialog.onclose = () => {
-      if (this.#dialog.returnValue !== "") ban(this.#user, this.#dialog.returnValue);
-    };
+    const close = () => this.#dialog.close();
+    const lasting = (words: string, value: string) =>
+      makeButton(words, () => {
+        close();
+        ban(this.#user, value);
+      });
+    this.#dialog = makeDialog("send-out", "", element("p", "", OUT), [
+      lasting("For 5 minutes", "+300"),
+      lasting("Until I let them in", "on"),
+      makeButton("Cancel", close),
+    ]);
   }
 
   ask(user: string): void {
     if (this.#dialog.open) return;
     this.#user = user;
-    this.#title.textContent = `Send ${user} out?`;
-    this.#dialog.returnValue = "";
+    this.#dialog.querySelector("h2")!.textContent = `Send ${user} out?`;
     this.#dialog.showModal();
   }
 }

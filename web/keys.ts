@@ -15,18 +15,38 @@ const KEYS: readonly [keys: readonly string[], what: string][] = [
 ];
 
 export class KeysDialog {
-  readonly #dialog = the("keys", HTMLDialogElement);
+  readonly #dialog: HTMLDialogElement;
 
   constructor() {
     const rows = KEYS.flatMap(([keys, what]) => [
       element("dt", "", ...keys.flatMap((key) => [element("kbd", "", key), " "])),
       element("dd", "", what),
     ]);
-    the("key-list", HTMLElement).append(...rows);
+    this.#dialog = makeDialog("keys", "Keys", element("dl", "", ...rows), element("p", "", "Alt is Option on a Mac."), [
+      makeButton("Close", () => this.#dialog.close()),
+    ]);
   }
 
   /** The focus goes back to where it was when the list is closed. */
   open(): void {
     if (!this.#dialog.open) this.#dialog.showModal();
   }
+}
+
+/** A dialog over the chat, with buttons in its last row. */
+export function makeDialog(id: string, title: string, ...parts: [...Node[], HTMLButtonElement[]]): HTMLDialogElement {
+  const buttons = parts.pop() as HTMLButtonElement[];
+  const heading = element("h2", "", title);
+  const dialog = element("dialog", "", heading, ...(parts as Node[]), element("div", "row", ...buttons));
+  dialog.id = id;
+  heading.id = `${id}-title`;
+  dialog.setAttribute("aria-labelledby", heading.id);
+  the("chat", HTMLElement).append(dialog);
+  return dialog;
+}
+export function makeButton(words: string, press: () => void): HTMLButtonElement {
+  const button = element("button", "", words);
+  button.type = "button";
+  button.onclick = press;
+  return button;
 }

@@ -1,11 +1,10 @@
-// later.ts: what is behind two buttons and few press: the menu behind one's name, with the list of keys, and saving the conversation.
-// Their parts of the page are loaded then.
+// later.ts: what few ask for: the list of keys, and saving the conversation. Their parts of the page are loaded then.
 
 import type { Ok, Request } from "../protocol.ts";
 import type { Connection } from "../shared/connection.ts";
 import type { Conversation } from "./conversation.ts";
-import { avatar, the } from "./dom.ts";
-import type * as menu from "./menu.ts";
+import type * as dialogs from "./dialogs.ts";
+import { the } from "./dom.ts";
 import { Part } from "./parts.ts";
 import type * as saving from "./saving.ts";
 
@@ -14,43 +13,31 @@ export interface Surroundings {
   connection: Connection;
   conversation: Conversation;
   ask: (request: Request) => Promise<Ok | undefined>;
-  note: (text: string) => void;
-  signOut: () => void;
+  /** It cannot be done now: a part of the page could not be loaded. */
+  failed: () => void;
 }
 
 export class Later {
   readonly #around: Surroundings;
-  readonly #menuPart = new Part<typeof menu>("/menu.js");
+  readonly #dialogs = new Part<typeof dialogs>("/dialogs.js");
   readonly #savingPart = new Part<typeof saving>("/saving.js");
-  #menu: menu.Menu | undefined;
-  #keys: menu.KeysDialog | undefined;
+  #keys: dialogs.KeysDialog | undefined;
   #saving: saving.Saving | undefined;
 
   constructor(around: Surroundings) {
-    const { user } = around.connection;
     this.#around = around;
-    const opener = the("me", HTMLButtonElement);
-    opener.prepend(avatar(user), user);
-    opener.onclick = () => void this.#showMenu();
     the("save", HTMLButtonElement).onclick = () => void this.#save();
   }
 
-  async #showMenu(): Promise<void> {
-    const script = await this.#load(this.#menuPart);
-    if (script === undefined) return;
-    const { connection, signOut } = this.#around;
-    this.#menu ??= new script.Menu(connection.user, { showKeys: () => void this.showKeys(), signOut });
-    this.#menu.open();
-  }
   async showKeys(): Promise<void> {
-    const script = await this.#load(this.#menuPart);
+    const script = await this.#dialogs.load().catch(this.#around.failed);
     if (script !== undefined) (this.#keys ??= new script.KeysDialog()).open();
   }
 
   /** Asks in which form the conversation that is open is to be saved. */
   async #save(): Promise<void> {
-    const { connection, conversation, ask } = this.#around;
-    const script = await this.#load(this.#savingPart);
+    const { connection, conversation, ask, failed } = this.#around;
+    const script = await this.#savingPart.load().catch(failed);
     if (script === undefined) return;
     this.#saving ??= new script.Saving(connection.user, ask);
     this.#saving.open(conversation.name, connection.online);
@@ -59,14 +46,5 @@ export class Later {
   /** The connection may be lost, or back. */
   show(): void {
     this.#saving?.online(this.#around.connection.online);
-  }
-
-  async #load<T>(part: Part<T>): Promise<T | undefined> {
-    try {
-      return await part.load();
-    } catch {
-      this.#around.note("The server cannot be reached, so this cannot be done now.");
-      return undefined;
-    }
   }
 }

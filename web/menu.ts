@@ -1,11 +1,9 @@
 // menu.ts: the menu behind one's name: sound, notifications, keys, sign out. Says why what cannot be switched on cannot. What is switched
-// is in alerts.ts. A part of its own, with the list of keys.
+// is in alerts.ts.
 
 import type { Notifying } from "./alerts.ts";
 import { hasSound, notifying, setNotifying, setSound } from "./alerts.ts";
-import { element, the } from "./dom.ts";
-
-export { KeysDialog } from "./keys.ts";
+import { avatar, element, the } from "./dom.ts";
 
 const WHY: Record<Notifying, string> = {
   on: "Shown for mentions and private messages while you look elsewhere.",
@@ -47,13 +45,16 @@ export class Menu {
       ),
     );
     the("chat", HTMLElement).append(this.#menu);
+    const opener = the("me", HTMLButtonElement);
+    opener.prepend(avatar(user), user);
+    opener.onclick = () => this.#open();
     this.#sound.onchange = () => setSound(this.#sound.checked);
     this.#notify.onchange = () => void setNotifying(this.#notify.checked).then(() => this.#show());
     this.#menu.onclick = ({ target }) => target === this.#menu && this.#menu.close(); // beside it
     window.addEventListener("popstate", () => this.#menu.close()); // the Back button
   }
 
-  open(): void {
+  #open(): void {
     this.#show();
     this.#menu.showModal();
   }

@@ -7,9 +7,10 @@ import type { ClientEvent } from "../shared/feed.ts";
 import { isRoom } from "../shared/names.ts";
 import { ALL } from "../shared/settings.ts";
 import { Announcement } from "./announcement.ts";
-import { RulesDialog, SendOutDialog } from "./dialogs.ts";
+import type * as dialogs from "./dialogs.ts";
 import type { Directory } from "./directory.ts";
 import type { Reader } from "./message.ts";
+import { Part } from "./parts.ts";
 import { mayRead, mayRemove, nextEnd, whatHolds, whyClosed } from "./rights.ts";
 import { Tools } from "./tools.ts";
 
@@ -20,6 +21,8 @@ export interface OrderHooks {
   perform: (request: Request) => void;
   /** Something holds no more, and nobody has told so. */
   ended: () => void;
+  /** What a host asked for cannot be shown: a part of the page could not be loaded. */
+  failed: () => void;
 }
 
 export class Order {
@@ -29,23 +32,24 @@ export class Order {
   readonly #ended: () => void;
   readonly #announcement: Announcement;
   readonly #tools: Tools;
-  readonly #rules: RulesDialog;
+  readonly #failed: () => void;
+  readonly #dialogs = new Part<typeof dialogs>("/dialogs.js");
+  #rules: dialogs.RulesDialog | undefined;
+  #question: dialogs.SendOutDialog | undefined;
   #ahead = Infinity; // ms, by which the clock here is ahead of the server's: the least that was seen
   #isTold = false; // the log has just shown the announcement
   #end: ReturnType<typeof setTimeout> | undefined; // of the next lock or mute
 
-  constructor(user: string, { perform, ended }: OrderHooks) {
-    const set = (to: string, key: string, value: string) => perform({ type: "set", to, key, value });
-    const question = new SendOutDialog((whom, value) => set(whom, "ban", value));
+  constructor(user: string, { perform, ended, failed }: OrderHooks) {
     this.board = new Board(user);
     this.#user = user;
     this.#perform = perform;
     this.#ended = ended;
-    this.#announcement = new Announcement(() => set(ALL, "announce", ""));
-    this.#rules = new RulesDialog((key, value) => set(ALL, key, value));
+    this.#failed = failed;
+    this.#announcement = new Announcement(() => this.#set(ALL, "announce", ""));
     this.#tools = new Tools({
       set: perform,
-      sendOut: (whom) => question.ask(whom),
+      sendOut: (whom) => void this.#askHowLong(whom),
       showRules: () => this.showRules(),
     });
   }
@@ -96,7 +100,23 @@ export class Order {
     return whyClosed(this.board, to, this.#now);
   }
   showRules(): void {
-    this.#rules.open(this.board.settings(ALL));
+    void this.#open(({ RulesDialog }) => {
+      this.#rules ??= new RulesDialog((key, value) => this.#set(ALL, key, value));
+      this.#rules.open(this.board.settings(ALL));
+    });
+  }
+  #askHowLong(whom: string): Promise<void> {
+    return this.#open(({ SendOutDialog }) => {
+      this.#question ??= new SendOutDialog((user, value) => this.#set(user, "ban", value));
+      this.#question.ask(whom);
+    });
+  }
+  async #open(show: (loaded: typeof dialogs) => void): Promise<void> {
+    const loaded = await this.#dialogs.load().catch(this.#failed);
+    if (loaded !== undefined) show(loaded);
+  }
+  #set(to: string, key: string, value: string): void {
+    this.#perform({ type: "set", to, key, value });
   }
 
   #wait(name: string): void {

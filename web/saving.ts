@@ -3,22 +3,26 @@
 import type { Message, Ok, RequestOf } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import { readAll } from "./archive.ts";
-import { element, the } from "./dom.ts";
+import { element } from "./dom.ts";
+import { makeButton, makeDialog } from "./keys.ts";
 import type { Format } from "./transcript.ts";
 import { fileName, transcribe } from "./transcript.ts";
 
 /** Asks for messages, however often the connection is lost before the answer; `undefined` when that is refused. */
 type Ask = (request: RequestOf<"history">) => Promise<Ok | undefined>;
 
+const ABOUT =
+  "One file with all messages from the first one on, and what hosts did. What was removed stays removed. Times are those of";
+
 export class Saving {
-  readonly #dialog = the("saving", HTMLDialogElement);
-  readonly #said = the("saving-said", HTMLElement);
-  readonly #count = the("saving-count", HTMLElement);
-  readonly #close = the("saving-close", HTMLButtonElement);
-  readonly #forms: [Format, HTMLButtonElement][] = [
-    ["html", the("saving-page", HTMLButtonElement)],
-    ["txt", the("saving-text", HTMLButtonElement)],
+  readonly #said = element("span");
+  readonly #count = element("span");
+  readonly #close = makeButton("Close", () => this.#dialog.close());
+  readonly #forms = [
+    makeButton("As a page (HTML)", () => void this.#save("html")),
+    makeButton("As text", () => void this.#save("txt")),
   ];
+  readonly #dialog: HTMLDialogElement;
   readonly #user: string;
   readonly #ask: Ask;
   readonly #zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -30,17 +34,23 @@ export class Saving {
   constructor(user: string, ask: Ask) {
     this.#user = user;
     this.#ask = ask;
-    for (const [format, button] of this.#forms) button.onclick = () => void this.#save(format);
-    this.#close.onclick = () => this.#dialog.close();
+    this.#said.id = "saving-said";
+    this.#said.role = "status";
+    this.#count.id = "saving-count";
+    this.#count.ariaHidden = "true";
+    this.#close.id = "saving-close";
+    this.#forms[0]!.className = "primary";
+    const about = `${ABOUT} ${this.#zone}.`;
+    const state = element("p", "", this.#said, " ", this.#count);
+    this.#dialog = makeDialog("saving", "", element("p", "", about), state, [...this.#forms, this.#close]);
     this.#dialog.onclose = () => (this.#run = undefined);
-    the("saving-zone", HTMLElement).textContent = this.#zone;
   }
 
   /** Asks in which form a room, or what was written with a person is to be saved. */
   open(name: string, isOnline: boolean): void {
     this.#isOnline = isOnline;
     this.#name = name;
-    the("saving-title", HTMLElement).textContent = `Save ${isRoom(name) ? name : `what you wrote with ${name}`}`;
+    this.#dialog.querySelector("h2")!.textContent = `Save ${isRoom(name) ? name : `what you wrote with ${name}`}`;
     this.#say("");
     this.#dialog.showModal();
   }
@@ -91,6 +101,6 @@ export class Saving {
     if (!isReading) this.#count.textContent = "";
     this.#said.replaceChildren(...words);
     this.#close.textContent = isReading ? "Cancel" : "Close";
-    for (const [, button] of this.#forms) button.disabled = isReading;
+    for (const button of this.#forms) button.disabled = isReading;
   }
 }

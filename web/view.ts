@@ -19,6 +19,7 @@ import { Hearing } from "./hearing.ts";
 import { Later } from "./later.ts";
 import { Layers } from "./layers.ts";
 import { keep, recall } from "./memory.ts";
+import { Menu } from "./menu.ts";
 import { Order } from "./order.ts";
 import type * as parts from "./parts.ts";
 import { Part } from "./parts.ts";
@@ -64,12 +65,15 @@ export class View implements Page {
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
     const soon = () => this.soon();
+    const failed = () =>
+      this.note("The server cannot be reached, so this cannot be done now. Try again when it is back.");
     this.#reading = new Reading(user, { confirm: (room, seq) => connection.seen(room, seq), changed: soon });
     this.#threads = new Threads(user, this.#reading, async (request) => (await this.#ask(request))?.messages);
     this.#directory = new Directory(user, (request) => this.#ask(request), soon);
     this.#order = new Order(user, {
       perform: (request) => this.#actions.perform(request),
       ended: () => (this.#order.isHost ? void this.#directory.readPeople() : soon()),
+      failed,
     });
     this.#rights = this.#order.rights;
     const typing: parts.Typing = new Part("/typing.js");
@@ -85,8 +89,7 @@ export class View implements Page {
         this.#conversation.leaveExcerpt(); // the answer comes at the end
         return this.#actions.submit(text);
       },
-      failed: () =>
-        this.note("The server cannot be reached, so commands are not understood yet. Try again when it is back."),
+      failed,
       known: () => ({
         ...this.#directory.known(this.#conversation.thread, connection.rooms),
         isHost: this.#order.isHost,
@@ -106,9 +109,9 @@ export class View implements Page {
       connection,
       conversation: this.#conversation,
       ask: (request) => this.#ask(request),
-      note: (text) => this.note(text),
-      signOut: () => this.signOut(),
+      failed,
     });
+    new Menu(user, { showKeys: () => void this.#later.showKeys(), signOut: () => this.signOut() });
     this.#alerts = new Alerts(user, this.#reading, this.#conversation, (name) => this.open(name));
     this.#hearing = new Hearing(
       {

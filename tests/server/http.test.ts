@@ -202,8 +202,8 @@ test("a phone finds an icon and a name for its home screen; all that comes later
   ]);
   expect(Object.fromEntries(links)).toEqual({ manifest: "/manifest.json", "apple-touch-icon": "/icon.png" });
   const [manifest, icon] = [await fetch(url(chat, "/manifest.json")), await fetch(url(chat, "/icon.png"))];
-  const [menu, projector] = [await fetch(url(chat, "/menu.js")), await fetch(url(chat, "/projector.css"))];
-  for (const { headers } of [manifest, icon, menu, projector]) {
+  const [dialogs, projector] = [await fetch(url(chat, "/dialogs.js")), await fetch(url(chat, "/projector.css"))];
+  for (const { headers } of [manifest, icon, dialogs, projector]) {
     expect(headers.get("content-security-policy")).toBe(policy);
     expect(headers.get("x-content-type-options")).toBe("nosniff");
   }
