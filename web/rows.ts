@@ -103,6 +103,7 @@ export class Rows {
   cut(): void {
     const { entries } = this.#stretch!;
     const first = this.#rows.get(keyAt(entries, 0)!);
+    if (first === undefined && this.#indexOf(this.#first) > 0) return; // none of what is drawn
     if (first === undefined) return this.begin(this.#stretch!, undefined);
     const range = document.createRange();
     range.setStart(this.#log, 0);

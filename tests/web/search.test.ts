@@ -202,11 +202,7 @@ describe.if(has(BROWSER))("a message that was found", () => {
         await alice.read(`document.getElementById("found").getBoundingClientRect().height < 100 && (${low}) === 0`),
       ).toBe(true);
       if (has("axe-core")) expect(await alice.audit("#main")).toEqual([]);
-      if (process.env.PICTURES)
-        await Bun.write(`${process.env.PICTURES}/hit-${JSON.stringify(shape).length}.png`, await alice.picture());
       await alice.push("Results", "#found");
-      if (process.env.PICTURES)
-        await Bun.write(`${process.env.PICTURES}/results-${JSON.stringify(shape).length}.png`, await alice.picture());
       expect(alice.complaints).toEqual([]);
     },
   );
