@@ -9,14 +9,15 @@ import { SECURITY_HEADERS } from "./responses.ts";
 
 const ASSETS = readAssets();
 const ROOT = "/banter/"; // where the bundler finds them: on no disk, so that a compiled program has them, too
-/** The page's files by their URLs, and their types. `typing`, `dialogs` and `saving` are what a browser loads
- *  when somebody first types, asks for a dialog or saves a conversation: see web/parts.ts. */
+/** The page's files by their URLs, and their types. `typing`, `dialogs`, `search` and `saving` are what a browser loads
+ *  when somebody first types, asks for a dialog, searches or saves a conversation: see web/parts.ts. */
 const TYPES = {
   "/": "text/html; charset=utf-8",
   "/page.js": "text/javascript; charset=utf-8",
   "/page.js.map": "application/json",
   "/typing.js": "text/javascript; charset=utf-8",
   "/dialogs.js": "text/javascript; charset=utf-8",
+  "/search.js": "text/javascript; charset=utf-8",
   "/saving.js": "text/javascript; charset=utf-8",
   "/style.css": "text/css; charset=utf-8",
   "/projector.css": "text/css; charset=utf-8",
@@ -35,6 +36,7 @@ export async function pageFiles(): Promise<Record<Url, PageFile>> {
   const [script, map] = await bundle("web/page.ts", "linked");
   const [typing] = await bundle("web/typing.ts", "none");
   const [dialogs] = await bundle("web/dialogs.ts", "none");
+  const [search] = await bundle("web/search.ts", "none");
   const [saving] = await bundle("web/saving.ts", "none");
   const [style] = await bundle("web/style.css", "none");
   const [projector] = await bundle("web/projector.css", "none");
@@ -44,6 +46,7 @@ export async function pageFiles(): Promise<Record<Url, PageFile>> {
     "/page.js.map": map!,
     "/typing.js": typing!,
     "/dialogs.js": dialogs!,
+    "/search.js": search!,
     "/saving.js": saving!,
     "/style.css": style!,
     "/projector.css": projector!,

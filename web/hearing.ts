@@ -14,10 +14,10 @@ import type { Banner } from "./banner.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Directory } from "./directory.ts";
 import { clock } from "./dom.ts";
+import type { Later } from "./later.ts";
 import { keep } from "./memory.ts";
 import type { Order } from "./order.ts";
 import type { Reading } from "./reading.ts";
-import type { Search } from "./search.ts";
 import type { Threads } from "./threads.ts";
 
 /** What takes in what happens. */
@@ -29,7 +29,7 @@ export interface Parts {
   order: Order;
   actions: Actions;
   conversation: Conversation;
-  search: Search;
+  later: Later;
   alerts: Alerts;
   banner: Banner;
 }
@@ -69,7 +69,7 @@ export class Hearing {
   }
 
   #happened(event: ClientEvent): void {
-    const { actions, alerts, banner, conversation, directory, reading, search, threads } = this.#parts;
+    const { actions, alerts, banner, conversation, directory, later, reading, threads } = this.#parts;
     switch (event.type) {
       case "message":
         return this.#said(event);
@@ -99,7 +99,7 @@ export class Hearing {
       case "reset":
         threads.reset(event.to);
         conversation.reset();
-        search.close();
+        later.search?.close();
         if (event.to === "@") void directory.readPartners();
         return this.#page.note("The server was restored from an older copy; what was said after it is gone there.");
       case "online":
@@ -116,10 +116,10 @@ export class Hearing {
   }
 
   #said(message: Message): void {
-    const { alerts, connection, conversation, directory, search, threads } = this.#parts;
+    const { alerts, connection, conversation, directory, later, threads } = this.#parts;
     conversation.said(message);
     alerts.heard(threads.of(message).name, message);
-    if (message.act === "remove") search.empty(message);
+    if (message.act === "remove") later.search?.empty(message);
     if (expels(message, connection.user)) this.#expelled = message;
     if (!isRoom(message.to)) directory.wrote(threads.of(message).name, message);
   }

@@ -25,7 +25,6 @@ import type * as parts from "./parts.ts";
 import { Part } from "./parts.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
-import { Search } from "./search.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
 import { Unsent } from "./unsent.ts";
@@ -41,7 +40,6 @@ export class View implements Page {
   readonly #directory: Directory;
   readonly #actions: Actions;
   readonly #conversation: Conversation;
-  readonly #search: Search;
   readonly #sidebar: Sidebar;
   readonly #composer: Composer;
   readonly #unsent: Unsent;
@@ -80,10 +78,6 @@ export class View implements Page {
     this.#actions = new Actions(connection, this.#threads, this.#order, typing, this);
     const current = recall<string>("session", `current.${user}`) ?? LOBBY;
     this.#conversation = this.#converse(current);
-    this.#search = new Search(user, {
-      find: (words, everywhere) => this.#threads.find(everywhere ? undefined : this.#conversation.thread, words),
-      open: (message) => this.#conversation.seek(message),
-    });
     this.#composer = new Composer(user, typing, {
       submit: (text) => {
         this.#conversation.leaveExcerpt(); // the answer comes at the end
@@ -109,6 +103,10 @@ export class View implements Page {
       connection,
       conversation: this.#conversation,
       ask: (request) => this.#ask(request),
+      search: {
+        find: (words, everywhere) => this.#threads.find(everywhere ? undefined : this.#conversation.thread, words),
+        open: (message) => this.#conversation.seek(message),
+      },
       failed,
     });
     new Menu(user, { showKeys: () => void this.#later.showKeys(), signOut: () => this.signOut() });
@@ -122,7 +120,7 @@ export class View implements Page {
         order: this.#order,
         actions: this.#actions,
         conversation: this.#conversation,
-        search: this.#search,
+        later: this.#later,
         alerts: this.#alerts,
         banner: new Banner(() => connection.retryNow()),
       },
@@ -193,7 +191,7 @@ export class View implements Page {
     else this.#show(name);
   }
   #show(name: string): void {
-    this.#search.close();
+    this.#later.search?.close();
     this.#conversation.show(name);
     this.#turnTo(name);
     if (matchMedia("(pointer: fine)").matches) this.#composer.focus(); // a phone's keyboard would cover the messages
@@ -230,7 +228,7 @@ export class View implements Page {
   }
 
   search(words: string, everywhere: boolean): void {
-    void this.#search.start(words, everywhere);
+    void this.#later.find(words, everywhere);
   }
 
   signOut(): void {
@@ -292,7 +290,8 @@ export class View implements Page {
   #back(): void {
     if (this.#layers.close()) return;
     // From a message that was found one goes back to the end first, and its results stay.
-    if (!this.#search.isAside || !this.#conversation.isAway) this.#search.close();
+    const { search } = this.#later;
+    if (!search?.isAside || !this.#conversation.isAway) search?.close();
     this.#toEnd();
   }
 }

@@ -125,7 +125,7 @@ describe.if(has(BROWSER))("a conversation is saved", () => {
     await alice.push("As text", "#saving");
     await alice.see("There is no connection", "#saving");
     await alice.see("Cancel", "#saving-close");
-    expect(await alice.read("document.getElementById('saving-text').disabled")).toBe(true);
+    expect(await alice.read("document.querySelector('#saving .row button:nth-child(2)').disabled")).toBe(true);
     await alice.press("Escape");
     await alice.plug("Back online.");
     await save(alice);
