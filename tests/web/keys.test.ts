@@ -16,23 +16,23 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     using alice = await enter(chat, "alice");
     await alice.click("#draft");
     await alice.type("why?");
-    expect(await alice.read(`${DRAFT} + document.getElementById('keys').open`)).toBe("why?false");
+    expect(await alice.read(`${DRAFT} + document.getElementById('keys')?.open`)).toBe("why?false");
     await alice.read("document.getElementById('here').focus()");
     await alice.press("?");
-    await alice.until("document.getElementById('keys').open");
+    await alice.until("document.getElementById('keys')?.open");
     const keys = (await alice.texts("#keys kbd")).join(" ");
     expect(keys).toBe("Enter Shift+Enter ↑ @ # / Alt+↑ Alt+↓ Alt+A Esc any letter ?");
     expect(await alice.audit("#keys")).toEqual([]);
     await alice.press("x"); // its keys are its own
     await alice.press("ArrowUp", "Alt");
     await alice.press("Escape");
-    await alice.until("!document.getElementById('keys').open");
+    await alice.until("!document.getElementById('keys')?.open");
     expect([await alice.read(FOCUS), await alice.read(DRAFT)]).toEqual(["here", "why?"]);
     await alice.click("#me");
     await alice.push("Keys", "#menu");
-    await alice.until("document.getElementById('keys').open");
+    await alice.until("document.getElementById('keys')?.open");
     await alice.push("Close", "#keys");
-    await alice.until(`!document.getElementById('keys').open && ${FOCUS} === 'me'`);
+    await alice.until(`!document.getElementById('keys')?.open && ${FOCUS} === 'me'`);
     expect(alice.complaints).toEqual([]);
   });
 
