@@ -6,7 +6,7 @@ import { copyFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { REPOSITORY, temporaryFolder } from "./harness.ts";
 
-const PACKAGES = ["@xterm/addon-unicode-graphemes", "@xterm/headless", "axe-core", "fast-check"];
+const PACKAGES = ["@xterm/addon-unicode-graphemes", "@xterm/headless", "axe-core", "fast-check", "jsqr", "qr"];
 const FETCHING = 60_000; // ms after which a network that does not answer is none
 
 const told = new Set<string>();
