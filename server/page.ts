@@ -3,6 +3,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import { readAssets } from "./assets.ts" with { type: "macro" };
+import { qrCode, qrPicture } from "./qr.ts";
 import type { Answer } from "./responses.ts";
 import { SECURITY_HEADERS } from "./responses.ts";
 
@@ -15,8 +16,12 @@ const TYPES = {
   "/page.js": "text/javascript; charset=utf-8",
   "/page.js.map": "application/json",
   "/typing.js": "text/javascript; charset=utf-8",
+  "/menu.js": "text/javascript; charset=utf-8",
   "/saving.js": "text/javascript; charset=utf-8",
   "/style.css": "text/css; charset=utf-8",
+  "/projector.css": "text/css; charset=utf-8",
+  "/manifest.json": "application/manifest+json",
+  "/icon.png": "image/png",
 } as const;
 type Url = keyof typeof TYPES;
 export const PAGE_URLS = Object.keys(TYPES) as Url[];
@@ -29,17 +34,23 @@ type PageFile = (asked: IncomingHttpHeaders) => Answer;
 export async function pageFiles(): Promise<Record<Url, PageFile>> {
   const [script, map] = await bundle("web/page.ts", "linked");
   const [typing] = await bundle("web/typing.ts", "none");
+  const [menu] = await bundle("web/menu.ts", "none");
   const [saving] = await bundle("web/saving.ts", "none");
   const [style] = await bundle("web/style.css", "none");
-  const texts = {
-    "/": ASSETS["web/index.html"]!,
+  const [projector] = await bundle("web/projector.css", "none");
+  const contents = {
+    "/": ASSETS["web/index.html"]!.replaceAll(/\n\s+/g, "\n"),
     "/page.js": script!,
     "/page.js.map": map!,
     "/typing.js": typing!,
+    "/menu.js": menu!,
     "/saving.js": saving!,
     "/style.css": style!,
+    "/projector.css": projector!,
+    "/manifest.json": ASSETS["web/manifest.json"]!,
+    "/icon.png": Buffer.from(ASSETS["web/icon.png"]!, "base64"),
   };
-  const files = PAGE_URLS.map((url) => [url, prepare(TYPES[url], texts[url])]);
+  const files = PAGE_URLS.map((url) => [url, prepare(TYPES[url], contents[url])]);
   return Object.fromEntries(files) as Record<Url, PageFile>;
 }
 
@@ -55,8 +66,8 @@ async function bundle(entry: string, sourcemap: "linked" | "none"): Promise<stri
   return Promise.all(outputs.map((output) => output.text()));
 }
 
-function prepare(type: string, text: string): PageFile {
-  const plain = Buffer.from(text);
+function prepare(type: string, content: string | Buffer): PageFile {
+  const plain = Buffer.from(content);
   const packed = Bun.gzipSync(plain, { level: 12, library: "libdeflate" }); // 4 % less than zlib, in 16 ms, once
   const tag = `"${Bun.hash(plain).toString(36)}"`;
   const headers = { ...SECURITY_HEADERS, ETag: tag, "Cache-Control": "no-cache", Vary: "Accept-Encoding" };
@@ -68,10 +79,10 @@ function prepare(type: string, text: string): PageFile {
   };
 }
 
-/** The page for the projector: the `addresses` where everybody may join, in letters that can be read from the last row. */
+/** The page for the projector: the `addresses` where everybody may join, in letters that can be read from the last row, and as codes
+ *  that a phone reads. */
 export function projectorPage(addresses: string[]): string {
-  const links = addresses.map((address) => `<li><a href="${Bun.escapeHTML(address)}">${Bun.escapeHTML(address)}</a>`);
-  const isAlone = addresses.every((address) => /^http:\/\/(localhost|127\.[\d.]+|\[::1\]):/.test(address));
+  const isAlone = addresses.every(isOfThisComputer);
   const hint = isAlone
     ? "So far only this computer can. To let everybody in, start the server with <code>--lan</code>."
     : "Choose a name and a password of 8 or more characters. Nothing to install.";
@@ -79,15 +90,27 @@ export function projectorPage(addresses: string[]): string {
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
 <title>Join the chat</title>
-<link rel="stylesheet" href="/style.css">
+<link rel="stylesheet" href="/projector.css">
 <link rel="icon" href="data:,">
 <body class="projector">
 <main>
 <h1>Join the chat</h1>
-<p>Open this in a browser, on a laptop or a phone:</p>
-<ul>${links.join("")}</ul>
+<p>${isAlone ? "Open this in a browser:" : "Scan the code with a phone, or open the address in a browser:"}</p>
+<ul>${addresses.map((address) => `<li>${joinHere(address)}</li>`).join("")}</ul>
 <p>${hint}</p>
 </main>
 `;
+}
+
+function isOfThisComputer(address: string): boolean {
+  return /^https?:\/\/(localhost|127\.[\d.]+|\[::1\]):/.test(address);
+}
+/** An address, and its code if others can use it. */
+function joinHere(address: string): string {
+  const [, scheme, host, port] = /^(\w+:\/\/)(.*?)(:\d+)?$/.exec(Bun.escapeHTML(address))!;
+  const code = isOfThisComputer(address) ? undefined : qrCode(address);
+  const picture = code === undefined ? "" : qrPicture(code, `QR code of ${scheme}${host}${port ?? ""}`);
+  return `${picture}<a href="${scheme}${host}${port ?? ""}"><span>${scheme}</span>${host}<wbr>${port ?? ""}</a>`;
 }

@@ -76,7 +76,11 @@ export class Routes {
     if (method !== route.method && !(route.method === "GET" && method === "HEAD"))
       return replyText(405, `This address takes ${route.method} only.\n`, { Allow: route.method });
     if (!route.isForAll && isForeign(headers, this.#options.hostname))
-      return replyText(403, "This was asked by a page of another site, or under a name this server does not know.\n");
+      return replyText(
+        403,
+        "This was asked by a page of another site, or under a name this server does not know. Open the page by the " +
+          "address that the server printed when it started.\n",
+      );
     return undefined;
   }
 

@@ -13,6 +13,7 @@ import type { Banner } from "./banner.ts";
 import type { Conversation } from "./conversation.ts";
 import type { Directory } from "./directory.ts";
 import { clock } from "./dom.ts";
+import type { Me } from "./me.ts";
 import { keep } from "./memory.ts";
 import type { Order } from "./order.ts";
 import type { Reading } from "./reading.ts";
@@ -29,6 +30,7 @@ export interface Parts {
   actions: Actions;
   conversation: Conversation;
   search: Search;
+  me: Me;
   banner: Banner;
 }
 /** What else happens on the screen. */
@@ -67,7 +69,7 @@ export class Hearing {
   }
 
   #happened(event: ClientEvent): void {
-    const { actions, banner, conversation, directory, reading, search, threads } = this.#parts;
+    const { actions, banner, conversation, directory, me, reading, search, threads } = this.#parts;
     switch (event.type) {
       case "message":
         return this.#said(event);
@@ -89,7 +91,9 @@ export class Hearing {
       case "inbox":
         return threads.inbox(event);
       case "seen":
-        return event.seq === undefined ? undefined : reading.readElsewhere(event.to, event.seq);
+        if (event.seq === undefined) return;
+        me.alerts?.readElsewhere(event.to, event.seq);
+        return reading.readElsewhere(event.to, event.seq);
       case "gone":
         return this.#gone(event.to, event.isExpelled ? this.#whyExpelled() : this.#whyLeft(event.to));
       case "reset":
@@ -104,6 +108,7 @@ export class Hearing {
         return void this.#caughtUp(event.missed);
       case "offline":
         this.#isLive = false;
+        me.alerts?.offline();
         banner.offline(event);
         conversation.offline();
         return this.#page.showWaiting();
@@ -111,8 +116,9 @@ export class Hearing {
   }
 
   #said(message: Message): void {
-    const { connection, conversation, directory, search, threads } = this.#parts;
+    const { connection, conversation, directory, me, search, threads } = this.#parts;
     conversation.said(message);
+    me.alerts?.heard(threads.of(message).name, message);
     if (message.act === "remove") search.empty(message);
     if (expels(message, connection.user)) this.#expelled = message;
     if (!isRoom(message.to)) directory.wrote(threads.of(message).name, message);
@@ -136,8 +142,9 @@ export class Hearing {
   }
 
   #caughtUp(missed: number): void {
-    const { banner, conversation, directory } = this.#parts;
+    const { banner, conversation, directory, me } = this.#parts;
     this.#isLive = true;
+    me.alerts?.caughtUp();
     banner.online(missed);
     conversation.caughtUp();
     if (this.#shutOut !== undefined) this.#leaveShut(this.#shutOut);

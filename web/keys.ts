@@ -23,7 +23,6 @@ export class KeysDialog {
       element("dd", "", what),
     ]);
     the("key-list", HTMLElement).append(...rows);
-    the("keys-open", HTMLElement).onclick = () => this.open();
   }
 
   /** The focus goes back to where it was when the list is closed. */

@@ -26,6 +26,17 @@ export function keep(where: "local" | "session", name: string, value: unknown): 
   }
 }
 
+/** Forgets what was kept for somebody: under names that end with theirs. */
+export function forget(user: string): void {
+  for (const where of ["local", "session"] as const)
+    try {
+      const names = Object.keys(window[`${where}Storage`]).map((key) => /^banter\.(\w+\.(.+))$/.exec(key));
+      for (const name of names) if (name?.[2] === user) keep(where, name[1]!, undefined);
+    } catch {
+      // Nothing is kept here.
+    }
+}
+
 /** Calls `changed` whenever another tab has kept something else under a name on this device. */
 export function watch<T>(name: string, changed: (value: T | undefined) => void): void {
   window.addEventListener("storage", ({ key }) => {

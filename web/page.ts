@@ -1,63 +1,55 @@
-// page.ts: the page's beginning and end: sign in or create an account, then the chat over a lasting connection; sign
-// out. The chat itself is view.ts. Started by index.html.
+// page.ts: the page's beginning and end: who is signed in comes in, and has the chat over a lasting connection until they sign out, here
+// or in another tab. Where one signs in is door.ts, the chat itself view.ts. Started by index.html.
 
 import { Connection } from "../shared/connection.ts";
 import type { Credentials } from "../shared/handshake.ts";
 import { LOBBY } from "../shared/names.ts";
 import type { Waiting } from "../shared/unanswered.ts";
+import { Door } from "./door.ts";
 import { the } from "./dom.ts";
 import type { Account } from "./memory.ts";
-import { keep, recall } from "./memory.ts";
+import { forget, keep, recall } from "./memory.ts";
 import { View } from "./view.ts";
 import { openWebSocket } from "./websocket.ts";
 
-const SLOW = 300; // ms after which a sign-in says that it is under way
 // Somebody looks at a page, so it says sooner than a program that a silent server is gone.
 const SILENCE = { ask: 30_000, gone: 45_000 };
 
-const said = the("sign-in-said", HTMLElement);
-const name = the("name", HTMLInputElement);
-const password = the("password", HTMLInputElement);
-const stay = the("stay", HTMLInputElement);
-let busy = false;
-
-async function signIn(path: "/login" | "/register"): Promise<void> {
-  if (busy) return;
-  if (name.value.trim() === "" || password.value === "") {
-    said.textContent = "Type a name and a password first.";
-    return (name.value.trim() === "" ? name : password).focus();
-  }
-  busy = true;
-  const checking = setTimeout(() => {
-    said.textContent = "Checking…";
-  }, SLOW);
-  try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ user: name.value.trim(), password: password.value }),
-    });
-    const answer = await response.json();
-    clearTimeout(checking);
-    if (response.ok) return enter({ user: answer.user, token: answer.token });
-    const wait = answer.after === undefined || answer.code === "no_entry" ? "" : ` (${answer.after} s)`;
-    const hint = answer.code === "bad_login" ? " New here? Create an account." : "";
-    said.textContent = `${answer.text}${wait}${hint}`;
-  } catch {
-    clearTimeout(checking);
-    said.textContent = "The server cannot be reached. Check that it is running and that you are on its network.";
-  } finally {
-    busy = false;
-  }
-}
-
-function enter(account: Account): void {
-  const where = stay.checked ? "local" : "session";
-  password.value = "";
+/** `where` the sign-in is kept: on this device, or in this tab. */
+function enter(account: Account, where: "local" | "session"): void {
+  const { user } = account;
   keep(where, "account", account);
-  const connection = connect(account, (token) => keep(where, "account", { ...account, token }));
-  new View(connection, leave);
+  const isKept = recall(where, "account") !== undefined; // some browsers keep nothing
+  const tabs = new BroadcastChannel("banter");
+
+  const connection = connect(account, (token) => {
+    const isGone = isKept && recall<Account>(where, "account")?.user !== user;
+    if (isGone)
+      signOut(SIGNED_OUT); // while this tab slept; it must not write the account back
+    else keep(where, "account", { user, token });
+  });
+  const leave = (why?: string) => {
+    void connection.close();
+    keep("session", "account", undefined);
+    if (recall<Account>("local", "account")?.user === user) keep("local", "account", undefined);
+    keep("session", "why", why);
+    window.onbeforeunload = null; // what it asks was asked, or is no question any more
+    location.reload();
+  };
+  /** Also leaves nothing behind of this person. */
+  const signOut = (why?: string) => {
+    keep("session", "left", user); // what this tab still writes until it is reloaded goes then
+    forget(user);
+    leave(why);
+  };
+  tabs.onmessage = ({ data }) => data === user && signOut(SIGNED_OUT);
+  new View(connection, (why) => {
+    if (why !== undefined) return leave(why);
+    tabs.postMessage(user);
+    signOut();
+  });
 }
+const SIGNED_OUT = "You have signed out in another tab.";
 
 /** A connection that begins where the last page of this account ended. Every sign-in brings a new token. */
 function connect({ user, token }: Account, keepToken: (token: string) => void): Connection {
@@ -88,26 +80,15 @@ function connect({ user, token }: Account, keepToken: (token: string) => void): 
   return connection;
 }
 
-/** Forgets the sign-in and starts over; `why` is shown where one signs in. */
-function leave(why?: string): void {
-  keep("session", "account", undefined);
-  keep("local", "account", undefined);
-  keep("session", "why", why);
-  location.reload();
-}
-
-the("sign-in", HTMLFormElement).onsubmit = (event) => {
-  event.preventDefault();
-  void signIn("/login");
-};
-the("register", HTMLButtonElement).onclick = () => void signIn("/register");
+const left = recall<string>("session", "left");
+if (left !== undefined) forget(left);
+keep("session", "left", undefined);
 
 const device = recall<Account>("local", "account");
-stay.checked = device !== undefined;
-const account = recall<Account>("session", "account") ?? device;
-if (account !== undefined) enter(account);
-else {
-  said.textContent = recall<string>("session", "why") ?? said.textContent;
-  keep("session", "why", undefined);
-  name.focus();
-}
+const tab = recall<Account>("session", "account");
+the("stay", HTMLInputElement).checked = device !== undefined;
+const door = new Door((account, stays) => enter(account, stays ? "local" : "session"));
+if (tab !== undefined) enter(tab, "session");
+else if (device !== undefined) enter(device, "local");
+else door.open(recall("session", "why"));
+keep("session", "why", undefined);

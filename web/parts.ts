@@ -1,5 +1,6 @@
 // parts.ts: parts of the page that are scripts of their own, because many never need them. Each is loaded when it is first wanted.
 
+import type * as menu from "./menu.ts";
 import type * as saving from "./saving.ts";
 import type * as typing from "./typing.ts";
 
@@ -22,4 +23,5 @@ export class Part<T> {
 }
 
 export type Typing = Part<typeof typing>;
+export type Menu = Part<typeof menu>;
 export type Saving = Part<typeof saving>;

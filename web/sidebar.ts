@@ -3,7 +3,7 @@
 
 import type { Board } from "../shared/board.ts";
 import type { Directory } from "./directory.ts";
-import { avatar, the } from "./dom.ts";
+import { the } from "./dom.ts";
 import type { Layers } from "./layers.ts";
 import type { Row } from "./list.ts";
 import { List } from "./list.ts";
@@ -25,7 +25,6 @@ export interface Places {
 export interface SidebarHooks {
   open: (name: string) => void;
   join: (room: string) => void;
-  signOut: () => void;
   /** One wants to write. */
   write: () => void;
 }
@@ -44,13 +43,11 @@ export class Sidebar {
   /** Those with something unread, who calls first. */
   unread: string[] = [];
 
-  constructor(user: string, layers: Layers, { open, join, signOut, write }: SidebarHooks) {
+  constructor(layers: Layers, { open, join, write }: SidebarHooks) {
     this.#layers = layers;
     this.#rooms = new List(the("joined", HTMLElement), open);
     this.#more = new List(the("more", HTMLElement), open);
     this.#people = new List(the("people", HTMLElement), open);
-    the("me", HTMLElement).append(avatar(user), user);
-    the("sign-out", HTMLButtonElement).onclick = signOut;
     the("skip", HTMLAnchorElement).onclick = (event) => {
       event.preventDefault(); // of the address nothing changes
       write();

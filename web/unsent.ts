@@ -39,8 +39,4 @@ export class Unsent {
           ? "1 message is not sent yet."
           : `${count} messages are not sent yet.`;
   }
-  /** Nobody writes here any more: whoever leaves is asked nothing. */
-  end(): void {
-    window.onbeforeunload = null;
-  }
 }

@@ -15,8 +15,8 @@ import { the } from "./dom.ts";
 import { Heading } from "./heading.ts";
 import type { Page } from "./hearing.ts";
 import { Hearing } from "./hearing.ts";
-import { KeysDialog } from "./keys.ts";
 import { Layers } from "./layers.ts";
+import { Me } from "./me.ts";
 import { keep, recall } from "./memory.ts";
 import { Order } from "./order.ts";
 import type * as parts from "./parts.ts";
@@ -48,6 +48,7 @@ export class View implements Page {
   readonly #layers = new Layers();
   readonly #people: People;
   readonly #save: Save;
+  readonly #me: Me;
   readonly #order: Order;
   readonly #hearing: Hearing;
   #rights: string; // by which the messages are drawn
@@ -58,10 +59,7 @@ export class View implements Page {
     const { user } = connection;
     this.#user = user;
     this.#unsent = new Unsent(() => connection.waiting.length);
-    this.leave = (why) => {
-      this.#unsent.end();
-      leave(why);
-    };
+    this.leave = leave;
     this.#connection = connection;
     the("door", HTMLElement).hidden = true;
     the("chat", HTMLElement).hidden = false;
@@ -100,16 +98,22 @@ export class View implements Page {
         isHost: this.#order.isHost,
       }),
     });
-    this.#sidebar = new Sidebar(user, this.#layers, {
+    this.#sidebar = new Sidebar(this.#layers, {
       open: (name) => this.open(name),
       join: (room) => this.#actions.join(room),
-      signOut: () => this.signOut(),
       write: () => this.#composer.focus(),
     });
     this.#people = new People(this.#layers, {
       open: (name) => this.open(name),
       leave: () => this.#actions.leave(this.#conversation.name),
       read: (room) => void this.#directory.readAbsent(room),
+    });
+    this.#me = new Me(connection, this.#reading, this.#conversation, {
+      open: (name) => this.open(name),
+      signOut: () => this.signOut(),
+      failed: (why) => this.note(why),
+      ready: soon,
+      hasBegun: () => !this.#hearing.isFirst,
     });
     this.#hearing = new Hearing(
       {
@@ -121,6 +125,7 @@ export class View implements Page {
         actions: this.#actions,
         conversation: this.#conversation,
         search: this.#search,
+        me: this.#me,
         banner: new Banner(() => connection.retryNow()),
       },
       this,
@@ -131,13 +136,12 @@ export class View implements Page {
 
   #listenToDevice(): void {
     const connection = this.#connection;
-    const keys = new KeysDialog();
     listenToDevice({
       step: (by) => this.#step(by),
       openUnread: () => this.#sidebar.unread[0] !== undefined && this.open(this.#sidebar.unread[0]),
       back: () => this.#back(),
       write: () => this.#write(),
-      showKeys: () => keys.open(),
+      showKeys: () => void this.#me.showKeys(),
       fileCame: () => this.note("Files cannot be sent here."),
       wake: () => {
         connection.probe();
@@ -232,10 +236,7 @@ export class View implements Page {
   }
 
   signOut(): void {
-    this.#unsent.ask(() => {
-      void this.#connection.close();
-      this.leave();
-    });
+    this.#unsent.ask(() => this.leave());
   }
 
   // ---- what is shown ----
@@ -261,6 +262,7 @@ export class View implements Page {
       directory: this.#directory,
       board,
     });
+    this.#me.alerts?.show(calls);
     const state = this.#directory.stateOf(name);
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
     this.#people.show({ name, users, directory: this.#directory, board });

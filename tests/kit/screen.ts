@@ -67,14 +67,14 @@ export class Screen implements Disposable {
   read<T = unknown>(expression: string): Promise<T> {
     return this.#view.evaluate<T>(expression);
   }
-  /** Resolves when an expression has become true; the page looks again whenever anything in it changes. */
+  /** Resolves when an expression has become true; the page looks again whenever anything in it changes, scrolls or gets the focus. */
   async until(expression: string): Promise<void> {
     const changes = "{ subtree: true, childList: true, attributes: true, characterData: true }";
     const waiting = `new Promise((resolve) => {
-      const look = () => { if (!(${expression})) return; observer.disconnect(); removeEventListener("scroll", look, true); resolve(true); };
+      const look = () => { if (!(${expression})) return; observer.disconnect(); for (const type of ["scroll", "focusin"]) removeEventListener(type, look, true); resolve(true); };
       const observer = new MutationObserver(look);
       observer.observe(document, ${changes});
-      addEventListener("scroll", look, true);
+      for (const type of ["scroll", "focusin"]) addEventListener(type, look, true);
       look();
     })`;
     for (let done = false; !done;)

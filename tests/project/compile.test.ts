@@ -43,12 +43,16 @@ test("server and client compiled into single files: a chat and its page, in a fo
   expect(await client.exited).toBe(0);
 
   const got = async (path: string) => (await fetch(`http://localhost:${page}${path}`)).text();
-  expect(await got("/")).toBe(await Bun.file(join(REPOSITORY, "web/index.html")).text());
+  const html = await Bun.file(join(REPOSITORY, "web/index.html")).text();
+  expect(await got("/")).toBe(html.replaceAll(/\n\s+/g, "\n"));
   expect(await got("/page.js")).toContain("sourceMappingURL=page.js.map");
   expect(JSON.parse(await got("/page.js.map")).sourcesContent).toContain(
     await Bun.file(join(REPOSITORY, "protocol.ts")).text(),
   );
   expect(await got("/style.css")).toContain("#chat");
+  expect(JSON.parse(await got("/manifest.json")).name).toBe("Banter");
+  const icon = await (await fetch(`http://localhost:${page}/icon.png`)).bytes();
+  expect(icon).toEqual(await Bun.file(join(REPOSITORY, "web/icon.png")).bytes());
 
   server.kill("SIGTERM");
   expect(await server.exited).toBe(0);

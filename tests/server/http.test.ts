@@ -187,7 +187,40 @@ test("healthz and metrics tell how the server is; join shows where people come i
     expect(metrics).toContain(`\nbanter_${row}\n`);
   for (const name of ["queued_bytes", "hashes_waiting", "slow_readers_total", "event_loop_delay_max_seconds"])
     expect(metrics).toMatch(new RegExp(`^banter_${name} [\\d.e-]+$`, "m"));
-  expect(await (await fetch(url(chat, "/join"))).text()).toContain(`http://localhost:${chat.webPort}`);
+  const page = await (await fetch(url(chat, "/join"))).text();
+  expect(page).toContain(`http://localhost:${chat.webPort}`);
+  expect(page).not.toContain("<svg"); // a phone that reads it would look for the chat on itself
+});
+
+test("a phone finds an icon and a name for its home screen; all that comes later is served as safely as the page", async () => {
+  await using chat = await startTestServer();
+  const html = await (await fetch(url(chat, "/"))).text();
+  const policy = (await fetch(url(chat, "/"))).headers.get("content-security-policy");
+  const links = [...html.matchAll(/rel="(manifest|apple-touch-icon)" href="([^"]+)"/g)].map(([, rel, path]) => [
+    rel,
+    path!,
+  ]);
+  expect(Object.fromEntries(links)).toEqual({ manifest: "/manifest.json", "apple-touch-icon": "/icon.png" });
+  const [manifest, icon] = [await fetch(url(chat, "/manifest.json")), await fetch(url(chat, "/icon.png"))];
+  const [menu, projector] = [await fetch(url(chat, "/menu.js")), await fetch(url(chat, "/projector.css"))];
+  for (const { headers } of [manifest, icon, menu, projector]) {
+    expect(headers.get("content-security-policy")).toBe(policy);
+    expect(headers.get("x-content-type-options")).toBe("nosniff");
+  }
+  expect(policy).toContain("manifest-src 'self'");
+  expect(manifest.headers.get("content-type")).toBe("application/manifest+json");
+  const { name, start_url, display, icons } = await manifest.json();
+  expect({ name, start_url, display }).toEqual({ name: "Banter", start_url: "/", display: "standalone" });
+  expect(icons).toMatchObject([{ src: "/icon.png", sizes: "180x180", type: "image/png" }]);
+  expect(icon.headers.get("content-type")).toBe("image/png");
+  const picture = Buffer.from(await icon.arrayBuffer());
+  expect(picture.equals(await Bun.file(join(REPOSITORY, "web/icon.png")).bytes())).toBe(true);
+  expect([picture.toString("latin1", 1, 4), picture.readUInt32BE(16), picture.readUInt32BE(20)]).toEqual([
+    "PNG",
+    180,
+    180,
+  ]);
+  expect(picture.length).toBeLessThan(3_000);
 });
 
 test("a browser that knocks at the chat's port is told where the page is", async () => {

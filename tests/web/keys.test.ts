@@ -28,10 +28,12 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     await alice.press("Escape");
     await alice.until("!document.getElementById('keys').open");
     expect([await alice.read(FOCUS), await alice.read(DRAFT)]).toEqual(["here", "why?"]);
-    await alice.push("Keys", "#side");
+    await alice.read("document.getElementById('me').focus()");
+    await alice.press("Enter");
+    await alice.push("Keys", "#menu");
     await alice.until("document.getElementById('keys').open");
     await alice.push("Close", "#keys");
-    await alice.until(`!document.getElementById('keys').open && ${FOCUS} === 'keys-open'`);
+    await alice.until(`!document.getElementById('keys').open && ${FOCUS} === 'me'`);
     expect(alice.complaints).toEqual([]);
   });
 
@@ -68,7 +70,7 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     await alice.press("Space");
     await alice.press("t");
     expect(await alice.read(DRAFT)).toBe("h t");
-    for (const place of ["#rooms button", "#people button", "#scroll", "#sign-out", "#log"]) {
+    for (const place of ["#rooms button", "#people button", "#scroll", "#me", "#log"]) {
       await alice.read(`document.querySelector(${JSON.stringify(place)}).focus()`);
       await alice.press("i");
       expect([place, await alice.read(FOCUS)]).toEqual([place, "draft"]);
@@ -103,7 +105,8 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     await alice.press("Enter");
     await alice.until("!document.getElementById('unsent').open");
     await alice.say("two");
-    await alice.push("Sign out", "#side");
+    await alice.click("#me");
+    await alice.push("Sign out", "#menu");
     await alice.see("2 messages are not sent yet.", "#unsent");
     await alice.plug("Back online.");
     await alice.see("Everything is sent.", "#unsent");
@@ -117,7 +120,8 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     expect(alice.asked).toBe(1);
     await alice.read("void dispatchEvent(new Event('offline'))");
     await alice.say("four");
-    await alice.push("Sign out", "#side");
+    await alice.click("#me");
+    await alice.push("Sign out", "#menu");
     await alice.push("Sign out", "#unsent");
     await alice.until("document.getElementById('door')?.hidden === false");
     expect(alice.asked).toBe(1); // once is enough

@@ -317,6 +317,7 @@ describe.if(has(BROWSER))("the page", () => {
     using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
     await alice.signIn("alice", "wrong-word-1");
     await alice.see("No account matches that name and password.", "#sign-in-said");
+    await alice.type(PASSWORD);
     await alice.click("#register");
     await alice.see("alice is taken. Free: alice2, alice3.", "#sign-in-said");
     await alice.read("void (document.getElementById('password').value = '')");
