@@ -5,7 +5,6 @@ import type { Message } from "../protocol.ts";
 import { covers } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
 import { truncateMessage } from "../shared/text.ts";
-import type { Conversation } from "./conversation.ts";
 import { the } from "./dom.ts";
 import { keep, recall } from "./memory.ts";
 import type { Reading } from "./reading.ts";
@@ -22,6 +21,11 @@ const LOUDNESS = 0.08;
 /** How things stand with notifications: they come, or could, or why they cannot. */
 export type Notifying = "on" | "off" | "denied" | "insecure" | "missing";
 
+/** The thread that is open. */
+interface Opened {
+  readonly name: string;
+  readonly isLookedAt: boolean; // its end is on the screen
+}
 interface Call {
   name: string; // of its thread
   message: Message;
@@ -32,7 +36,7 @@ interface Call {
 export class Alerts {
   readonly #user: string;
   readonly #reading: Reading;
-  readonly #conversation: Conversation;
+  readonly #opened: Opened;
   readonly #open: (name: string) => void;
   readonly #store: string;
   readonly #tab = Math.random().toString(36);
@@ -46,10 +50,10 @@ export class Alerts {
   #audio: AudioContext | undefined;
   #sounded = 0; // ms
 
-  constructor(user: string, reading: Reading, conversation: Conversation, open: (name: string) => void) {
+  constructor(user: string, reading: Reading, opened: Opened, open: (name: string) => void) {
     this.#user = user;
     this.#reading = reading;
-    this.#conversation = conversation;
+    this.#opened = opened;
     this.#open = open;
     this.#store = `rung.${user}`;
     window.addEventListener("focus", () => this.#closeRead());
@@ -62,7 +66,7 @@ export class Alerts {
   heard(name: string, message: Message): void {
     if (message.act === "remove") return this.#removed(message);
     if (this.#isLive === undefined || !isFor(this.#user, message)) return;
-    const isShown = this.#conversation.name === name && this.#conversation.isLookedAt;
+    const isShown = this.#opened.name === name && this.#opened.isLookedAt;
     const call = { name, message, isShown, isClaimed: false };
     if (call.isShown && document.hasFocus()) return;
     this.#waiting.push(call);

@@ -18,7 +18,6 @@ import type { Page } from "./hearing.ts";
 import { Hearing } from "./hearing.ts";
 import { Later } from "./later.ts";
 import { Layers } from "./layers.ts";
-import { Me } from "./me.ts";
 import { keep, recall } from "./memory.ts";
 import { Menu } from "./menu.ts";
 import { Order } from "./order.ts";

@@ -45,6 +45,7 @@ async function enter(chat: TestServer, host = "localhost", permission: Notificat
   await screen.until("location.href !== 'about:blank' && document.activeElement?.id === 'name'");
   await screen.signIn("alice", PASSWORD);
   await screen.until("document.title.includes('#lobby') && /^[1-9]/.test(document.getElementById('here').textContent)");
+  await screen.until("document.getElementById('menu') !== null"); // what rings has come, too
   return screen;
 }
 const heard = (screen: Screen) => screen.read<Heard>(HEARD);
@@ -153,7 +154,7 @@ describe.if(has(BROWSER))("what calls somebody who looks elsewhere", () => {
     const [bob, carol] = [await chat.signedIn("bob", "#lobby"), await chat.signedIn("carol")];
     await bob.say("alice", "of yesterday");
     using alice = await enter(chat);
-    await alice.until("document.title.startsWith('(1!)')");
+    await alice.until("document.title.startsWith('(1!)') && document.getElementById('icon').href.includes('circle')");
     await alice.unplug();
     await alice.read("void (Date.now = () => 2e12)");
     for (let n = 1; n <= 20; n++) await bob.say("alice", `line ${n}`);
@@ -190,7 +191,7 @@ describe.if(has(BROWSER))("what calls somebody who looks elsewhere", () => {
     await using chat = await startTestServer(["alice"]);
     const menu = async (screen: Screen) => {
       await screen.click("#me");
-      await screen.until("document.getElementById('menu').open");
+      await screen.until("document.getElementById('menu')?.open");
       return screen.read("['checked', 'disabled'].map((state) => document.getElementById('notify')[state])");
     };
     {

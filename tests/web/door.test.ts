@@ -47,7 +47,7 @@ async function signOut(screen: Screen): Promise<void> {
   await screen.until(IS_OUT);
 }
 
-describe.if(has(BROWSER))("the door", () => {
+describe.if(has(BROWSER, "axe-core"))("the door", () => {
   test("an error looks like one, stands at its field, and is gone with the next try", async () => {
     await using chat = await startTestServer(["alice"]);
     using alice = await Screen.open(`http://localhost:${chat.webPort}/`);
@@ -86,6 +86,7 @@ describe.if(has(BROWSER))("the door", () => {
     })()`);
     await alice.signIn("alice", PASSWORD);
     await alice.see("Too many failed tries from this address.", "#sign-in-said");
+    expect(await alice.audit()).toEqual([]);
     const seconds = "Number(/Try again in (\\d+) s/.exec(document.getElementById('sign-in-wait').textContent)?.[1])";
     const first = await alice.read<number>(seconds);
     expect(first).toBeGreaterThan(0);
@@ -176,20 +177,21 @@ describe.if(has(BROWSER))("the door", () => {
     using alice = await enter(chat, "alice");
     await alice.read("document.getElementById('me').focus()");
     await alice.press("Enter");
-    await alice.until("document.getElementById('menu').open && document.activeElement.id === 'sound'");
+    await alice.until("document.getElementById('menu')?.open && document.activeElement.id === 'sound'");
+    expect(await alice.audit("#menu")).toEqual([]);
     await alice.press("Space");
-    await alice.until("localStorage.getItem('banter.sound') === 'false'");
     await alice.press("Escape");
-    await alice.until("!document.getElementById('menu').open && document.activeElement.id === 'me'");
+    await alice.until("!document.getElementById('menu')?.open && document.activeElement.id === 'me'");
+    expect(await alice.read("localStorage.getItem('banter.sound')")).toBe("false");
     await alice.reload();
     await alice.until(HERE);
     await alice.click("#me");
-    await alice.until("document.getElementById('menu').open");
+    await alice.until("document.getElementById('menu')?.open");
     expect(await alice.read("document.getElementById('sound').checked")).toBe(false);
     await alice.read(
       `void document.elementFromPoint(900, 300).dispatchEvent(new MouseEvent("click", { bubbles: true }))`,
     ); // beside it
-    await alice.until("!document.getElementById('menu').open");
+    await alice.until("!document.getElementById('menu')?.open");
   });
 });
 
@@ -198,7 +200,7 @@ const SHAPES: Record<string, Shape> = {
   "in dark": { width: 1024, height: 640, dark: true },
   "on a phone": { width: 390, height: 844, phone: true },
 };
-describe.if(has(BROWSER, "jsqr"))("/join", () => {
+describe.if(has(BROWSER, "axe-core", "jsqr"))("/join", () => {
   for (const [shape, size] of Object.entries(SHAPES))
     test(`${shape} a camera reads each address that others can reach, and everything fits`, async () => {
       const address = "http://192.168.178.120:12346";
@@ -217,6 +219,7 @@ describe.if(has(BROWSER, "jsqr"))("/join", () => {
       ]);
       expect(await page.read("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
       expect(await seen(page)).toBe(address);
+      expect(await page.audit()).toEqual([]);
       expect(page.complaints).toEqual([]);
     });
 });
