@@ -50,7 +50,9 @@ export class Menu {
     opener.onclick = () => this.#open();
     this.#sound.onchange = () => setSound(this.#sound.checked);
     this.#notify.onchange = () => void setNotifying(this.#notify.checked).then(() => this.#show());
-    this.#menu.onclick = ({ target }) => target === this.#menu && this.#menu.close(); // beside it
+    this.#menu.onclick = ({ target }) => {
+      if (target === this.#menu) this.#menu.close(); // beside it
+    };
     window.addEventListener("popstate", () => this.#menu.close()); // the Back button
   }
 

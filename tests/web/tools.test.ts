@@ -88,7 +88,7 @@ describe.if(has(BROWSER))("the buttons of hosts", () => {
     await bob.see("Private messages (private): among all", "#log");
     await lee.say("/rules");
     const select = (n: number) => `document.querySelectorAll("#rules select")[${n}]`;
-    await lee.until(`document.getElementById("rules").open && ${select(0)}.value === "all"`);
+    await lee.until(`document.getElementById("rules")?.open && ${select(0)}.value === "all"`);
     expect(await lee.texts("#rules label > span")).toEqual([
       "Private messages",
       "New accounts",
@@ -105,7 +105,7 @@ describe.if(has(BROWSER))("the buttons of hosts", () => {
     });
     await lee.see("you let nobody remove their own messages", "#log");
     await lee.push("Rules", "#tools");
-    await lee.until(`document.getElementById("rules").open && ${select(4)}.value === "off"`);
+    await lee.until(`document.getElementById("rules")?.open && ${select(4)}.value === "off"`);
     await lee.push("Rules of a school", "#rules");
     expect(await wire.next((frame) => frame.type === "message" && frame.act === "set")).toMatchObject({
       key: "rules",
