@@ -33,8 +33,8 @@ export async function makeBackup(
   let path = join(data, FOLDER, time);
   for (let more = 2; existsSync(path); more++) path = join(data, FOLDER, `${time}-${more}`);
   const unfinished = path + UNFINISHED;
-  mkdirSync(unfinished, { recursive: true, mode: 0o700 });
   try {
+    mkdirSync(unfinished, { recursive: true, mode: 0o700 });
     await messages.copy(join(unfinished, "chat.db"), signal);
     // After the messages, so that nobody who said one is missing.
     for (const name of ["users.json", "secret.key"])
@@ -42,8 +42,8 @@ export async function makeBackup(
     await syncFolder(unfinished);
     await rename(unfinished, path);
   } catch (problem) {
-    await rm(unfinished, { recursive: true, force: true });
-    throw problem;
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {}); // the next copy removes it
+    throw isOfSystem(problem) ? fault("write", unfinished, problem) : problem;
   }
   for (const folder of [join(data, FOLDER), data]) await syncFolder(folder);
   return path;
@@ -65,6 +65,10 @@ export async function requestBackup(data: string): Promise<string> {
   const made = copies(data).find((name) => !before.has(name) && !isUnfinished(name));
   if (made === undefined) throw new Error(`The backup failed; ${join(data, "log", "app.log")} says why.`);
   return join(data, FOLDER, made);
+}
+
+function isOfSystem(problem: unknown): boolean {
+  return typeof (problem as { code?: unknown }).code === "string"; // AbortError's is a number
 }
 
 function copies(data: string): string[] {

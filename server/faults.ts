@@ -30,8 +30,13 @@ const REASONS: Record<string, readonly [why: string, remedy: string]> = {
 /** "Cannot read PATH: why. What to do.", as an Error. `problem`: what the system threw; the path is the one it names, if it names one. */
 export function fault(deed: "read" | "write" | "open" | "make", file: string, problem: unknown): Error {
   const { code, message, path = file, dest = path } = problem as NodeJS.ErrnoException & { dest?: string };
-  const [why, remedy] = REASONS[code ?? ""] ?? [message, "Check the file and its folder"];
+  const [why, remedy] = REASONS[code ?? ""] ?? [inWords(message), "Check the file and its folder"];
   return new Error(`Cannot ${deed} ${dest}: ${why}. ${remedy}.`);
+}
+
+/** What the system says without its abbreviations: "EIO: i/o error, read" is an i/o error. */
+function inWords(message: string): string {
+  return message.replace(/^E[A-Z\d]+: ([^,]+),.*$/s, "$1");
 }
 
 /** The same about a database. SQLite does not tell what the system said, so its folder is asked: it makes files there. */

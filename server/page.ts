@@ -56,13 +56,11 @@ function prepare(type: string, text: string): PageFile {
   };
 }
 
-/** The page for the projector: the `addresses` where everybody may join, in letters that can be read from the last row. */
+/** The page for the projector: the `addresses` where everybody may join, in letters that can be read from the last row. There are
+ *  none while the computer is in no network. */
 export function projectorPage(addresses: string[]): string {
   const links = addresses.map((address) => `<li><a href="${Bun.escapeHTML(address)}">${Bun.escapeHTML(address)}</a>`);
-  const isAlone = addresses.every((address) => /^http:\/\/(localhost|127\.[\d.]+|\[::1\]):/.test(address));
-  const hint = isAlone
-    ? "So far only this computer can. To let everybody in, start the server with <code>--lan</code>."
-    : "Choose a name and a password of 8 or more characters. Nothing to install.";
+  const where = `<p>Open this in a browser, on a laptop or a phone:</p>\n<ul>${links.join("")}</ul>`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -73,9 +71,16 @@ export function projectorPage(addresses: string[]): string {
 <body class="projector">
 <main>
 <h1>Join the chat</h1>
-<p>Open this in a browser, on a laptop or a phone:</p>
-<ul>${links.join("")}</ul>
-<p>${hint}</p>
+${links.length > 0 ? where : ""}
+<p>${hintFor(addresses)}</p>
 </main>
 `;
+}
+
+function hintFor(addresses: string[]): string {
+  if (addresses.length === 0)
+    return "This computer is in no network: nobody else can join. Join the Wi-Fi, or plug in a cable; then load this page again.";
+  return addresses.every((address) => /^https?:\/\/(localhost|127\.[\d.]+|\[::1\]):/.test(address))
+    ? "So far only this computer can. To let everybody in, start the server with <code>--lan</code>."
+    : "Choose a name and a password of 8 or more characters. Nothing to install.";
 }
