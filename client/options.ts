@@ -33,37 +33,28 @@ export interface CommandLine extends ClientOptions {
 export class UsageError extends Error {}
 
 export const HELP = `Usage: bun client.ts [HOST[:PORT]] [options]
-Joins a Banter server: localhost:12345 if none is given. Asks for a name and a
-password, also of new people.
+Joins a Banter server, localhost:12345 if none is given. New people are welcome.
 
-  bun client.ts 192.168.1.20
-  bun client.ts --name alice --room lab
+  bun client.ts 192.168.1.20 --name alice --room lab
   date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
 
   --name NAME            who you are
-  --password-file PATH   the password is the first line of this file,
-                         or of the input: -
+  --password-file PATH   the password is its first line, or the input's: -
   --room ROOM            where to start, instead of the lobby
   --send ROOM|NAME       send each line of the input as a message, then leave
   --json                 speak the protocol's frames on input and output
-  --plain                no cursor movement, one line an event: for screen
-                         readers and old terminals
-  --classic              in the lobby the words message, who, join ROOM, leave
-                         and exit are commands
+  --plain                no cursor movement: for screen readers, old terminals
+  --classic              message, who, join ROOM, leave, exit without a slash
   --wire                 show every frame that goes in and out
-  --tls                  encrypted; a new server that no authority vouches for
-                         is yours to trust, once
-  --trust-new            encrypted; such a server is trusted without a question,
-                         once
+  --tls                  encrypted; a server new to you is yours to trust, once
+  --trust-new            encrypted; such a server is trusted without a question
   --ca FILE              encrypted; only what this certificate (PEM) vouches for
-                         is believed
   --version              which Banter this is
   --help                 this text
 
 NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
-Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 cannot reach the
-server, or it is not to be trusted, 4 sign-in refused, 130 interrupted (143 by
-SIGTERM, 129 by SIGHUP)
+Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 the server cannot
+be reached or trusted, 4 sign-in refused, 130 interrupted (143 SIGTERM, 129 SIGHUP)
 `;
 
 const FLAGS = {

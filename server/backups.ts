@@ -3,7 +3,7 @@
 // every system, in containers and from cron, and who may write there owns the data anyway. Never deletes an old copy.
 
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { chmod, copyFile, open, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "./durable.ts";
 import { fault } from "./faults.ts";
@@ -83,14 +83,8 @@ function isUnfinished(name: string): boolean {
 }
 
 async function copyPrivate(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
-  await chmod(to, 0o600);
-  const copy = await open(to, "r+");
-  try {
-    await copy.sync();
-  } finally {
-    await copy.close();
-  }
+  const bytes = await readFile(from).catch((problem) => Promise.reject(fault("read", from, problem)));
+  await writeFile(to, bytes, { mode: 0o600, flush: true });
 }
 
 /** A server's side: looks whether a copy is asked for and makes it, one at a time. */

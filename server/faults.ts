@@ -1,7 +1,7 @@
 // faults.ts: why a file cannot be read or written, as a sentence for people. A file is called damaged only when it was
 // read: who is told so puts a copy over it, which is wrong when a permission is missing.
 
-import { accessSync, constants, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 
 const PERMISSION = [
@@ -39,12 +39,18 @@ function inWords(message: string): string {
   return message.replace(/^E[A-Z\d]+: ([^,]+),.*$/s, "$1");
 }
 
-/** The same about a database. SQLite does not tell what the system said, so its folder is asked: it makes files there. */
+/** The same about a database. SQLite does not tell what the system said, so its folder is asked, where it makes files, and its log. */
 export function databaseFault(file: string, problem: unknown): Error {
   try {
     accessSync(dirname(realpathSync(file)), constants.W_OK);
   } catch (refused) {
     return fault("open", file, Object.assign(refused as Error, { path: file }));
+  }
+  const log = `${file}-wal`;
+  try {
+    if (existsSync(log)) accessSync(log, constants.R_OK | constants.W_OK);
+  } catch (refused) {
+    return fault("open", log, refused);
   }
   return fault("open", file, problem);
 }

@@ -75,7 +75,7 @@ export function whyUnreadable(code: string | undefined): string {
       return "there is no such file";
     case "EACCES":
     case "EPERM":
-      return "permission denied: it belongs to another account";
+      return "permission denied. Check whose it is (ls -la)";
     case "EISDIR":
       return "it is a folder";
     case "ENOTDIR":
