@@ -53,8 +53,8 @@ Joins a Banter server, localhost:12345 if none is given. New people are welcome.
   --help                 this text
 
 NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
-Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 the server cannot
-be reached or trusted, 4 sign-in refused, 130 interrupted (143 SIGTERM, 129 SIGHUP)
+Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 server not reached
+or not trusted, 4 sign-in refused, 130 interrupted (143 SIGTERM, 129 SIGHUP)
 `;
 
 const FLAGS = {
