@@ -4,17 +4,26 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { version } from "./package.json";
 import { makeBackup, requestBackup } from "./server/backups.ts";
 import { checkCopy, copyDatabase } from "./server/copies.ts";
 import type { Locked } from "./server/database.ts";
 import { InUse, lockDatabase } from "./server/database.ts";
+import { dataFolder } from "./server/options.ts";
+import { StartError } from "./server/startup.ts";
+import { ASIDE, understand } from "./shared/usage.ts";
 
 const EXIT = { done: 0, failed: 1, usage: 2, data: 4 } as const;
-const HELP = `Usage: bun backup.ts [--data DIR]
-Copies a Banter server's data into a new folder DIR/backup/TIME, while the server runs or while it does not, and prints its
-path. To restore, copy the files of that folder into an empty data folder and start the server there.
+const PROGRAM = "backup.ts";
+const OPTIONS = { data: { type: "string" }, ...ASIDE } as const;
+const HELP = `Usage: bun backup.ts [options]
+Copies a Banter server's data into a new folder DIR/backup/TIME, while the
+server runs or while it does not, and prints its path. To restore, copy the
+files of that folder into an empty data folder and start the server there.
 
-  --data DIR   folder of chat.db, users.json and secret.key   .   BANTER_DATA
+  --data DIR   folder of chat.db, users.json and secret.key (., or BANTER_DATA)
+  --version    which Banter this is
+  --help       this text
 
 Exit codes: 0 done, 1 the copy failed, 2 usage, 4 there is no chat
 `;
@@ -55,14 +64,18 @@ function isAbsent(file: string): boolean {
 }
 
 async function main(): Promise<number> {
+  const { tokens } = parseArgs({ options: OPTIONS, strict: false, tokens: true });
+  const { asks, wrong, values } = understand(tokens, { program: PROGRAM, options: OPTIONS, most: 0 });
+  if (asks !== undefined) {
+    process.stdout.write(asks === "help" ? HELP : `Banter ${version}\n`);
+    return EXIT.done;
+  }
+  if (wrong !== undefined) {
+    process.stderr.write(`${wrong}\n`);
+    return EXIT.usage;
+  }
   try {
-    const options = { data: { type: "string" }, help: { type: "boolean", short: "h" } } as const;
-    const { values } = parseArgs({ options });
-    if (values.help) {
-      process.stdout.write(HELP);
-      return EXIT.done;
-    }
-    const data = values.data ?? process.env.BANTER_DATA ?? ".";
+    const data = dataFolder(values.data, process.env);
     const file = join(data, "chat.db");
     if (isAbsent(file)) {
       process.stderr.write(`There is no ${file}. Name the server's folder with --data.\n`);
@@ -72,7 +85,7 @@ async function main(): Promise<number> {
     return EXIT.done;
   } catch (problem) {
     process.stderr.write(`${(problem as Error).message}\n`);
-    return (problem as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? EXIT.usage : EXIT.failed;
+    return problem instanceof StartError ? problem.exitCode : EXIT.failed;
   }
 }
 

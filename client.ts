@@ -1,12 +1,13 @@
 // client.ts: the terminal program: the console that fits, a sign-in, the chat or a pipe, and the way out. What it is
 // made of is in client/. Bots import `connect` and `receiveMessages` from here.
 
+import { version } from "./package.json";
 import { Chat } from "./client/chat.ts";
 import { connect } from "./client/connect.ts";
 import type { Console } from "./client/console.ts";
 import { coloursOf, Display } from "./client/display.ts";
 import type { ClientOptions } from "./client/options.ts";
-import { HELP, readOptions, readPassword, UsageError } from "./client/options.ts";
+import { HELP, readLine, readOptions, readPassword, UsageError } from "./client/options.ts";
 import type { Pipe } from "./client/pipe.ts";
 import { exchangeFrames, sendLines } from "./client/pipe.ts";
 import { Plain } from "./client/plain.ts";
@@ -69,8 +70,9 @@ async function runPipe(connection: Connection, pipe: Pipe, { send, room }: Clien
 
 async function main(): Promise<number> {
   const args = process.argv.slice(2);
-  if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) {
-    process.stdout.write(HELP);
+  const { asks } = readLine(args);
+  if (asks !== undefined) {
+    process.stdout.write(asks === "help" ? HELP : `Banter ${version}\n`);
     return EXIT.done;
   }
   const { stdin, stdout, stderr, env } = process;

@@ -2,15 +2,18 @@
 // `startServer` is all there is to embed or test it.
 
 import { resolve } from "node:path";
+import { isatty } from "node:tty";
+import { version } from "./package.json";
 import { Admission } from "./server/admission.ts";
 import { Backups } from "./server/backups.ts";
 import type { CertificateSource } from "./server/certificate.ts";
 import { loadCertificate } from "./server/certificate.ts";
+import { hostLine, joinLines } from "./server/invitation.ts";
 import { Listeners } from "./server/listeners.ts";
 import type { Log } from "./server/log.ts";
-import { lanAddresses, pageAddresses } from "./server/network.ts";
+import { isEverywhere } from "./server/network.ts";
 import type { ServerOptions } from "./server/options.ts";
-import { HELP, readOptions, requireBun } from "./server/options.ts";
+import { HELP, readLine, readOptions, requireBun } from "./server/options.ts";
 import type { Services } from "./server/services.ts";
 import { wireServices } from "./server/services.ts";
 import { refreshUsers, whySignedOut } from "./server/signin.ts";
@@ -28,7 +31,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const { logLevel = "info", console, now = Date.now, elapsed = () => performance.now() } = options;
   const folder = resolve(options.data ?? ".");
 
-  checkPagePort(webPort);
+  checkPagePort(webPort, port);
   const listeners = new Listeners({ host, port, webPort });
   let data: Data;
   try {
@@ -182,52 +185,41 @@ export class Server {
 
 // ---- the program ---------------------------------------------------------------------------------------------------
 
-/** How to join, for whoever started the server to tell the others. */
-function joinLines({ host, port, webPort, fingerprint }: Server, onLan: boolean): string {
-  const lines: string[] = [];
-  const suffix = port === 12345 ? "" : `:${port}`;
-  const isEncrypted = fingerprint !== undefined;
-  for (const address of onLan ? lanAddresses() : [host]) {
-    const other = isEncrypted ? `openssl s_client -quiet -connect ${address}:${port}` : `nc ${address} ${port}`;
-    lines.push(`Join with: bun client.ts ${address}${suffix}${isEncrypted ? " --tls" : ""}    or: ${other}`);
-  }
-  if (isEncrypted) lines.push(`Fingerprint of the certificate: ${fingerprint}`);
-  if (webPort !== undefined)
-    for (const address of pageAddresses(host, webPort, isEncrypted))
-      lines.push(`In a browser: ${address}    (projector: ${address}/join)`);
-  return lines.map((line) => `${line}\n`).join("");
-}
-
-function hostLine(code: string): string {
-  return `Host code: ${code}. Create your account, then type /host ${code} (keep this window off the projector).\n`;
-}
-
 async function main(): Promise<void> {
   const args = process.argv.slice(2);
-  if (args.some((arg) => ["--help", "-h", "help"].includes(arg))) {
-    process.stdout.write(HELP);
+  const { asks } = readLine(args);
+  if (asks !== undefined) {
+    process.stdout.write(asks === "help" ? HELP : `Banter ${version}\n`);
     return;
   }
+  const isInWindow = isatty(0) || isatty(1); // asked now: of a window that has closed the system says no
   requireBun(Bun.version);
   const { lan, ...options } = readOptions(args, process.env);
   process.stdout.on("error", () => {}); // whoever read it has gone; the log file stays
   const server = await startServer({ ...options, console: (line) => void process.stdout.write(line) });
-  process.stdout.write(joinLines(server, lan));
+  process.stdout.write(joinLines(server, lan && isEverywhere(server.host)));
   if (server.hostCode !== undefined) process.stdout.write(hostLine(server.hostCode)); // to the console only, never to the log
 
   const onBug = (problem: unknown): void => server.log.error("The server met a bug and goes on", problem);
   process.on("uncaughtException", onBug).on("unhandledRejection", onBug);
-  let isStopping = false;
-  const onSignal = (): void => {
-    if (isStopping) process.exit(0);
-    isStopping = true;
-    void server.stop().then(() => process.exit(0));
-  };
-  process
-    .on("SIGINT", onSignal)
-    .on("SIGTERM", onSignal)
-    .on("SIGHUP", () => server.reload());
+  handleSignals(server, isInWindow);
   process.stdout.write("Stop: Ctrl+C\n"); // said only now, because from here on signals are handled
+}
+
+/** SIGINT and SIGTERM stop it, a second one at once. SIGHUP says that its window has closed, often twice, or, where it has none, that
+ *  whoever runs it as a service wants the log and the certificate opened anew. */
+function handleSignals(server: Server, isInWindow: boolean): void {
+  let isStopping = false;
+  const stop = (): void => {
+    isStopping = true;
+    void server.stop().then(() => process.exit(EXIT.stopped));
+  };
+  const onSignal = (): void => (isStopping ? process.exit(EXIT.stopped) : stop());
+  const onHangUp = (): void => {
+    if (!isInWindow) server.reload();
+    else if (!isStopping) stop();
+  };
+  process.on("SIGINT", onSignal).on("SIGTERM", onSignal).on("SIGHUP", onHangUp);
 }
 
 if (import.meta.main)

@@ -2,37 +2,62 @@
 // bun users.ts list | add NAME [--host] | passwd NAME | remove NAME | role NAME host|member
 // What an account is, and how its file is written, is in server/accounts.ts.
 
-import { dirname, join } from "node:path";
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { Writable } from "node:stream";
 import { parseArgs } from "node:util";
+import { version } from "./package.json";
 import { ERRORS } from "./protocol.ts";
 import { Accounts } from "./server/accounts.ts";
-import { makeFolder } from "./server/durable.ts";
+import { fault } from "./server/faults.ts";
+import { dataFolder } from "./server/options.ts";
 import { hashPassword, normalizePassword } from "./server/passwords.ts";
 import { lookOf } from "./server/signin.ts";
+import { StartError } from "./server/startup.ts";
 import { foldName, listNames } from "./shared/names.ts";
+import { sanitizeMessage } from "./shared/text.ts";
+import { ASIDE, didYouMean, seeHelp, understand } from "./shared/usage.ts";
 
+const PROGRAM = "users.ts";
 const EXIT = { done: 0, refused: 1, usage: 2, data: 4 } as const;
-const ARGUMENTS: Record<string, number> = { list: 0, add: 1, passwd: 1, remove: 1, role: 2 };
-const HELP = `Usage: bun users.ts list | add NAME [--host] | passwd NAME | remove NAME | role NAME host|member [--data DIR]
-The accounts of a Banter server, which may be running. The password is asked for, or is the first line of the input.
-Hosts keep order in the chat; a running server sees a new role within a second.
-A new password ends every token of the old one. A removed name is nobody's, and gets no messages, until it is added again.
+/** How each command is typed. */
+const COMMANDS = new Map([
+  ["list", "list"],
+  ["add", "add NAME [--host]"],
+  ["passwd", "passwd NAME"],
+  ["remove", "remove NAME"],
+  ["role", "role NAME host|member"],
+]);
+const OPTIONS = { data: { type: "string" }, host: { type: "boolean" }, ...ASIDE } as const;
+const HELP = `Usage: bun users.ts COMMAND [options]
+The accounts of a Banter server, which may be running: it goes by a change
+within a second. A password is asked for, or is the first line of the input.
 
-  --host       the new account is a host
-  --data DIR   folder of users.json   .   BANTER_DATA
+  list                    who has an account, and who is a host
+  add NAME                a new account, or a removed one again
+  passwd NAME             another password; who is signed in is signed out
+  remove NAME             nobody can sign in, register or be written to as NAME
+  role NAME host|member   hosts keep order in the chat
 
-Exit codes: 0 done, 1 refused (the name is taken, unknown or impossible, the password is, or the role), 2 usage, 4 data unusable
+  --host                  with add: the new account is a host
+  --data DIR              folder of users.json (., or BANTER_DATA)
+  --version               which Banter this is
+  --help                  this text
+
+Exit codes: 0 done, 1 refused (the name, the password or the role is not
+possible), 2 usage, 4 data unusable
 `;
 
 /** What to print, and the exit code. */
 type Result = [text: string, code: number];
 
 /** Runs one command; `asHost`: the account that is added is a host. */
-async function manage(accounts: Accounts, [command = "", ...args]: string[], asHost: boolean): Promise<Result> {
-  if (args.length !== ARGUMENTS[command] || (asHost && command !== "add")) return [HELP, EXIT.usage];
-  const [name, role] = args;
+async function manage(
+  accounts: Accounts,
+  [command = "", name, role]: readonly string[],
+  asHost: boolean,
+): Promise<Result> {
   if (name === undefined) return [list(accounts), EXIT.done];
   const user = foldName(name);
   if (user === undefined) return [`${ERRORS.bad_name}\n`, EXIT.refused];
@@ -41,6 +66,17 @@ async function manage(accounts: Accounts, [command = "", ...args]: string[], asH
   if (command === "remove") return remove(accounts, user);
   if (command === "role") return setRole(accounts, user, role!);
   return setPassword(accounts, user, command === "passwd" ? "passwd" : asHost ? "add host" : "add");
+}
+
+/** What is wrong with a command, before any file is looked at. */
+function whyNotCommand([command, ...args]: readonly string[], asHost: boolean): string | undefined {
+  const names = [...COMMANDS.keys()];
+  if (command === undefined) return `Name a command: ${names.join(", ")}.`;
+  const form = COMMANDS.get(command);
+  if (form === undefined) return `Unknown command ${sanitizeMessage(command)}.${didYouMean(command, names)}`;
+  if (asHost && command !== "add") return "--host goes with add only.";
+  const wanted = form.replace(/ \[.*/, "").split(" ").length - 1;
+  return args.length === wanted ? undefined : `Type it like this: bun ${PROGRAM} ${form}.`;
 }
 
 function list(accounts: Accounts): string {
@@ -72,12 +108,15 @@ async function setRole(accounts: Accounts, user: string, role: string): Promise<
 /** Asks for the password of a new account, or another one. */
 async function setPassword(accounts: Accounts, user: string, what: "add" | "add host" | "passwd"): Promise<Result> {
   const isRemoved = accounts.isTaken(user) && !accounts.has(user);
-  const secret = normalizePassword(await askPassword(`Password for ${user} (typing is hidden): `));
+  const typed = await askPassword(user);
+  if (typed === undefined) return ["The two passwords are not the same. Nothing was done.\n", EXIT.refused];
+  const secret = normalizePassword(typed);
   if (secret === undefined) return [`${ERRORS.bad_password}\n`, EXIT.refused];
   const account = { password: await hashPassword(secret), ...(what === "add host" && { role: "host" }) };
-  makeFolder(dirname(accounts.file)); // accounts may come before the server's first start
   const change = what === "passwd" ? "replace" : isRemoved ? "restore" : "add";
   if (!(await accounts[change](user, account))) return [overtaken(user), EXIT.refused];
+  if (what === "passwd")
+    return [`${user} has a new password; whoever was signed in with the old one is signed out.\n`, EXIT.done];
   const old = isRemoved ? " again, and has the old private messages of that name" : "";
   const host = what === "add host" ? `${user} is a host.\n${warning(accounts, user)}` : "";
   return [`${user} can sign in${old}.\n${host}`, EXIT.done];
@@ -95,37 +134,63 @@ function overtaken(user: string): string {
   return `Somebody else changed ${user} at the same time. Nothing was done.\n`;
 }
 
-/** Reads a password without showing it: from a terminal, or the first line of whatever the input is. */
-async function askPassword(question: string): Promise<string> {
-  if (process.stdin.isTTY) process.stderr.write(question);
+/** Reads a password without showing it: from a terminal twice, or the first line of whatever the input is. Undefined when the two
+ *  are not the same. */
+async function askPassword(user: string): Promise<string | undefined> {
+  const isPerson = process.stdin.isTTY === true;
   const silent = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const reader = createInterface({ input: process.stdin, output: silent, terminal: process.stdin.isTTY === true });
+  const reader = createInterface({ input: process.stdin, output: silent, terminal: isPerson });
   reader.on("SIGINT", () => process.exit(130));
-  const { value } = await reader[Symbol.asyncIterator]().next();
-  reader.close();
-  if (process.stdin.isTTY) process.stderr.write("\n");
-  return value ?? "";
+  const lines = reader[Symbol.asyncIterator]();
+  const ask = async (question: string): Promise<string> => {
+    if (isPerson) process.stderr.write(question);
+    const { value } = await lines.next();
+    if (isPerson) process.stderr.write("\n");
+    return value ?? "";
+  };
+  try {
+    const first = await ask(`Password for ${user} (typing is hidden): `);
+    if (!isPerson || normalizePassword(first) === undefined) return first;
+    return (await ask("Type it again: ")) === first ? first : undefined;
+  } finally {
+    reader.close();
+  }
+}
+
+/** Throws when there is no such folder: a mistyped name must not look like a chat without accounts, nor become one. */
+function checkFolder(data: string): void {
+  try {
+    if (statSync(data, { throwIfNoEntry: false }) !== undefined) return;
+  } catch (problem) {
+    throw fault("read", data, problem);
+  }
+  throw new Error(
+    `There is no folder ${data}. Name the server's with --data; for a new chat, make it first: mkdir ${data}`,
+  );
 }
 
 async function main(): Promise<number> {
+  const { tokens } = parseArgs({ options: OPTIONS, strict: false, tokens: true });
+  const { asks, wrong, values, words } = understand(tokens, { program: PROGRAM, options: OPTIONS, most: Infinity });
+  if (asks !== undefined) {
+    process.stdout.write(asks === "help" ? HELP : `Banter ${version}\n`);
+    return EXIT.done;
+  }
+  const mistake = whyNotCommand(words, values.host === true);
+  const sentence = wrong ?? (mistake && seeHelp(mistake, PROGRAM));
+  if (sentence !== undefined) {
+    process.stderr.write(`${sentence}\n`);
+    return EXIT.usage;
+  }
   try {
-    const options = {
-      data: { type: "string" },
-      help: { type: "boolean", short: "h" },
-      host: { type: "boolean" },
-    } as const;
-    const { values, positionals } = parseArgs({ options, allowPositionals: true });
-    if (values.help) {
-      process.stdout.write(HELP);
-      return EXIT.done;
-    }
-    const accounts = new Accounts(join(values.data ?? process.env.BANTER_DATA ?? ".", "users.json"));
-    const [text, code] = await manage(accounts, positionals, values.host === true);
+    const data = dataFolder(values.data, process.env);
+    checkFolder(data);
+    const [text, code] = await manage(new Accounts(join(data, "users.json")), words, values.host === true);
     (code === EXIT.done ? process.stdout : process.stderr).write(text);
     return code;
   } catch (problem) {
     process.stderr.write(`${(problem as Error).message}\n`);
-    return (problem as { code?: string }).code?.startsWith("ERR_PARSE_ARGS") ? EXIT.usage : EXIT.data;
+    return problem instanceof StartError ? problem.exitCode : EXIT.data;
   }
 }
 

@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { foldName, foldRoom } from "../shared/names.ts";
-import { whyNotUnderstood } from "../shared/usage.ts";
+import { ASIDE, seeHelp, understand, whyUnreadable } from "../shared/usage.ts";
 import { sanitizeMessage } from "../shared/text.ts";
 import type { Console } from "./console.ts";
 import type { TrustOnFirstUse } from "./signin.ts";
@@ -33,28 +33,28 @@ export interface CommandLine extends ClientOptions {
 export class UsageError extends Error {}
 
 export const HELP = `Usage: bun client.ts [HOST[:PORT]] [options]
-Joins a Banter server: localhost:12345 if none is given. Asks for a name and a password, also of new people.
+Joins a Banter server, localhost:12345 if none is given. New people are welcome.
 
-  bun client.ts 192.168.1.20
-  bun client.ts --name alice --room lab
+  bun client.ts 192.168.1.20 --name alice --room lab
   date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
 
   --name NAME            who you are
-  --password-file PATH   the password is the first line of this file, or of the input: -
+  --password-file PATH   the password is its first line, or the input's: -
   --room ROOM            where to start, instead of the lobby
   --send ROOM|NAME       send each line of the input as a message, then leave
   --json                 speak the protocol's frames on input and output
-  --plain                no cursor movement, one line an event: for screen readers and old terminals
-  --classic              in the lobby the words message, who, join ROOM, leave and exit are commands
+  --plain                no cursor movement: for screen readers, old terminals
+  --classic              message, who, join ROOM, leave, exit without a slash
   --wire                 show every frame that goes in and out
-  --tls                  encrypted; a new server that no authority vouches for is yours to trust, once
-  --trust-new            encrypted; such a server is trusted without a question, once
-  --ca FILE              encrypted; only what this certificate (PEM) vouches for is believed
+  --tls                  encrypted; a server new to you is yours to trust, once
+  --trust-new            encrypted; such a server is trusted without a question
+  --ca FILE              encrypted; only what this certificate (PEM) vouches for
+  --version              which Banter this is
   --help                 this text
 
 NO_COLOR=1 turns colours off. In the chat, /help lists the commands.
-Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 cannot reach the server,
-or it is not to be trusted, 4 sign-in refused, 130 interrupted (143 by SIGTERM, 129 by SIGHUP)
+Exit codes: 0 done, 1 bug or a line was not sent, 2 usage, 3 server not reached
+or not trusted, 4 sign-in refused, 130 interrupted (143 SIGTERM, 129 SIGHUP)
 `;
 
 const FLAGS = {
@@ -69,18 +69,20 @@ const FLAGS = {
   tls: { type: "boolean" },
   "trust-new": { type: "boolean" },
   ca: { type: "string" },
+  ...ASIDE,
 } as const;
+
+/** What a command line says, not checked any further than that it has no unknown options. */
+export function readLine(args: readonly string[]) {
+  const { tokens } = parseArgs({ args: [...args], options: FLAGS, strict: false, tokens: true });
+  return understand(tokens, { program: "client.ts", options: FLAGS, most: Infinity });
+}
 
 /** A command line's options; `isPerson`: somebody sits at the input, who can be asked. Throws a UsageError about a
  *  wrong one. */
-export function readOptions(args: string[], isPerson: boolean): CommandLine {
-  let parsed;
-  try {
-    parsed = parseArgs({ args, options: FLAGS, allowPositionals: true });
-  } catch (problem) {
-    throw new UsageError(whyNotUnderstood(problem as Error, Object.keys(FLAGS), "client.ts"));
-  }
-  const { values, positionals } = parsed;
+export function readOptions(args: readonly string[], isPerson: boolean): CommandLine {
+  const { wrong, values, words: positionals } = readLine(args);
+  if (wrong !== undefined) throw new UsageError(wrong);
   const { name, json = false, plain = false, classic, wire, ca, "trust-new": trustNew, "password-file": file } = values;
   if (positionals.length > 1) throw usage("Only one HOST[:PORT] can be given.");
   if (values.send !== undefined && json) throw usage("--send and --json exclude each other.");
@@ -151,7 +153,7 @@ function readAuthority(path: string): string {
     throw usage(
       syscall === undefined
         ? `${path} is not a certificate in PEM form.`
-        : `Cannot read the certificate ${path}: ${code === "ENOENT" ? "there is no such file" : code}.`,
+        : `Cannot read the certificate ${path}: ${whyUnreadable(code)}.`,
     );
   }
 }
@@ -162,7 +164,7 @@ export async function readPassword(path: string, console: Console): Promise<stri
   try {
     text = path === "-" ? await console.ask("Password: ", true) : readFileSync(path, "utf8");
   } catch (problem) {
-    throw usage(`Cannot read the password in ${path}: ${(problem as Error & { code?: string }).code}.`);
+    throw usage(`Cannot read the password in ${path}: ${whyUnreadable((problem as NodeJS.ErrnoException).code)}.`);
   }
   const password = text?.replace(/^\ufeff/, "").split(/\r?\n/)[0];
   if (!password) throw usage(`There is no password in the first line of ${path === "-" ? "the input" : path}.`);
@@ -170,5 +172,5 @@ export async function readPassword(path: string, console: Console): Promise<stri
 }
 
 function usage(text: string): UsageError {
-  return new UsageError(`${text} See bun client.ts --help`);
+  return new UsageError(seeHelp(text, "client.ts"));
 }

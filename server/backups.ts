@@ -3,7 +3,7 @@
 // every system, in containers and from cron, and who may write there owns the data anyway. Never deletes an old copy.
 
 import { existsSync, mkdirSync, readdirSync } from "node:fs";
-import { chmod, copyFile, open, rename, rm, unlink, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, unlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFolder } from "./durable.ts";
 import { fault } from "./faults.ts";
@@ -33,8 +33,8 @@ export async function makeBackup(
   let path = join(data, FOLDER, time);
   for (let more = 2; existsSync(path); more++) path = join(data, FOLDER, `${time}-${more}`);
   const unfinished = path + UNFINISHED;
-  mkdirSync(unfinished, { recursive: true, mode: 0o700 });
   try {
+    mkdirSync(unfinished, { recursive: true, mode: 0o700 });
     await messages.copy(join(unfinished, "chat.db"), signal);
     // After the messages, so that nobody who said one is missing.
     for (const name of ["users.json", "secret.key"])
@@ -42,8 +42,8 @@ export async function makeBackup(
     await syncFolder(unfinished);
     await rename(unfinished, path);
   } catch (problem) {
-    await rm(unfinished, { recursive: true, force: true });
-    throw problem;
+    await rm(unfinished, { recursive: true, force: true }).catch(() => {}); // the next copy removes it
+    throw isOfSystem(problem) ? fault("write", unfinished, problem) : problem;
   }
   for (const folder of [join(data, FOLDER), data]) await syncFolder(folder);
   return path;
@@ -67,6 +67,10 @@ export async function requestBackup(data: string): Promise<string> {
   return join(data, FOLDER, made);
 }
 
+function isOfSystem(problem: unknown): boolean {
+  return typeof (problem as { code?: unknown }).code === "string"; // AbortError's is a number
+}
+
 function copies(data: string): string[] {
   try {
     return readdirSync(join(data, FOLDER));
@@ -79,14 +83,8 @@ function isUnfinished(name: string): boolean {
 }
 
 async function copyPrivate(from: string, to: string): Promise<void> {
-  await copyFile(from, to);
-  await chmod(to, 0o600);
-  const copy = await open(to, "r+");
-  try {
-    await copy.sync();
-  } finally {
-    await copy.close();
-  }
+  const bytes = await readFile(from).catch((problem) => Promise.reject(fault("read", from, problem)));
+  await writeFile(to, bytes, { mode: 0o600, flush: true });
 }
 
 /** A server's side: looks whether a copy is asked for and makes it, one at a time. */

@@ -9,6 +9,7 @@ import { LIMITS } from "../protocol.ts";
 import { ALL } from "../shared/settings.ts";
 import { ruleLines } from "../shared/standing.ts";
 import type { House } from "./house.ts";
+import { secondsToSignIn } from "./patience.ts";
 
 type OwnSide = Exclude<Local, { type: "open" }>;
 /** What a line asks for, or why it asks for nothing. */
@@ -22,9 +23,11 @@ export class Dialect {
     return this.#name === "lines";
   }
 
-  /** Who has said nothing at all until now is a person who reads. */
-  settle(): void {
+  /** The last word to who did not sign in in time. Who has said nothing at all until then is a person who reads. */
+  tooLate(): Refusal {
+    const text = `Nobody signed in within ${secondsToSignIn(this.isText)} seconds, so this connection closes.`;
     if (this.#name === "unknown") this.#name = "lines";
+    return { code: "not_signed_in", text };
   }
 
   /** What a line asks for, `undefined` if it is blank. The first that is not decides the dialect, by the first character that

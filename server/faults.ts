@@ -1,7 +1,7 @@
 // faults.ts: why a file cannot be read or written, as a sentence for people. A file is called damaged only when it was
 // read: who is told so puts a copy over it, which is wrong when a permission is missing.
 
-import { accessSync, constants, realpathSync } from "node:fs";
+import { accessSync, constants, existsSync, realpathSync } from "node:fs";
 import { dirname } from "node:path";
 
 const PERMISSION = [
@@ -30,16 +30,27 @@ const REASONS: Record<string, readonly [why: string, remedy: string]> = {
 /** "Cannot read PATH: why. What to do.", as an Error. `problem`: what the system threw; the path is the one it names, if it names one. */
 export function fault(deed: "read" | "write" | "open" | "make", file: string, problem: unknown): Error {
   const { code, message, path = file, dest = path } = problem as NodeJS.ErrnoException & { dest?: string };
-  const [why, remedy] = REASONS[code ?? ""] ?? [message, "Check the file and its folder"];
+  const [why, remedy] = REASONS[code ?? ""] ?? [inWords(message), "Check the file and its folder"];
   return new Error(`Cannot ${deed} ${dest}: ${why}. ${remedy}.`);
 }
 
-/** The same about a database. SQLite does not tell what the system said, so its folder is asked: it makes files there. */
+/** What the system says without its abbreviations: "EIO: i/o error, read" is an i/o error. */
+function inWords(message: string): string {
+  return message.replace(/^E[A-Z\d]+: ([^,]+),.*$/s, "$1");
+}
+
+/** The same about a database. SQLite does not tell what the system said, so its folder is asked, where it makes files, and its log. */
 export function databaseFault(file: string, problem: unknown): Error {
   try {
     accessSync(dirname(realpathSync(file)), constants.W_OK);
   } catch (refused) {
     return fault("open", file, Object.assign(refused as Error, { path: file }));
+  }
+  const log = `${file}-wal`;
+  try {
+    if (existsSync(log)) accessSync(log, constants.R_OK | constants.W_OK);
+  } catch (refused) {
+    return fault("open", log, refused);
   }
   return fault("open", file, problem);
 }

@@ -108,7 +108,7 @@ class Port {
       // A half-open connection is wanted: `printf … | nc` ends its side at once and still wants its answers.
       this.#listener = Bun.listen<SocketConnection>({ hostname, port, allowHalfOpen: true, socket: handlers });
     } catch (problem) {
-      throw cannotListen(problem, hostname, port, option);
+      throw cannotListen(problem, { host: hostname, port, option });
     }
     boundUnacknowledged(this.#listener);
   }

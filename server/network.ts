@@ -44,9 +44,13 @@ export function lanAddresses(): string[] {
   return all.filter(({ family, internal }) => family === "IPv4" && !internal).map(({ address }) => address);
 }
 
+/** Whether who listens there listens on all addresses. */
+export function isEverywhere(host: string): boolean {
+  return host === "0.0.0.0" || host === "::";
+}
+
 /** The addresses of the page: of the one host it listens on, or of all of this computer's when it listens on all. */
-export function pageAddresses(host: string, port: number, isEncrypted: boolean): string[] {
-  const isEverywhere = host === "0.0.0.0" || host === "::";
-  const hosts = isEverywhere ? lanAddresses() : [host.includes(":") ? `[${host}]` : host];
+export function pageAddresses(host: string, port: number, isEncrypted: boolean, addresses = lanAddresses()): string[] {
+  const hosts = isEverywhere(host) ? addresses : [host.includes(":") ? `[${host}]` : host];
   return hosts.map((address) => `http${isEncrypted ? "s" : ""}://${address}:${port}`);
 }

@@ -83,12 +83,12 @@ function prepare(type: string, content: string | Buffer): PageFile {
 }
 
 /** The page for the projector: the `addresses` where everybody may join, in letters that can be read from the last row, and as codes
- *  that a phone reads. */
+ *  that a phone reads. There are none while the computer is in no network. */
 export function projectorPage(addresses: string[]): string {
-  const isAlone = addresses.every(isOfThisComputer);
-  const hint = isAlone
-    ? "So far only this computer can. To let everybody in, start the server with <code>--lan</code>."
-    : "Choose a name and a password of 8 or more characters. Nothing to install.";
+  const how = addresses.every(isOfThisComputer)
+    ? "Open this in a browser:"
+    : "Scan the code with a phone, or open the address in a browser:";
+  const where = `<p>${how}</p>\n<ul>${addresses.map((address) => `<li>${joinHere(address)}</li>`).join("")}</ul>`;
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -100,13 +100,19 @@ export function projectorPage(addresses: string[]): string {
 <body class="projector">
 <main>
 <h1>Join the chat</h1>
-<p>${isAlone ? "Open this in a browser:" : "Scan the code with a phone, or open the address in a browser:"}</p>
-<ul>${addresses.map((address) => `<li>${joinHere(address)}</li>`).join("")}</ul>
-<p>${hint}</p>
+${addresses.length > 0 ? where : ""}
+<p>${hintFor(addresses)}</p>
 </main>
 `;
 }
 
+function hintFor(addresses: string[]): string {
+  if (addresses.length === 0)
+    return "This computer is in no network: nobody else can join. Join the Wi-Fi, or plug in a cable; then load this page again.";
+  return addresses.every(isOfThisComputer)
+    ? "So far only this computer can. To let everybody in, start the server with <code>--lan</code>."
+    : "Choose a name and a password of 8 or more characters. Nothing to install.";
+}
 function isOfThisComputer(address: string): boolean {
   return /^https?:\/\/(localhost|127\.[\d.]+|\[::1\]):/.test(address);
 }

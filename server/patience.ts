@@ -2,7 +2,8 @@
 
 import { LIMITS } from "../protocol.ts";
 
-const SIGN_IN = 30_000; // ms from the start until somebody must be signed in
+const SIGN_IN = 30; // s from the start until somebody must be signed in
+const TYPED_SIGN_IN = 120; // s, for who types: choosing a name and a password takes a person longer than a program
 const QUIET = 30_000; // ms without a frame after which a JSON session is asked whether it is there
 
 export class Patience {
@@ -27,8 +28,9 @@ export class Patience {
     return this.#now() - this.#heard >= ms;
   }
 
-  get isSignInOver(): boolean {
-    return this.#now() - this.#start >= SIGN_IN;
+  /** Whether it took too long to sign in. `isTyped`: a line has come that is no frame. */
+  isSignInOver(isTyped: boolean): boolean {
+    return this.#now() - this.#start >= secondsToSignIn(isTyped) * 1000;
   }
 
   /** What is due to one who is signed in: to be asked, once, whether they are there, or to be ended. */
@@ -38,4 +40,8 @@ export class Patience {
     this.#isAsked = true;
     return "ask";
   }
+}
+
+export function secondsToSignIn(isTyped: boolean): number {
+  return isTyped ? TYPED_SIGN_IN : SIGN_IN;
 }

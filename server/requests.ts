@@ -205,7 +205,10 @@ function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefine
 /** What a person who typed a message is told beside it. */
 function note({ services }: Caller, to: string, cut: number): string | undefined {
   const notes = [];
-  if (cut > 0) notes.push(`Your message was too long: its last ${cut} characters were cut off.`);
+  if (cut > 0)
+    notes.push(
+      `Your message was too long: its last ${cut === 1 ? "character was" : `${cut} characters were`} cut off.`,
+    );
   if (!isRoom(to) && !services.rooms.isOnline(to)) notes.push(`${to} is away and gets it at the next sign-in.`);
   return notes.length > 0 ? notes.join(" ") : undefined;
 }

@@ -117,7 +117,7 @@ export class Session implements Caller, Taker, Place {
   tick(): void {
     if (this.#isClosed) return;
     if (this.#user === "") {
-      if (this.#patience.isSignInOver && !this.isPasswordUnderWay) this.#endTooLate();
+      if (this.#patience.isSignInOver(this.text) && !this.isPasswordUnderWay) this.#endTooLate();
     } else if (this.#turns.isBusy) {
       this.#patience.heard(); // it waits for us, and may not even be read: its silence begins afterwards
     } else if (!this.text) {
@@ -201,7 +201,7 @@ export class Session implements Caller, Taker, Place {
 
   /** Reads a line and counts it; what comes faster than the rate waits. A blank line asks for nothing and costs nothing. */
   #pace(line: string | null): Promise<void> | undefined {
-    if (this.#user === "" && this.#patience.isSignInOver) return this.#endTooLate();
+    if (this.#user === "" && this.#patience.isSignInOver(this.text)) return this.#endTooLate();
     const read = this.#dialect.read(line, this.#transport.opening, this);
     if (read === undefined) return undefined;
     const wait = this.#limiter.take(isRequest(read) ? read : undefined);
@@ -275,8 +275,7 @@ export class Session implements Caller, Taker, Place {
   }
 
   #endTooLate(): undefined {
-    this.#dialect.settle();
-    this.refuse({ code: "not_signed_in", text: "Nobody signed in within 30 seconds, so this connection closes." });
+    this.refuse(this.#dialect.tooLate());
   }
 
   #close(how: "left" | "lost" = "left"): void {

@@ -31,8 +31,13 @@ const BLOCKED_BY_BROWSERS = new Set([
   1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080,
 ]);
 
-/** Throws a StartError when no browser would open this port. */
-export function checkPagePort(webPort: number | false): void {
+/** Throws a StartError when the page cannot have this port beside the chat's, or no browser would open it. */
+export function checkPagePort(webPort: number | false, port: number): void {
+  if (webPort && webPort === port)
+    throw new StartError(
+      `The chat and the page need two ports, not ${port} for both. Choose another --web-port, or --no-web.`,
+      EXIT.usage,
+    );
   if (webPort && BLOCKED_BY_BROWSERS.has(webPort))
     throw new StartError(
       `Browsers refuse to open port ${webPort}. Use another --web-port, for example 12346.`,
@@ -42,13 +47,23 @@ export function checkPagePort(webPort: number | false): void {
 
 export type PortOption = "--port" | "--web-port";
 
-/** What `Bun.listen` or `Bun.serve` threw, as a StartError that says what to do. */
-export function cannotListen(problem: unknown, host: string, port: number, option: PortOption): StartError {
-  return new StartError(whyNotListening((problem as { code?: string }).code, host, port, option), EXIT.listen);
+/** What `Bun.listen` threw, as a StartError that says what to do. `lan`: this computer's addresses in its networks. */
+export function cannotListen(
+  problem: unknown,
+  { host, port, option }: { host: string; port: number; option: PortOption },
+  lan = lanAddresses(),
+): StartError {
+  return new StartError(whyNotListening((problem as { code?: string }).code, host, port, option, lan), EXIT.listen);
 }
 
-function whyNotListening(code: string | undefined, host: string, port: number, option: PortOption): string {
-  const addresses = () => `Its addresses: localhost, ${lanAddresses().join(", ")}`;
+function whyNotListening(
+  code: string | undefined,
+  host: string,
+  port: number,
+  option: PortOption,
+  lan: readonly string[],
+): string {
+  const addresses = `Its addresses: ${["localhost", ...lan].join(", ")}`;
   switch (code) {
     case "EADDRINUSE": {
       const without = option === "--web-port" ? ", or go without the page: --no-web" : "";
@@ -57,9 +72,9 @@ function whyNotListening(code: string | undefined, host: string, port: number, o
     case "EACCES":
       return `Port ${port} needs administrator rights. Use one above 1023, for example: bun server.ts ${option} ${option === "--port" ? 12345 : 12346}`;
     case "EADDRNOTAVAIL":
-      return `${host} is not an address of this computer. ${addresses()}`;
+      return `${host} is not an address of this computer. ${addresses}`;
     default:
-      return `Cannot listen on ${host}:${port}. Is that an address of this computer? ${addresses()}`;
+      return `Cannot listen on ${host}:${port}. Is that an address of this computer? ${addresses}`;
   }
 }
 

@@ -51,8 +51,8 @@ export class TcpConnection extends SocketConnection {
 
   protected received(chunk: Uint8Array): void {
     this.opening ||= firstCharacter(chunk);
-    if (!this.#hasSpoken && this.#greeting !== undefined) {
-      const answer = answerToOtherProtocol(chunk, this.#page);
+    if (!this.#hasSpoken) {
+      const answer = answerToOtherProtocol(chunk, this.#page, this.#greeting === undefined);
       if (answer !== undefined) return this.#endWith(answer);
     }
     this.#hasSpoken = true;
@@ -107,10 +107,16 @@ function firstCharacter(chunk: Uint8Array): string {
   return first === undefined ? "" : String.fromCharCode(first);
 }
 
-/** What to tell a client whose first bytes show that it speaks TLS or HTTP; `undefined` for any other. */
-function answerToOtherProtocol(chunk: Uint8Array, page: PageAddress | undefined): string | undefined {
+/** What to tell a client whose first bytes show that it speaks TLS or HTTP; `undefined` for any other. Over HTTP nothing can be told to
+ *  who was greeted. */
+function answerToOtherProtocol(
+  chunk: Uint8Array,
+  page: PageAddress | undefined,
+  wasGreeted: boolean,
+): string | undefined {
   if (chunk[0] === TLS_HANDSHAKE)
     return "* This is Banter's chat port, which does not speak TLS. Connect without TLS.\n";
+  if (wasGreeted) return undefined;
   const start = Buffer.from(chunk.subarray(0, 2048)).toString("latin1");
   if (!/^[A-Z]{3,10} \S+ HTTP\/1/.test(start)) return undefined;
   const host = /^host:\s*([\w.-]+|\[[\da-f:]+\])/im.exec(start)?.[1] ?? "localhost";

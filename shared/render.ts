@@ -50,7 +50,7 @@ export function renderMessage(message: Message, user?: string, time = ""): strin
   const { to, from, host, cut } = message;
   const where = isRoom(to) && to !== LOBBY ? ` (in ${bare(to)})` : "";
   const kind = isRoom(to) ? "" : from === user && to !== user ? `[pm to ${to}] ` : "[pm] ";
-  const tail = cut === undefined ? "" : `\n  (${cut} more characters were cut off)`;
+  const tail = cut === undefined ? "" : `\n  (${cut} more ${cut === 1 ? "character was" : "characters were"} cut off)`;
   return `${kind}${host ? "[host] " : ""}${from}${where}${time}: ${textOf(message).replaceAll("\n", "\n  ")}${tail}`;
 }
 

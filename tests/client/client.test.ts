@@ -29,7 +29,7 @@ test("exit codes tell a script what went wrong, and one sentence tells a person"
   );
   const { code, stdout } = await run([...CLIENT, "--help"]);
   expect(code).toBe(0);
-  expect(stdout).toContain("0 done, 1 bug or a line was not sent, 2 usage, 3 cannot reach the server");
+  expect(stdout).toContain("0 done, 1 bug or a line was not sent, 2 usage, 3 server not reached");
   expect(stdout.split("\n").length).toBeLessThanOrEqual(25);
 });
 

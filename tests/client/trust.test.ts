@@ -293,7 +293,7 @@ test("a file of an authority that cannot be used, or options that exclude each o
   using alice = person();
   const scenes: [string[], string][] = [
     [["--ca", join(alice.home, "none.pem")], "none.pem: there is no such file."],
-    [["--ca", alice.home], `Cannot read the certificate ${alice.home}: EISDIR`],
+    [["--ca", alice.home], `Cannot read the certificate ${alice.home}: it is a folder.`],
     [["--ca", join(alice.home, "secret.txt")], "secret.txt is not a certificate in PEM form."],
     [["--ca", join(alice.home, "secret.txt"), "--trust-new"], "--ca and --trust-new exclude each other."],
   ];

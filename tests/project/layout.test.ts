@@ -1,7 +1,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join, relative } from "node:path";
-import { PATIENCE, REPOSITORY } from "../kit/harness.ts";
+import { PATIENCE, REPOSITORY, run } from "../kit/harness.ts";
+import { has } from "../kit/needs.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -74,7 +75,7 @@ test("at the top are the programs and the one file they all speak, which imports
 });
 
 test.each(Object.keys(PROGRAMS))("%s imports its folder, shared/ and protocol.ts, and no other program", (program) => {
-  const allowed = [PROGRAMS[program]!, "shared", "protocol.ts"];
+  const allowed = [PROGRAMS[program]!, "shared", "protocol.ts", "package.json"]; // for its version
   expect(ours(program).filter((file) => !allowed.includes(placeOf(file)))).toEqual([]);
 });
 
@@ -156,4 +157,9 @@ test("the tests mirror the folders: FILE.test.ts tests that FILE, and what no fi
       const isKnown = files[folder].includes(`${name}.ts`) || OF_SEVERAL.includes(name);
       expect([name, isKnown]).toEqual([name, true]);
     }
+});
+
+test.if(has("git"))("the users.json that everybody clones has nobody's password in it", async () => {
+  const { code, stdout } = await run(["git", "show", "HEAD:users.json"]);
+  if (code === 0) expect(JSON.parse(stdout)).toEqual({}); // else this is no clone
 });

@@ -1,5 +1,5 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { COMMANDS } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
@@ -210,13 +210,14 @@ const LESSONS: Scene[] = [
     title: "the lessons begin with two accounts and a server that lets them in",
     runs: [
       "echo pass-word-9 > secret.txt",
+      "mkdir -p lesson",
       "bun users.ts add alice --data lesson < secret.txt",
       "bun users.ts add bob --data lesson < secret.txt",
       LESSON,
       "cat lesson/users.json",
     ],
-    async play(copy, secret, alice, bob, start, hashes) {
-      for (const command of [secret, alice, bob]) await copy.run(command!);
+    async play(copy, secret, folder, alice, bob, start, hashes) {
+      for (const command of [secret, folder, alice, bob]) await copy.run(command!);
       await copy.start(start!);
       await copy.wire("bob");
       expect(Object.keys(JSON.parse(await copy.run(hashes!)))).toEqual(["alice", "bob"]);
@@ -237,14 +238,30 @@ const LESSONS: Scene[] = [
     },
   },
   {
-    title: "lesson 2: a name that does not exist and a wrong password are the same answer",
-    runs: ["printf 'login nobody some-word-1\\nlogin alice some-word-1\\nexit\\n' | nc localhost 12345"],
+    title:
+      "lesson 2: a name that does not exist and a wrong password are the same answer; who guesses is stopped, and lesson 3 goes on",
+    runs: [
+      "printf 'login nobody some-word-1\\nlogin alice some-word-1\\nlogin alice pass-word-9\\n!exit\\n' | nc localhost 12345",
+      '(for n in $(seq 11); do echo "login nobody some-word-$n"; done; echo exit) | nc localhost 12345',
+    ],
     needs: ["nc"],
     accounts: "lesson",
-    async play(copy, command) {
+    async play(copy, command, guesses) {
       await copy.start(LESSON);
       const refused = `* ${ERRORS.bad_login}`;
-      expect((await copy.run(command!)).trimEnd().split("\n").slice(1)).toEqual([refused, refused, "* Goodbye."]);
+      const told = (await copy.run(command!)).trimEnd().split("\n").slice(1);
+      expect([told.slice(0, 2), told[2], told.at(-1)]).toEqual([
+        [refused, refused],
+        expect.stringContaining("Welcome, alice"),
+        "* Goodbye.",
+      ]);
+      const stopped = (await copy.run(guesses!)).trimEnd().split("\n").slice(1, -1);
+      expect(stopped.slice(0, 8)).toEqual(Array(8).fill(refused)); // two were wrong before
+      expect(stopped.at(-1)).toStartWith(`* ${ERRORS.throttled}`);
+      const lesson3 = "bun client.ts --name alice --password-file secret.txt --wire";
+      expect(await copy.run(lesson3, "/exit\n")).toContain("Welcome, alice");
+      const bob = await Wire.open(copy.port);
+      expect(await bob.ask({ type: "login", user: "bob", password: PASSWORD })).toMatchObject({ code: "throttled" });
     },
   },
   {
@@ -322,6 +339,7 @@ const OPERATING: Scene[] = [
       "bun users.ts role alice member --data data",
     ],
     async play(copy, add, host, member) {
+      mkdirSync(join(copy.path, "data"));
       expect(await copy.run(add!, PASSWORD)).toBe("alice can sign in.\n");
       await copy.start("bun server.ts --data data");
       expect(await copy.run(add!.replace("alice", "bob"), PASSWORD)).toBe("bob can sign in.\n");
@@ -388,6 +406,9 @@ const OPERATING: Scene[] = [
       for (const command of [server, client]) expect(await copy.spawn(command!).exited).toBe(0);
       expect(await copy.run("./banter-server --help")).toStartWith("Usage: bun server.ts");
       expect(await copy.run("./banter --help")).toStartWith("Usage: bun client.ts");
+      const { version } = JSON.parse(read("package.json"));
+      for (const program of ["banter-server", "banter"])
+        expect(await copy.run(`./${program} --version`)).toBe(`Banter ${version}\n`);
     },
   },
 ];

@@ -139,11 +139,18 @@ describe("bun users.ts beside a running server", () => {
     expect((await users(folder.path, "list")).stdout).toBe("ms_lee\nms.1ee\nzoe\nms.lee (host)\n");
   });
 
-  test("adds before the server has ever run, and what it refuses makes no folder", async () => {
+  test("adds before the server has ever run, into a folder that is there, and makes none", async () => {
     using folder = temporaryFolder();
     const data = join(folder.path, "lesson");
-    expect((await users(data, "add alice", "short")).code).toBe(1);
+    const typo = {
+      code: 4,
+      stdout: "",
+      stderr: expect.stringContaining(`There is no folder ${data}. Name the server's`),
+    };
+    for (const command of ["list", "add alice", "role alice host"])
+      expect(await users(data, command, PASSWORD)).toEqual(typo);
     expect(existsSync(data)).toBeFalse();
+    mkdirSync(data);
     expect(await users(data, "add alice", PASSWORD)).toEqual({ code: 0, stdout: "alice can sign in.\n", stderr: "" });
     expect((await users(data, "list")).stdout).toBe("alice\n");
   });
@@ -171,17 +178,17 @@ describe("bun users.ts beside a running server", () => {
     ["add bob", "", 1, "A password needs 8 to 256 characters. Choose another.\n"],
     ["passwd gone", "some-password", 1, "gone was removed before. To bring the name back: bun users.ts add gone\n"],
     ["remove gone", "", 1, "gone was removed before. To bring the name back: bun users.ts add gone\n"],
-    ["add", "", 2, "Usage: bun users.ts"],
-    ["list alice", "", 2, "Usage: bun users.ts"],
-    ["drop alice", "", 2, "Usage: bun users.ts"],
-    ["constructor alice", "", 2, "Usage: bun users.ts"],
-    ["role alice", "", 2, "Usage: bun users.ts"],
-    ["role alice host now", "", 2, "Usage: bun users.ts"],
-    ["passwd alice --host", "some-password", 2, "Usage: bun users.ts"],
+    ["add", "", 2, "Type it like this: bun users.ts add NAME [--host]. See"],
+    ["list alice", "", 2, "Type it like this: bun users.ts list. See"],
+    ["drop alice", "", 2, "Unknown command drop. See"],
+    ["constructor alice", "", 2, "Unknown command constructor. See"],
+    ["role alice", "", 2, "Type it like this: bun users.ts role NAME host|member. See"],
+    ["role alice host now", "", 2, "Type it like this: bun users.ts role"],
+    ["passwd alice --host", "some-password", 2, "--host goes with add only. See"],
     ["role alice boss", "", 1, "There is no role called boss: host or member.\n"],
     ["role bob host", "", 1, "There is no account called bob.\n"],
     ["role gone host", "", 1, "gone was removed before. To bring the name back: bun users.ts add gone\n"],
-    ["list --force", "", 2, "Unknown option '--force'"],
+    ["list --force", "", 2, "Unknown option --force. See"],
   ])("%s is refused with one sentence and changes nothing", async (args, input, code, sentence) => {
     using folder = temporaryFolder();
     const file = join(folder.path, "users.json");

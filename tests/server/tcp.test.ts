@@ -77,6 +77,15 @@ describe("hostile bytes", () => {
 });
 
 describe("the wrong door", () => {
+  test("a TLS client that was greeted is told so, too, and is no person who types", async () => {
+    await using chat = await startTestServer();
+    const client = await chat.wire();
+    await client.line((line) => line.startsWith("* Welcome"));
+    client.raw(Uint8Array.of(0x16, 0x03, 0x01, 0x02, 0x00, 0x01));
+    await client.ended;
+    expect(client.text).toEndWith("\n* This is Banter's chat port, which does not speak TLS. Connect without TLS.\n");
+  });
+
   test("a browser gets a page that says where to go", async () => {
     await using chat = await startTestServer();
     const answer = await fetch(`http://127.0.0.1:${chat.port}/`);
@@ -264,7 +273,7 @@ describe("many and slow", () => {
 });
 
 describe("time", () => {
-  test("who does not sign in within 30 seconds is told and let go; who did stays", async () => {
+  test("who does not sign in within 30 seconds, or 120 if a line was typed, is told and let go; who did stays", async () => {
     let now = Date.now();
     await using chat = await startTestServer(["alice"], { elapsed: () => now });
     const stranger = await chat.wire();
@@ -278,15 +287,22 @@ describe("time", () => {
 
     now += 29_999;
     chat.server.sweep();
-    silent.raw("a byte now and then earns no time");
+    silent.raw("a line that does not end earns no time");
     expect(await stranger.ask({ type: "ping" })).toMatchObject({ type: "ok" });
     now += 1;
     chat.server.sweep();
     expect(await stranger.next()).toMatchObject({ code: "not_signed_in", text: expect.stringContaining("30 seconds") });
-    await Promise.all([stranger.ended, typist.ended, silent.ended]);
-    for (const { text } of [typist, silent])
-      expect(text).toEndWith("\n* Nobody signed in within 30 seconds, so this connection closes.\n");
+    await Promise.all([stranger.ended, silent.ended]);
+    expect(silent.text).toEndWith("\n* Nobody signed in within 30 seconds, so this connection closes.\n");
     expect(await alice.ask({ type: "ping" })).toMatchObject({ type: "ok" });
+    now += 89_999;
+    chat.server.sweep();
+    typist.type("help"); // more lines earn no more time
+    await typist.line((line) => line.startsWith("* /exit"));
+    now += 1;
+    chat.server.sweep();
+    await typist.ended;
+    expect(typist.text).toEndWith("\n* Nobody signed in within 120 seconds, so this connection closes.\n");
   });
 
   test("a JSON session is asked after 30 seconds and gone after 75; any frame keeps it; a text session may be silent", async () => {

@@ -16,6 +16,7 @@ test.each<[string, Event, string[]]>([
   ["a note to oneself", { ...message, to: "alice", from: "alice" }, ["[pm] alice: hi"]],
   ["several lines", { ...message, text: "hi\nbob: no\n\nend" }, ["bob: hi", "  bob: no", "  ", "  end"]],
   ["a cut one", { ...message, cut: 7 }, ["bob: hi", "  (7 more characters were cut off)"]],
+  ["one cut by a character", { ...message, cut: 1 }, ["bob: hi", "  (1 more character was cut off)"]],
   ["joined the chat", { type: "joined", to: "*", users: ["bob", "carol"] }, ["* bob and carol have joined the chat"]],
   ["joined a room", { type: "joined", to: "#lab", users: ["bob"] }, ["* bob has joined lab"]],
   ["three", { type: "left", to: "#lab", users: ["bob", "carol", "dave"] }, ["* bob, carol and dave have left lab"]],

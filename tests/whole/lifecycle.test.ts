@@ -251,10 +251,10 @@ describe("a server that cannot start says why in one sentence, and nothing is ma
     [["--prot", "1"], "Unknown option --prot. Did you mean --port? See bun server.ts --help\n"],
     [["--frobnicate"], "Unknown option --frobnicate. See bun server.ts --help\n"],
     [["--port", "x"], '--port must be a whole number from 0 to 65535, not "x".\n'],
-    [["--port"], "Option '--port <value>' argument missing. See bun server.ts --help\n"],
+    [["--port"], "--port needs a value. See bun server.ts --help\n"],
     [["--tls-cert", "a.pem"], "--tls-cert and --tls-key go together: give both, or --tls alone.\n"],
     [["--log-level", "loud"], '--log-level must be one of debug, info, warning, error, not "loud".\n'],
-    [["chat"], "Unexpected argument 'chat'"],
+    [["chat"], 'Unexpected argument "chat".'],
   ])("the options %p", async (args, sentence) => {
     using folder = temporaryFolder();
     const { code, stdout, stderr } = await server(folder.path, ...args);

@@ -41,7 +41,7 @@ describe("options", () => {
     [["--port", "65536"], {}, '--port must be a whole number from 0 to 65535, not "65536".'],
     [["--port=-1"], {}, "--port must be"],
     [["--port", "1.5"], {}, "--port must be"],
-    [[], { BANTER_PORT: "x" }, "--port must be"],
+    [[], { BANTER_PORT: "x" }, "BANTER_PORT must be"],
     [["--rate", "fast"], {}, "--rate must be"],
     [["--log-level", "loud"], {}, '--log-level must be one of debug, info, warning, error, not "loud".'],
   ])("%j with %j is one sentence and exit code 2", (args, env, sentence) => {
@@ -67,7 +67,7 @@ describe("options", () => {
     expect(wrong).toEqual({
       code: 2,
       stdout: "",
-      stderr: '--port must be a whole number from 0 to 65535, not "ninety".\n',
+      stderr: 'BANTER_PORT must be a whole number from 0 to 65535, not "ninety".\n',
     });
     expect([help.code, help.stderr]).toEqual([0, ""]);
     for (const name of ["--host", "--port", "--lan", "--data", "--rate", "--log-level"])

@@ -1,8 +1,17 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
+import { ERRORS } from "../../protocol.ts";
 import { upgrade } from "../kit/browser.ts";
 import { canGauge, descriptorsOf, memoryOf } from "../kit/gauge.ts";
-import { PATIENCE, spawnServer, startTestServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
+import {
+  PASSWORD,
+  PATIENCE,
+  spawnServer,
+  startTestServer,
+  temporaryFolder,
+  Wire,
+  writeAccounts,
+} from "../kit/harness.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -81,6 +90,22 @@ test("half a request is answered after five seconds, and nobody stays half a min
   await ask();
   await closed;
   expect(told.match(/Connection: close/g)).toHaveLength(1);
+});
+
+test("who has typed a line has more time to sign in, but no better place: of many the oldest go, and a member comes in", async () => {
+  let now = 0;
+  await using chat = await startTestServer(["alice"], { elapsed: () => now });
+  const typists = await Promise.all(Array.from({ length: 300 }, () => chat.typist()));
+  for (const typist of typists) typist.type("help");
+  for (const typist of typists) await typist.line((line) => line.startsWith("* /exit"));
+  now += 2_000;
+  chat.server.sweep();
+  await Promise.all(typists.slice(0, 44).map(({ ended }) => ended));
+  expect(typists[0]!.text).toEndWith(`* ${ERRORS.server_full}\n`);
+  now += 40_000; // more than a program has
+  chat.server.sweep();
+  typists[299]!.type(`login alice ${PASSWORD}`);
+  expect(await typists[299]!.line((line) => line.includes("Welcome, alice"))).toStartWith("* Welcome, alice");
 });
 
 test("pings of a stranger that reads no answers pile nothing up, and are answered again when they are read", async () => {

@@ -1,5 +1,17 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { startServer } from "../../server.ts";
 import { PASSWORD, PATIENCE, run, spawnServer, temporaryFolder, Wire, writeAccounts } from "../kit/harness.ts";
@@ -107,16 +119,66 @@ describe.if(canBeBound)("without permission", () => {
     });
   });
 
-  test("to make the data folder, both programs name it", async () => {
+  test("to make the data folder the server names it", async () => {
     using folder = temporaryFolder();
     chmodSync(folder.path, 0o555);
     const data = join(folder.path, "new");
-    const why = `Cannot make ${data}: ${owner}`;
-    expect((await run(server(data))).stderr).toBe(why + END);
-    const added = await run([...bound, process.execPath, "users.ts", "add", "bob", "--data", data], PASSWORD);
-    expect([added.code, added.stderr]).toEqual([4, `${why}\n`]);
+    expect((await run(server(data))).stderr).toBe(`Cannot make ${data}: ${owner}${END}`);
+  });
+
+  test("to read what is to be copied, or the log of the database, each program names that file", async () => {
+    using used = await usedFolder();
+    const [users, log] = [join(used.data, "users.json"), join(used.data, "chat.db-wal")];
+    const backup = () => run([...bound, process.execPath, "backup.ts", "--data", used.data]);
+    chmodSync(users, 0);
+    expect(await backup()).toEqual({ code: 1, stdout: "", stderr: `Cannot read ${users}: ${owner}\n` });
+    chmodSync(users, 0o600);
+    expect(readdirSync(join(used.data, "backup"))).toEqual([]);
+    const before = contents(used.data);
+    writeFileSync(log, "");
+    chmodSync(log, 0);
+    expect(await backup()).toEqual({ code: 1, stdout: "", stderr: `Cannot open ${log}: ${owner}\n` });
+    expect((await run(server(used.data))).stderr).toBe(`Cannot open ${log}: ${owner}${END}`);
+    expect(contents(used.data)).toEqual(before);
   });
 });
+
+describe.if(canMount())("on a disk that is full", () => {
+  test("a copy and an account are refused in words, and what is there stays", async () => {
+    using folder = temporaryFolder();
+    Bun.spawnSync(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", folder.path]);
+    try {
+      writeAccounts(folder.path, ["alice"]);
+      using used = await usedFolder();
+      copyFileSync(join(used.data, "chat.db"), join(folder.path, "chat.db"));
+      fill(join(folder.path, "big"));
+      const program = (...args: string[]) => run([process.execPath, ...args, "--data", folder.path], PASSWORD);
+      const full = "the disk is full. Make room.";
+      expect(await program("backup.ts")).toEqual({
+        code: 1,
+        stdout: "",
+        stderr: expect.stringMatching(new RegExp(`^Cannot write ${folder.path}/backup/\\S+: ${full}\n$`)),
+      });
+      expect(await program("users.ts", "add", "bob")).toMatchObject({ code: 4, stderr: expect.stringContaining(full) });
+      expect((await program("users.ts", "list")).stdout).toBe("alice\n");
+      const started = await program("server.ts", "--port", "0", "--no-web");
+      expect([started.code, started.stderr]).toEqual([4, expect.stringContaining(`${full}${END}`)]);
+      expect((await program("users.ts", "list")).stdout).toBe("alice\n");
+    } finally {
+      Bun.spawnSync(["umount", folder.path]);
+    }
+  });
+});
+
+/** Writes until the disk takes no more. */
+function fill(file: string): void {
+  const fd = openSync(file, "w");
+  try {
+    for (;;) writeSync(fd, Buffer.alloc(4096));
+  } catch {
+    closeSync(fd);
+  }
+}
 
 describe.if(canMount())("on a disk that is read-only", () => {
   const folder = temporaryFolder();
