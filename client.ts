@@ -12,7 +12,7 @@ import type { Pipe } from "./client/pipe.ts";
 import { exchangeFrames, sendLines } from "./client/pipe.ts";
 import { Plain } from "./client/plain.ts";
 import { signIn } from "./client/signin.ts";
-import type { OnWire } from "./client/tcp.ts";
+import type { OnWire } from "./client/socket.ts";
 import { Terminal } from "./client/terminal.ts";
 import type { Connection } from "./shared/connection.ts";
 import { receiveMessages } from "./shared/connection.ts";

@@ -7,9 +7,11 @@ import { parseArgs } from "node:util";
 import { foldName, foldRoom } from "../shared/names.ts";
 import { ASIDE, seeHelp, understand, whyUnreadable } from "../shared/usage.ts";
 import { sanitizeMessage } from "../shared/text.ts";
+import type { Address, Written } from "./address.ts";
+import { hostAndPort, readAddress } from "./address.ts";
 import type { Console } from "./console.ts";
 import type { TrustOnFirstUse } from "./signin.ts";
-import type { Endpoint } from "./tcp.ts";
+import type { Endpoint } from "./socket.ts";
 import { Trust, trustFile } from "./trust.ts";
 
 export interface ClientOptions {
@@ -32,10 +34,12 @@ export interface CommandLine extends ClientOptions {
 /** What is wrong with a command line, in sentences that end with where to look. */
 export class UsageError extends Error {}
 
-export const HELP = `Usage: bun client.ts [HOST[:PORT]] [options]
+export const HELP = `Usage: bun client.ts [HOST[:PORT] | URL] [options]
 Joins a Banter server, localhost:12345 if none is given. New people are welcome.
+URL is the address of its page, for where nothing else is let through.
 
   bun client.ts 192.168.1.20 --name alice --room lab
+  bun client.ts https://chat.example.org
   date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
 
   --name NAME            who you are
@@ -91,9 +95,13 @@ export function readOptions(args: readonly string[], isPerson: boolean): Command
     throw usage(`Nobody can be called "${sanitizeMessage(name)}". Names have 2 to 32 of a-z 0-9 . _ -`);
   const room = readRoom(values.room);
   const send = readRecipient(values.send);
-  const address = readAddress(positionals[0] ?? "");
+  const { isEncrypted, ...address } = readServer(positionals[0] ?? "");
+  if (isEncrypted === false && (values.tls || trustNew || ca !== undefined))
+    throw usage(
+      `${values.tls ? "--tls" : trustNew ? "--trust-new" : "--ca"} is for what is encrypted. Write https:// instead.`,
+    );
   const isScript = json || send !== undefined;
-  const security = readEncryption(values, address, isPerson && !isScript);
+  const security = readEncryption({ ...values, tls: values.tls || isEncrypted }, address, isPerson && !isScript);
   if (isScript && !isPerson && (name === undefined || file === undefined))
     throw usage(`${json ? "--json" : "--send"} needs --name and --password-file.`);
   const server = { ...address, encryption: security.encryption };
@@ -115,14 +123,10 @@ function readRecipient(typed: string | undefined): string | undefined {
   throw usage(`"${sanitizeMessage(typed)}" is neither a room ('#lobby', in quotes) nor a name (bob).`);
 }
 
-function readAddress(address: string): { host: string; port: number } {
-  const [, bracketed, name, digits] = /^(?:\[([\da-fA-F:.%]+)\]|([^:/\s]*))(?::(\d{1,5}))?$/.exec(address) ?? [];
-  const bare = /^[\da-f:]*:[\da-f:]*:[\da-f:.]*$/i.test(address) ? address : undefined; // an IPv6 address without a port
-  const host = bare ?? bracketed ?? name;
-  const port = Number(digits ?? 12345);
-  if (host === undefined || port < 1 || port > 65_535)
-    throw usage(`"${sanitizeMessage(address)}" is no HOST[:PORT]. For example: localhost:12345, or [::1]:12345.`);
-  return { host: host || "localhost", port };
+function readServer(typed: string): Written {
+  const address = readAddress(typed);
+  if (typeof address === "string") throw usage(address);
+  return address;
 }
 
 interface Security {
@@ -132,13 +136,13 @@ interface Security {
 
 /** How the server has to prove its identity, and whether one that was never met may be trusted. */
 function readEncryption(
-  { tls, ca, "trust-new": trustNew }: { tls?: boolean; ca?: string; "trust-new"?: boolean },
-  { host, port }: { host: string; port: number },
+  { tls, ca, "trust-new": trustNew }: { tls?: boolean | undefined; ca?: string; "trust-new"?: boolean },
+  address: Address,
   isPerson: boolean,
 ): Security {
   if (ca !== undefined) return { encryption: { ca: readAuthority(ca) } };
   if (!tls && !trustNew) return {};
-  const trust = new Trust(`${host.includes(":") ? `[${host}]` : host}:${port}`, trustFile(process.env));
+  const trust = new Trust(hostAndPort(address), trustFile(process.env));
   if (!trustNew && !isPerson) return { encryption: trust };
   return { encryption: trust, trustOnFirstUse: { trust, isAsked: !trustNew } };
 }

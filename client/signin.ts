@@ -10,8 +10,8 @@ import type { ConnectOptions } from "./connect.ts";
 import { connect } from "./connect.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
-import type { Endpoint, Identity } from "./tcp.ts";
-import { identifyServer } from "./tcp.ts";
+import { identifyServer } from "./reach.ts";
+import type { Endpoint, Identity } from "./socket.ts";
 import type { Trust } from "./trust.ts";
 
 export interface SignInOptions {

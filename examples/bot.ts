@@ -1,16 +1,18 @@
 // bot.ts: rolls dice and remembers. Say "!roll 2d6" or "!remind 10m tea is ready" in the lobby, or send it to the bot alone.
 // It comes back by itself after a lost connection or a restart of the server, and answers everything once; reminders that
 // are not due yet live in this program only. Its account must exist: bun users.ts add dice
-// Usage: DICE_PASSWORD=… bun examples/bot.ts [HOST[:PORT]]
+// Usage: DICE_PASSWORD=… bun examples/bot.ts [HOST[:PORT] | URL]
 
 import { connect, receiveMessages } from "../client.ts";
 
 const SECONDS: Record<string, number> = { s: 1, m: 60, h: 3_600 };
 const USAGE = 'Say "!roll 2d6", or "!remind 10m tea is ready" (s, m or h; a day at most).';
 
-const [host = "localhost", port = "12345"] = (process.argv[2] ?? "").split(":").filter(Boolean);
-const password = process.env.DICE_PASSWORD ?? "";
-const chat = await connect({ host, port: Number(port), user: "dice", password, rooms: ["#lobby"], backlog: false });
+const { DICE_PASSWORD: password = "" } = process.env;
+const server = process.argv[2] ?? "localhost:12345";
+const chat = await connect({ server, user: "dice", password, rooms: ["#lobby"], backlog: false }).catch(({ message }) =>
+  process.exit(console.error(message) ?? 4),
+);
 
 for await (const event of receiveMessages(chat)) {
   if (event.type !== "message" || event.from === chat.user || !event.text.startsWith("!")) continue;

@@ -113,4 +113,7 @@ def main(name, server="localhost"):
     for conversation in list(client.confirming):
         client.confirm(conversation)
 
-main(*sys.argv[1:]) if len(sys.argv) in (2, 3) else sys.exit(__doc__)
+try:
+    main(*sys.argv[1:]) if len(sys.argv) in (2, 3) else sys.exit(__doc__)
+except KeyboardInterrupt:
+    os._exit(130)  # at once, whatever the other threads are doing

@@ -16,18 +16,17 @@ import { Ids } from "./ids.ts";
 import type { Link } from "./link.ts";
 import { Refused } from "./link.ts";
 import { isRoom } from "./names.ts";
+import type { Beginning } from "./positions.ts";
 import { Positions } from "./positions.ts";
 import type { Answer, Waiting } from "./unanswered.ts";
 import { Unanswered } from "./unanswered.ts";
 
 const SIGNED_OUT = "Your password was changed or your account was removed, so you are signed out.";
 
-export interface ConnectionOptions {
+export interface ConnectionOptions extends Beginning {
   credentials: Credentials;
   /** Opens a link to the server, for every try a new one. Rejects with `Refused`. */
   open: () => Promise<Link>;
-  rooms?: readonly string[] | undefined; // joined at the start
-  backlog?: boolean | undefined; // whether a room's last messages come first (true); a bot that answers says false
   /** Whether a message of the inbox is confirmed when the event after it is asked for (true), or by `seen` alone. */
   autoConfirm?: boolean | undefined;
   /** Whether the rooms that this account follows are entered, and those that are entered are followed (false). */
@@ -68,7 +67,7 @@ export class Connection {
       },
       options.follows ?? false,
     );
-    this.#positions = new Positions(options.rooms ?? [], options.backlog ?? true);
+    this.#positions = new Positions(options);
     this.#dialer = new Dialer(
       {
         open: options.open,

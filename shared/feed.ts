@@ -26,6 +26,7 @@ export interface Entered {
   seq: number; // of its last message
   seen: number; // how far this account has read it
   settings: readonly Setting[]; // what hosts have set there
+  epoch?: string | undefined; // of the history in which `seq` is a place; a server of version 1 tells none
 }
 /** Signed in; this comes before what waits in the inbox. */
 export interface Inbox {

@@ -1,5 +1,5 @@
 // link.ts: what a lasting connection needs of one way to a server, whatever it is made of: client/tcp.ts opens a TCP
-// socket, web/websocket.ts a WebSocket. Also how a server, or the way to it, says no.
+// socket, client/websocket.ts and web/websocket.ts a WebSocket. Also how a server, or the way to it, says no.
 
 import type { Event, Failure, Request } from "../protocol.ts";
 

@@ -6,6 +6,15 @@ import { LIMITS } from "../protocol.ts";
 import type { ClientEvent } from "./feed.ts";
 import { isRoom } from "./names.ts";
 
+/** Where a connection begins. */
+export interface Beginning {
+  rooms?: readonly string[] | undefined; // joined at the start
+  backlog?: boolean | undefined; // whether a room's last messages come first (true); a bot that answers says false
+  /** Seq of the last message that was dealt with in an earlier life, by room ("@": the inbox): what came later comes first. */
+  since?: Readonly<Record<string, number>> | undefined;
+  epoch?: string | undefined; // of the history in which these are places
+}
+
 export class Positions {
   /** Seq of the last message handed on, by room, "@" for the inbox; not known until the server has said where they
    *  begin. */
@@ -14,10 +23,10 @@ export class Positions {
   readonly #backlog: boolean;
   #epoch: string | undefined; // of the history in which these are places
 
-  /** `rooms` are entered at the next sign-in; `backlog`: their last messages come first. */
-  constructor(rooms: readonly string[], backlog: boolean) {
-    this.#seqs = new Map(["@", ...rooms].map((to) => [to, undefined]));
+  constructor({ rooms = [], backlog = true, since = {}, epoch }: Beginning) {
+    this.#seqs = new Map(["@", ...rooms].map((to) => [to, since[to]]));
     this.#backlog = backlog;
+    this.#epoch = epoch;
   }
 
   get rooms(): string[] {
@@ -48,7 +57,7 @@ export class Positions {
         const told = reset ? [this.#restored(to)] : [];
         if (this.#seqs.get(to) === undefined)
           this.#seqs.set(to, this.#backlog ? Math.max(0, seq - LIMITS.backlog) : seq);
-        return [...told, { type: "entered", to, users, seq, seen, settings }];
+        return [...told, { type: "entered", to, users, seq, seen, settings, epoch }];
       }
       case "leave":
         this.leave(request.to);

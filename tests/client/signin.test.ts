@@ -1,5 +1,5 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
-import { identifyServer } from "../../client/tcp.ts";
+import { identifyServer } from "../../client/reach.ts";
 import { PASSWORD, PATIENCE, run, startTestServer } from "../kit/harness.ts";
 import { HAS_TERMINAL, sitAtClient } from "../kit/pty.ts";
 import { listen, welcome } from "../kit/scripted.ts";
@@ -99,7 +99,7 @@ test("somebody who is no Banter server is not told a name or a password", async 
     socket: {
       data(socket, bytes) {
         heard.push(bytes.toString());
-        socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+        socket.end("220 mail.example.org ready\r\n");
       },
     },
   });

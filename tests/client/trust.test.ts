@@ -9,7 +9,7 @@ import type { TestServer } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
 import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder, Wire } from "../kit/harness.ts";
 import type { Seat } from "../kit/pty.ts";
-import { HAS_TERMINAL, sitAtClient } from "../kit/pty.ts";
+import { HAS_TERMINAL, sit, sitAtClient } from "../kit/pty.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -263,6 +263,72 @@ describe.if(has("openssl"))("a certificate that an authority vouches for", () =>
     const connection = await connect({ ...bot, encryption: { ca: readFileSync(certificateOf(chat), "utf8") } });
     expect(connection.online).toBeTrue();
     await connection.close();
+  });
+});
+
+describe.if(has("openssl"))("a page that is reached by https", () => {
+  test.if(HAS_TERMINAL)("is trusted as the chat's port is, and nobody else is told a name or a password", async () => {
+    await using chat = await startTestServer(["alice"], { tls: "own" });
+    using alice = person();
+    const [page, fingerprint] = [`127.0.0.1:${chat.webPort}`, chat.server.fingerprint!];
+    await using seat = sit([process.execPath, "client.ts", `https://${page}`], {
+      columns: 600,
+      env: { XDG_STATE_HOME: join(alice.home, "state") },
+    });
+    const asked = await seat.until(QUESTION);
+    expect(asked).toContain(`${page} is new to you`);
+    seat.type("n\r");
+    expect(await seat.exited).toBe(3);
+    const refused = await alice.script(`https://${page}`);
+    expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining(`Its fingerprint is ${fingerprint}`)]);
+    expect(alice.known()).toBeFalse();
+    expect(await alice.script(`https://${page}`, "--trust-new")).toMatchObject({ code: 0 });
+    expect(await alice.script(`https://${page}`)).toMatchObject({ code: 0, stderr: "" });
+    expect(alice.known()).toBe(`${page} ${fingerprint}\n`);
+    const byName = `https://localhost:${chat.webPort}`;
+    expect(await alice.script(byName, "--ca", certificateOf(chat))).toMatchObject({ code: 0 });
+
+    using eve = thief();
+    alice.knows(eve.port, another(eve.fingerprint));
+    const bot = { server: `https://127.0.0.1:${eve.port}`, user: "alice", password: PASSWORD };
+    await expect(connect(bot)).rejects.toMatchObject({ code: "untrusted" });
+    for (const more of [[], ["--trust-new"]]) {
+      const warned = await alice.script(`https://127.0.0.1:${eve.port}`, ...more);
+      expect([warned.code, warned.stderr]).toEqual([3, expect.stringContaining("HAS CHANGED")]);
+    }
+    expect([eve.told, eve.visits() > 0]).toEqual([[], true]);
+
+    const { stderr } = await alice.script(`http://${page}`);
+    expect(stderr).toContain(`is no Banter server. If it is encrypted, use https://${page}.`);
+  });
+
+  test("lets a program in by a name that anybody could have, where a browser would be, too", async () => {
+    await using chat = await startTestServer(["alice"]);
+    using folder = temporaryFolder();
+    using alice = person();
+    const { cert, key } = loadCertificate("own", folder.path);
+    // What stands before a page ends the encryption there and keeps the name it was called by.
+    using proxy = Bun.listen<Promise<Bun.Socket>>({
+      hostname: "127.0.0.1",
+      port: 0,
+      tls: { cert, key },
+      socket: {
+        open(socket) {
+          const passOn = {
+            data: (_: unknown, bytes: Uint8Array) => void socket.write(bytes),
+            close: () => void socket.end(),
+          };
+          socket.data = Bun.connect({ hostname: "127.0.0.1", port: chat.webPort, socket: passOn });
+        },
+        async data(socket, bytes) {
+          const text = bytes.toString("latin1").replaceAll(`localhost:${proxy.port}`, "chat.example.org");
+          (await socket.data).write(Buffer.from(text, "latin1"));
+        },
+        close: (socket) => void socket.data.then((other) => other.end()),
+      },
+    });
+    const sent = await alice.script(`https://localhost:${proxy.port}`, "--ca", join(folder.path, "tls-cert.pem"));
+    expect(sent).toEqual({ code: 0, stdout: "", stderr: "" });
   });
 });
 

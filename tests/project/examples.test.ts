@@ -7,6 +7,7 @@ import {
   PASSWORD,
   PATIENCE,
   REPOSITORY,
+  run,
   spawnServer,
   startTestServer,
   temporaryFolder,
@@ -178,6 +179,31 @@ test.if(has("python3"))("the Python client says so when nobody is let in", async
   const screen = new Output(alice.stdout);
   expect(await alice.exited).toBe(4);
   expect(screen.lines).toEqual(["* No account matches that name and password. Check both and try again."]);
+});
+
+test.if(has("python3"))("the Python client ends by Ctrl+C without a traceback", async () => {
+  await using chat = await startTestServer(["alice"]);
+  const bob = await chat.wire();
+  const env = { ...process.env, BANTER_PASSWORD: PASSWORD };
+  const command = ["python3", join(REPOSITORY, "examples/client.py"), "alice", `localhost:${chat.port}`];
+  await using alice = Bun.spawn(command, { env, stdin: "pipe", stdout: "pipe", stderr: "pipe" });
+  while (!(await bob.ask({ type: "ping" })) || !chat.log().includes("alice signed in"));
+  alice.kill("SIGINT");
+  expect(await alice.exited).toBe(130);
+  expect(await new Response(alice.stderr).text()).toBe("");
+});
+
+test("the bot says in a sentence why it is not let in", async () => {
+  await using chat = await startTestServer(["dice"]);
+  const env = { DICE_PASSWORD: "not-the-one" };
+  for (const [server, sentence] of [
+    [`localhost:${chat.port}`, "No account matches that name and password."],
+    [`http://localhost:${chat.webPort}`, "No account matches that name and password."],
+    ["localhost:x", '"localhost:x" is no HOST[:PORT].'],
+  ] as const) {
+    const { code, stderr } = await run([process.execPath, "examples/bot.ts", server], "", env);
+    expect([code, stderr.trim().split("\n")]).toEqual([4, [expect.stringContaining(sentence)]]);
+  }
 });
 
 test("the bot rolls dice and reminds, in the room and in private, also after the server was restarted", async () => {
