@@ -4,7 +4,7 @@
 import type { Failure, Message, Ok, Refusal, Request, RequestOf } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
 import type { Local, Place } from "../shared/arguments.ts";
-import { help, parseCommand } from "../shared/commands.ts";
+import { help, NOT_HERE, parseCommand } from "../shared/commands.ts";
 import { describe } from "../shared/acts.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
@@ -91,6 +91,9 @@ export class Actions {
         return this.#rules();
       case "open":
         return this.#stage.open(typed.to);
+      case "ignore":
+      case "clear":
+        return this.#stage.note(NOT_HERE[typed.type]);
       case "exit":
         return this.#stage.signOut();
       case "history":
