@@ -209,10 +209,11 @@ inTerminal(
     await alice.until(() => alice.screen.title === "#lab – Banter");
     await bob.say("#lobby", "one", "two");
     await alice.until(() => alice.screen.title === "(2) #lab – Banter");
-    alice.type(`${ESC}[O`); // the terminal has lost the focus
+    alice.type(`x${ESC}[O`); // the terminal has lost the focus
+    await alice.until(/#lab> x$/);
     await bob.say("#lab", "alice?");
     await alice.until(() => alice.screen.title === "(3!) #lab – Banter");
-    alice.type(`${ESC}[I`);
+    alice.type(`${ESC}[I\x7f`);
     await alice.until(() => alice.screen.title === "(2) #lab – Banter");
     alice.type("/exit\r");
     await alice.exited;
@@ -225,8 +226,8 @@ inTerminal(
       await using plain = await sitIn(chat.port, "alice", [...args], { env });
       expect(plain.output()).not.toContain(ESC);
     }
-    await using console = await sitIn(chat.port, "alice", [], { env: { TERM: "linux" } });
-    expect(console.output()).not.toContain(`${ESC}]`);
+    await using linux = await sitIn(chat.port, "alice", [], { env: { TERM: "linux" } });
+    expect(linux.output()).not.toContain(`${ESC}]`);
   },
 );
 
