@@ -5,15 +5,19 @@ import { version } from "./package.json";
 import { Chat } from "./client/chat.ts";
 import { connect } from "./client/connect.ts";
 import type { Console } from "./client/console.ts";
-import { coloursOf, Display } from "./client/display.ts";
+import { Display } from "./client/display.ts";
 import type { ClientOptions } from "./client/options.ts";
 import { HELP, readLine, readOptions, readPassword, UsageError } from "./client/options.ts";
+import { Memory, nameOfServer } from "./client/memory.ts";
+import { coloursOf } from "./client/modes.ts";
 import type { Pipe } from "./client/pipe.ts";
 import { exchangeFrames, sendLines } from "./client/pipe.ts";
 import { Plain } from "./client/plain.ts";
+import { Remembered } from "./client/remembered.ts";
 import { signIn } from "./client/signin.ts";
 import type { OnWire } from "./client/socket.ts";
 import { Terminal } from "./client/terminal.ts";
+import { typedBlock } from "./client/typed.ts";
 import type { Connection } from "./shared/connection.ts";
 import { receiveMessages } from "./shared/connection.ts";
 import { Refused } from "./shared/link.ts";
@@ -34,14 +38,19 @@ export async function startClient(
 ): Promise<number> {
   const onWire: OnWire = (direction, line) => console.print(...display.frame(direction, line));
   const server = options.wire ? { ...options.server, onWire } : options.server;
+  const { folder } = options;
   let signedIn = false;
   try {
-    const connection = await signIn({ ...options, server, isScript: pipe !== undefined }, console, display);
+    const remembered = folder === undefined ? undefined : new Remembered(folder, nameOfServer(server));
+    const entering = { ...options, server, remembered, isScript: pipe !== undefined };
+    const connection = await signIn(entering, console, display);
     signedIn = true;
     display.user = connection.user;
     if (pipe !== undefined) return await runPipe(connection, pipe, options);
     const { room, classic } = options;
-    const chat = new Chat({ connection, console, display, room, classic });
+    const memory = folder === undefined ? undefined : new Memory(folder, nameOfServer(server), connection.user);
+    if (memory !== undefined) console.recall?.(memory.typed());
+    const chat = new Chat({ connection, console, display, room, classic, memory });
     console.complete = (before) => chat.complete(before);
     return (await chat.run()) === "left" ? EXIT.done : EXIT.refused;
   } catch (problem) {
@@ -85,7 +94,7 @@ async function main(): Promise<number> {
   const onTerminal = Boolean(stdin.isTTY && stdout.isTTY) && env.TERM !== "dumb" && !options.isPlain && !isScript;
   const interrupt = () => process.exit(EXIT.interrupted);
   const console = onTerminal
-    ? new Terminal({ interrupt, clean: sanitizeMessage })
+    ? new Terminal({ interrupt, clean: sanitizeMessage, block: typedBlock, hasTitle: env.TERM !== "linux" })
     : new Plain({ interrupt, output: isScript ? stderr : stdout });
   const display = new Display({
     colours: coloursOf(env, onTerminal),

@@ -6,6 +6,7 @@ import { LIMITS } from "../protocol.ts";
 import type { Connection } from "../shared/connection.ts";
 import { isRoom } from "../shared/names.ts";
 import { mentions } from "../shared/text.ts";
+import type { Ignored } from "./ignored.ts";
 import type { Tab, Tabs } from "./tabs.ts";
 
 /** Unread messages of one conversation that are shown; more are only counted. */
@@ -14,10 +15,12 @@ export const MAX_SHOWN = 1_000;
 export class Archive {
   readonly #connection: Connection;
   readonly #tabs: Tabs;
+  readonly #ignored: Ignored;
 
-  constructor(connection: Connection, tabs: Tabs) {
+  constructor(connection: Connection, tabs: Tabs, ignored: Ignored) {
     this.#connection = connection;
     this.#tabs = tabs;
+    this.#ignored = ignored;
   }
 
   /** What comes before the messages that a tab holds: all unread ones, as far as they are shown, and before them so many that
@@ -47,19 +50,29 @@ export class Archive {
   async calls({ name, seen, head, recent }: Tab): Promise<number[]> {
     if (!isRoom(name) || (recent[0]?.seq ?? head ?? 0) <= seen + 1) return [];
     const found = await this.#history({ to: name, after: seen, match: this.#user, limit: LIMITS.page });
-    return found.filter(({ from, text }) => from !== this.#user && mentions(text, this.#user)).map(({ seq }) => seq);
+    const isCall = ({ from, text }: Message) => !this.#isQuiet(from) && mentions(text, this.#user);
+    return found.filter(isCall).map(({ seq }) => seq);
   }
 
-  /** Who wrote to this person last. */
+  /** Who wrote to this person last, of those whom they do not ignore. */
   async partner(): Promise<string | undefined> {
     const messages = await this.#history({ to: "@", limit: LIMITS.backlog });
-    return messages.findLast(({ from }) => from !== this.#user)?.from;
+    return messages.findLast(({ from }) => !this.#isQuiet(from))?.from;
   }
 
   /** With whom this person wrote, the last ones first. */
   async people(): Promise<string[]> {
     const answer = await this.#ask({ type: "people" });
     return (answer?.people ?? []).map(({ user }) => user);
+  }
+
+  #isQuiet(from: string): boolean {
+    return from === this.#user || this.#ignored.has(from);
+  }
+  /** Who is in a room, and who is away from it. A server of version 1 does not know who is away. */
+  async members(room: string): Promise<string[]> {
+    const answer = await this.#ask({ type: "who", to: room });
+    return [...(answer?.users ?? []), ...(answer?.away ?? [])];
   }
 
   get #user(): string {

@@ -1,21 +1,22 @@
 // chat.ts: a signed-in person's chat: typed lines become requests in their turn, and what happens goes to what they see (view.ts). Keys
 // are the console's business.
 
-import type { Ok, Request } from "../protocol.ts";
+import type { Request, RequestOf } from "../protocol.ts";
 import { failure, isRefusal } from "../protocol.ts";
 import { isSecret, parseCommand } from "../shared/commands.ts";
 import { complete } from "../shared/completion.ts";
 import type { Connection } from "../shared/connection.ts";
 import { receiveMessages } from "../shared/connection.ts";
-import type { Answered, ClientEvent } from "../shared/feed.ts";
+import type { ClientEvent } from "../shared/feed.ts";
 import { isRoom, LOBBY } from "../shared/names.ts";
-import { ALL } from "../shared/settings.ts";
-import { ruleLines } from "../shared/standing.ts";
+import { Asking } from "./asking.ts";
 import type { Completion, Console, Reader } from "./console.ts";
 import type { Display } from "./display.ts";
+import { LocalCommands } from "./local.ts";
+import type { Memory } from "./memory.ts";
 import { Turns } from "./turns.ts";
 import type { Typed } from "./typed.ts";
-import { mayEcho, readClassic, whyNotTaken, withoutSecret } from "./typed.ts";
+import { isOwnSide, mayBeMeant, mayEcho, readClassic, whyNotTaken, withoutSecret } from "./typed.ts";
 import { View } from "./view.ts";
 
 export interface ChatOptions {
@@ -24,14 +25,8 @@ export interface ChatOptions {
   display: Display;
   room?: string | undefined; // where to start, "#lobby"
   classic?: boolean | undefined; // bare words in the lobby are commands
+  memory?: Memory | undefined; // what this computer keeps for them
   now?: (() => number) | undefined; // ms since 1970
-}
-
-/** What is not answered yet. */
-interface Asked {
-  answered: PromiseWithResolvers<void>;
-  line: string; // as it was typed, or ""
-  place: string; // where
 }
 
 const MAX_WAITING = 64; // typed lines not stored yet
@@ -44,24 +39,35 @@ export class Chat implements Reader {
   readonly #start: string;
   readonly #classic: boolean;
   readonly #view: View;
+  readonly #local: LocalCommands;
+  readonly #memory: Memory | undefined;
   readonly #turns = new Turns(
-    (line) => this.#perform(this.#read(line), line),
+    (line) => this.#take(line),
     () => this.#progress(),
   );
-  readonly #asked = new Map<Request, Asked>();
+  readonly #asking: Asking;
   readonly #signedIn = Promise.withResolvers<void>(); // resolves when what was missed has come
   #entering = true; // the first rooms
   #wake: (() => void) | undefined; // whoever waits in `ready`
   #left: Promise<void> | undefined;
   readonly #over = Promise.withResolvers<void>();
 
-  constructor({ connection, console, display, room = LOBBY, classic = false, now = Date.now }: ChatOptions) {
+  constructor({ connection, console, display, room = LOBBY, classic = false, memory, now = Date.now }: ChatOptions) {
     this.#connection = connection;
     this.#console = console;
     this.#display = display;
     this.#start = room;
     this.#classic = classic;
-    this.#view = new View({ connection, console, display, now, waiting: () => this.#waiting });
+    this.#memory = memory;
+    this.#view = new View({ connection, console, display, memory, now, waiting: () => this.#waiting });
+    this.#asking = new Asking({
+      ...{ connection, console, view: this.#view },
+      isEntering: () => this.#entering,
+      isLeaving: () => this.#left !== undefined,
+      giveUp: (line) => this.#giveUp([line]),
+      changed: () => this.#progress(),
+    });
+    this.#local = new LocalCommands(connection.user, console, display, this.#view);
   }
 
   /** Runs until its person leaves, or is signed out by the server. */
@@ -97,8 +103,6 @@ export class Chat implements Reader {
     if (text.trim() === "") return undefined;
     const waiting = this.#waiting.length;
     if (waiting >= MAX_WAITING) return `${waiting} lines wait already. This one stays here until some are sent.`;
-    const complaint = whyNotTaken(text);
-    if (complaint !== undefined) return complaint;
     if (this.#leavesAtOnce(text)) return void this.#leave(0);
     if (!this.#console.echoes && mayEcho(text)) this.#view.print([this.#display.dim(this.#view.prompt + text)]);
     this.#turns.add(text);
@@ -114,6 +118,12 @@ export class Chat implements Reader {
     return typeof typed === "object" && "type" in typed && typed.type === "exit";
   }
 
+  complaint(text: string): string | undefined {
+    return whyNotTaken(text);
+  }
+  doubt(text: string): string | undefined {
+    return this.#classic ? undefined : mayBeMeant(text);
+  }
   isSecret(text: string): boolean {
     return isSecret(text);
   }
@@ -154,21 +164,37 @@ export class Chat implements Reader {
     return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }
 
+  /** A line has its turn. It is kept to be recalled by a later run if it was understood and is no secret. Bots recall nothing. */
+  #take(line: string): Promise<void> | undefined {
+    const typed = this.#read(line);
+    const isUnderstood = typed !== undefined && (typed === "message" || !isRefusal(typed));
+    if (this.#console.recall && isUnderstood && !isSecret(line)) this.#memory?.keepTyped(line);
+    return this.#perform(typed, line);
+  }
+
   #perform(typed: Typed, line: string): Promise<void> | undefined {
     if (typed === undefined) return undefined;
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#view.print(this.#display.event(failure(typed)));
-    else if (typed.type === "help") this.#view.print(this.#display.help(this.#view.board.isHost(this.#user)));
-    else if (typed.type === "rules")
-      for (const rule of ruleLines(this.#view.board.settings(ALL))) this.#view.info(rule);
+    else if (isOwnSide(typed)) this.#local.perform(typed);
     else if (typed.type === "open") return this.#open(typed.to);
     else if (typed.type === "exit") this.end();
     else if (typed.type === "say") void this.#ask(typed, line);
     else if (typed.type === "join" && this.#view.tabs.get(typed.to)?.head !== undefined)
       return this.#view.show(typed.to);
-    else if (typed.type === "leave" && !isRoom(typed.to)) return this.#view.close(typed.to);
+    else if (typed.type === "leave") return this.#leaveOne(typed);
     else return this.#ask(typed);
     return undefined;
+  }
+
+  /** A room is left, a person only not shown any more; `/leave bob` may be either. */
+  #leaveOne(request: RequestOf<"leave">): Promise<void> | undefined {
+    const { tabs } = this.#view;
+    const { to } = request;
+    const person = to.replace(/^#/, "");
+    if (tabs.get(to) === undefined && tabs.get(person) !== undefined) return this.#view.close(person);
+    if (tabs.get(to) === undefined) return void this.#view.info(`You are not in ${to}. /rooms lists where you are.`);
+    return isRoom(to) ? this.#ask(request) : this.#view.close(to);
   }
 
   /** What was written with a person: a place of its own, where there are places. */
@@ -187,48 +213,8 @@ export class Chat implements Reader {
     await this.#perform(parseCommand(line, { user: this.#user, room: this.#view.tabs.current }), line);
   }
 
-  /** Asks the server; resolves when it has answered and the answer is shown, in its place among what others do. */
   #ask(request: Request, line = ""): Promise<void> {
-    if (request.type === "join") this.#view.tabs.open(request.to);
-    const answered = Promise.withResolvers<void>();
-    this.#asked.set(request, { answered, line, place: this.#view.tabs.current });
-    this.#connection.send(request);
-    this.#progress();
-    return answered.promise;
-  }
-
-  #answered({ request, answer }: Answered): void {
-    const shown = answer.type === "ok" ? this.#granted(request, answer) : undefined;
-    const asked = this.#asked.get(request);
-    this.#asked.delete(request);
-    if (answer.type === "error") this.#refused(request, answer.text, asked);
-    if (shown === undefined) asked?.answered.resolve();
-    else void shown.then(() => asked?.answered.resolve());
-    this.#progress();
-  }
-
-  /** Tells why, and what was to be said is where it was typed again, unless something else is typed there by now. */
-  #refused(request: Request, why: string, asked: Asked | undefined): void {
-    const { tabs } = this.#view;
-    if (request.type === "join") tabs.close(request.to);
-    if (this.#left === undefined) this.#view.info(why);
-    const { line = "", place = "" } = asked ?? {};
-    if (line === "") return;
-    const isThere = this.#left === undefined && tabs.get(place) !== undefined;
-    if (!isThere || !this.#console.giveBack(place, line)) this.#giveUp([line]);
-  }
-
-  /** Returns what has to be on the screen before the next line is read. */
-  #granted(request: Request, answer: Ok): Promise<void> | undefined {
-    switch (request.type) {
-      case "join":
-        return this.#entering ? undefined : this.#view.show(request.to, true);
-      case "leave":
-        return this.#view.close(request.to);
-      default:
-        this.#view.answer(request, answer);
-        return undefined;
-    }
+    return this.#asking.ask(request, line);
   }
 
   // ---- what happens ----
@@ -241,7 +227,7 @@ export class Chat implements Reader {
   }
 
   #happened(event: ClientEvent): void {
-    if (event.type === "answered") this.#answered(event);
+    if (event.type === "answered") this.#asking.answered(event);
     else if (event.type === "caught up") this.#caughtUp();
     else if (event.type === "gone") this.#gone(event);
     else this.#view.happened(event);
@@ -266,9 +252,7 @@ export class Chat implements Reader {
   }
 
   async #depart(patience: number | undefined): Promise<void> {
-    const answered = this.#turns
-      .settled()
-      .then(() => Promise.all(Array.from(this.#asked.values(), ({ answered }) => answered.promise)));
+    const answered = this.#turns.settled().then(() => this.#asking.settled());
     if (patience === undefined) await answered;
     else if (this.#connection.online) await Promise.race([answered, Bun.sleep(patience)]);
     const unsent = this.#waiting;

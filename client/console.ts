@@ -27,10 +27,16 @@ export interface Console {
   giveBack(place: string, text: string): boolean;
   /** Takes away what is half typed for a place where nothing can be said any more; without one, all that is half typed. */
   takeHalfTyped(place?: string): string[];
+  /** Takes what is shown out of sight: it is in the scrollback then. Nothing, where nothing is. */
+  clear(): void;
   /** Tells what is under way while nobody can type. */
   progress(text: string): void;
   /** Who takes what is typed when nothing is asked. */
   listen(reader: Reader): void;
+  /** What the window is called, where there is one. */
+  title?(text: string): void;
+  /** Lines that were typed in an earlier run may be typed again, where keys are read. */
+  recall?(lines: readonly string[]): void;
   /** What a half-typed word may become, where keys are read. */
   complete?: (before: string) => Completion;
   /** Resolves when little enough is on its way to the screen that more may be printed. */
@@ -39,8 +45,12 @@ export interface Console {
 }
 
 export interface Reader {
-  /** A line was typed. Returns why it cannot be taken, and it stays as it is. */
+  /** A line was typed. Returns why it cannot be taken now, and it stays as it is. */
   line(text: string): string | undefined;
+  /** Why a text can never be taken, however often it is sent. */
+  complaint(text: string): string | undefined;
+  /** What to ask before a line is taken that may have been meant otherwise. */
+  doubt(text: string): string | undefined;
   /** Whether a line is not kept among those that were typed before. */
   isSecret(text: string): boolean;
   /** Whether more lines may come now; where they come faster than anybody types. */

@@ -9,19 +9,22 @@ export interface Account {
   password?: string | undefined; // this or a token
   token?: string | undefined;
   register?: boolean | undefined; // create the account
+  onToken?: ((token: string) => void) | undefined; // told each one that the server gives
 }
 
 export class AccountCredentials implements Credentials {
   readonly user: string;
   readonly #password: string | undefined;
+  readonly #onToken: ((token: string) => void) | undefined;
   #token: string | undefined;
   #exists: boolean; // the account
 
-  constructor({ user, password, token, register = false }: Account) {
+  constructor({ user, password, token, register = false, onToken }: Account) {
     this.user = user;
     this.#password = password;
     this.#token = token;
     this.#exists = !register;
+    this.#onToken = onToken;
   }
 
   get request(): Request {
@@ -34,6 +37,7 @@ export class AccountCredentials implements Credentials {
   accepted({ token }: Ok): void {
     this.#token = token;
     this.#exists = true;
+    if (token !== undefined) this.#onToken?.(token);
   }
 
   refused(): boolean {

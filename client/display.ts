@@ -8,7 +8,7 @@ import type { Closed } from "../shared/board.ts";
 import { help } from "../shared/commands.ts";
 import { passages } from "../shared/passages.ts";
 import { render } from "../shared/render.ts";
-import { truncateMessage } from "../shared/text.ts";
+import { emoteOf, truncateMessage } from "../shared/text.ts";
 import { isRoom } from "../shared/names.ts";
 import { expandTabs } from "./rows.ts";
 
@@ -26,7 +26,7 @@ const NARROW = 40; // columns below which times are left out
 const MAX_NAMES = 100; // names listed on one line
 const ROWS_WAITING = 3; // lines on their way that are shown
 const KEYS = [
-  "Tab completes /command, @name and #room. Alt+Enter: a new line. Alt+A, Alt+1…9: another room or person.",
+  "Tab completes /command, @name and #room. Alt+Enter: a new line. Ctrl+R: lines typed before. Alt+A, Alt+1…9: another room or person.",
   "//text says /text. Ctrl+C clears the line, and leaves when it is empty.",
 ];
 /** The values of these fields are masked. What comes in has a `code` too, which says why something was refused. */
@@ -60,12 +60,15 @@ export class Display {
     const { plain } = this.#look;
     const { at, cut } = message;
     const { text, cut: more } = truncateMessage(message.text);
+    const emote = emoteOf(text);
     if (plain) return [render({ ...message, text: text.replaceAll("\n", " / ") }, { user, late }).join(" ")];
     if (isAct(message)) return this.#act(message);
     if (message.removed !== undefined) return this.#removed(message);
-    const [first, ...rest] = this.#lines(text, loud);
+    const [first, ...rest] = this.#lines(emote ?? text, loud);
     const tail = (cut ?? 0) + more > 0 ? [`  (${(cut ?? 0) + more} more characters were cut off)`] : [];
-    const head = `${this.#time(at)}${loud ? this.strong(">>") + " " : ""}${this.#who(message)}: ${first}`;
+    const who =
+      emote === undefined ? `${this.#who(message)}:` : `* ${this.#who(message)}${isRoom(message.to) ? "" : ":"}`;
+    const head = `${this.#time(at)}${loud ? this.strong(">>") + " " : ""}${who} ${first}`;
     return [...this.#dayLine(at), head, ...rest.map((line) => `  ${line}`), ...tail];
   }
 
@@ -244,12 +247,6 @@ function sameRemoved(messages: readonly Message[], from: number): number {
     one.removed !== undefined && one.was === undefined && one.removed === first.removed && one.from === first.from;
   const end = messages.findIndex((one, i) => i >= from && !isSame(one));
   return Math.max(1, (end < 0 ? messages.length : end) - from);
-}
-
-/** Which colours a terminal shows, by its own word and the reader's (no-color.org). */
-export function coloursOf(env: Record<string, string | undefined>, onTerminal: boolean): 0 | 16 | 256 {
-  if (!onTerminal || env.NO_COLOR || env.TERM === "dumb") return 0;
-  return /256|direct|kitty|ghostty/.test(env.TERM ?? "") || env.COLORTERM ? 256 : 16;
 }
 
 /** Local time, hours and minutes. */

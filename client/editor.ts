@@ -3,11 +3,14 @@
 
 import type { Completion, Key } from "./console.ts";
 import { blankLeft, left, lineEnd, lineStart, right, vertical, wordLeft, wordRight } from "./cursor.ts";
+import { Recall } from "./recall.ts";
 
 export interface EditorOptions {
   /** Text as it may be shown: what is typed or pasted goes through it first. */
   clean?: (text: string) => string;
   complete?: (before: string) => Completion;
+  /** A pasted block of several lines that begins a text, as it would have to be typed. */
+  block?: (text: string) => string;
 }
 /** A half-typed text. */
 export interface Draft {
@@ -15,11 +18,10 @@ export interface Draft {
   cursor: number;
   pasted: number;
 }
-/** What a key came to; "other" keys are not the editor's. */
-export type Outcome = "edited" | "enter" | "end" | "cancel" | "suspend" | "refresh" | "other";
+/** What a key came to; "pasted": a block is whole; "other" keys are not the editor's. */
+export type Outcome = "edited" | "pasted" | "enter" | "end" | "cancel" | "suspend" | "refresh" | "other";
 
 const MAX_TEXT = 64 * 1024; // UTF-16 units of one typed text; a pasted novel must not slow down every key
-const MAX_HISTORY = 500; // lines
 const MAX_UNDO = 100; // steps
 
 export class Editor {
@@ -30,10 +32,8 @@ export class Editor {
   /** Choices of the completion under way, and which of them is in the text. */
   choices: { all: string[]; index: number } | undefined;
 
+  readonly recall = new Recall();
   readonly #options: EditorOptions;
-  #history: string[] = [];
-  #at = 0; // place in the history; its length: the draft
-  #draft = "";
   #undo: { text: string; cursor: number }[] = [];
   #typing = false; // the last edit was a typed character, so the next one undoes together with it
   #killed = "";
@@ -45,11 +45,10 @@ export class Editor {
     this.#options = options;
   }
 
-  /** Takes the text away, into the history unless it is secret. */
+  /** Takes the text away, to be recalled unless it is secret. */
   take(isSecret = false): string {
     const text = this.text;
-    if (text.trim() !== "" && !isSecret && this.#history.at(-1) !== text) this.#history.push(text);
-    if (this.#history.length > MAX_HISTORY) this.#history.shift();
+    if (!isSecret) this.recall.add(text);
     this.clear();
     return text;
   }
@@ -59,7 +58,7 @@ export class Editor {
     this.cursor = 0;
     this.pasted = 0;
     this.#undo = [];
-    this.#at = this.#history.length;
+    this.recall.reset();
     this.#stopCompleting();
   }
 
@@ -73,13 +72,18 @@ export class Editor {
   }
 
   /** Replaces all of the text. */
-  set(text: string): void {
-    this.#change(text, text.length);
+  set(text: string, cursor = text.length): void {
+    this.#change(text, cursor);
+  }
+
+  /** Whether a pasted block is still coming. */
+  get isPasting(): boolean {
+    return this.#block !== undefined;
   }
 
   press(typed: string | undefined, key: Key): Outcome {
     if (key.name === "paste-start") this.#block = [];
-    else if (this.#block !== undefined) this.#takePasted(typed, key);
+    else if (this.#block !== undefined) return this.#takePasted(typed, key);
     else {
       if (key.name !== "tab") this.#stopCompleting();
       const outcome = key.meta ? this.#pressMeta(key) : key.ctrl ? this.#pressCtrl(key) : this.#pressPlain(typed, key);
@@ -240,31 +244,30 @@ export class Editor {
     return "edited";
   }
 
-  /** Up and down: among the lines of a text of several, then through the history. The draft is kept. */
+  /** Up and down: among the lines of a text of several, then through those typed before. The draft is kept. */
   #vertical(step: -1 | 1): Outcome {
     const place = vertical(this.text, this.cursor, step);
     if (place !== undefined) return this.#move(place);
-    const to = this.#at + step;
-    if (to < 0 || to > this.#history.length) return "edited";
-    if (this.#at === this.#history.length) this.#draft = this.text;
-    this.#at = to;
-    this.set(this.#history[to] ?? this.#draft);
+    const recalled = this.recall.step(step, this.text);
+    if (recalled !== undefined) this.set(recalled);
     return "edited";
   }
 
-  #takePasted(typed: string | undefined, key: Key): void {
+  #takePasted(typed: string | undefined, key: Key): Outcome {
     if (key.name === "paste-end" || (key.ctrl && key.name === "c")) {
       // A last line end belongs to how the block was copied, not to the text.
       const block = this.#block!.join("").replace(/\r\n?/g, "\n").replace(/\n$/, "");
       this.#block = undefined;
       this.#blockSize = 0;
-      this.#insert(block);
+      const isFirst = this.text === "" && block.includes("\n");
+      this.#insert(isFirst ? (this.#options.block?.(block) ?? block) : block);
       this.pasted = Math.max(this.pasted, block.split("\n").length);
-    } else if (this.#blockSize < MAX_TEXT) {
-      const piece = typed ?? key.sequence ?? "";
-      this.#block!.push(piece);
-      this.#blockSize += piece.length;
+      return "pasted";
     }
+    const piece = typed ?? key.sequence ?? "";
+    if (this.#blockSize < MAX_TEXT) this.#block!.push(piece);
+    this.#blockSize += piece.length;
+    return "edited";
   }
 
   // ---- completion ----

@@ -10,6 +10,7 @@ import { sanitizeMessage } from "../shared/text.ts";
 import type { Address, Written } from "./address.ts";
 import { hostAndPort, readAddress } from "./address.ts";
 import type { Console } from "./console.ts";
+import { stateFolder } from "./keeping.ts";
 import type { TrustOnFirstUse } from "./signin.ts";
 import type { Endpoint } from "./socket.ts";
 import { Trust, trustFile } from "./trust.ts";
@@ -23,6 +24,8 @@ export interface ClientOptions {
   send?: string | undefined; // a room or a person: lines of a pipe become messages
   classic?: boolean | undefined; // bare words in the lobby are commands
   wire?: boolean | undefined; // show every frame
+  remember?: boolean | undefined; // sign in without a password the next time; `false`: not any more
+  folder?: string | undefined; // of what this computer keeps for a person; without one nothing is kept
 }
 /** What a command line asks for besides the chat itself. */
 export interface CommandLine extends ClientOptions {
@@ -44,6 +47,7 @@ URL is the address of its page, for where nothing else is let through.
 
   --name NAME            who you are
   --password-file PATH   the password is its first line, or the input's: -
+  --remember, --forget   sign in here without a password next time, or not any more
   --room ROOM            where to start, instead of the lobby
   --send ROOM|NAME       send each line of the input as a message, then leave
   --json                 speak the protocol's frames on input and output
@@ -64,6 +68,8 @@ or not trusted, 4 sign-in refused, 130 interrupted (143 SIGTERM, 129 SIGHUP)
 const FLAGS = {
   name: { type: "string" },
   "password-file": { type: "string" },
+  remember: { type: "boolean" },
+  forget: { type: "boolean" },
   room: { type: "string" },
   send: { type: "string" },
   json: { type: "boolean" },
@@ -90,6 +96,7 @@ export function readOptions(args: readonly string[], isPerson: boolean): Command
   const { name, json = false, plain = false, classic, wire, ca, "trust-new": trustNew, "password-file": file } = values;
   if (positionals.length > 1) throw usage("Only one HOST[:PORT] can be given.");
   if (values.send !== undefined && json) throw usage("--send and --json exclude each other.");
+  if (values.remember && values.forget) throw usage("--remember and --forget exclude each other.");
   if (ca !== undefined && trustNew) throw usage("--ca and --trust-new exclude each other.");
   if (name !== undefined && foldName(name) === undefined)
     throw usage(`Nobody can be called "${sanitizeMessage(name)}". Names have 2 to 32 of a-z 0-9 . _ -`);
@@ -106,7 +113,10 @@ export function readOptions(args: readonly string[], isPerson: boolean): Command
     throw usage(`${json ? "--json" : "--send"} needs --name and --password-file.`);
   const server = { ...address, encryption: security.encryption };
   const { trustOnFirstUse } = security;
-  return { server, trustOnFirstUse, name, room, send, classic, wire, passwordFile: file, isPlain: plain, isJson: json };
+  const folder = stateFolder(process.env);
+  const remember = values.forget ? false : values.remember;
+  const chat = { server, trustOnFirstUse, name, room, send, classic, wire, remember, folder };
+  return { ...chat, passwordFile: file, isPlain: plain, isJson: json };
 }
 
 function readRoom(typed: string | undefined): string | undefined {

@@ -26,6 +26,7 @@ const GIVE_UP = 30_000; // ms without a connection after which a script is told 
 export async function sendLines(connection: Connection, to: string, pipe: Pipe): Promise<boolean> {
   if (isRoom(to)) await connection.ask({ type: "join", to });
   let stored = true;
+  let hint: Promise<string> | undefined;
   const asked = new Set<Promise<void>>();
   const sending = (async () => {
     let number = 0;
@@ -40,9 +41,10 @@ export async function sendLines(connection: Connection, to: string, pipe: Pipe):
       }
       const said: Promise<void> = connection
         .say(to, line)
-        .catch((problem: Error) => {
+        .catch(async (problem: Refused) => {
           stored = false;
-          pipe.remark(`${where} was not sent: ${problem.message}`);
+          if (problem.code === "unknown_user") hint ??= hintOf(connection, to);
+          pipe.remark(`${where} was not sent: ${problem.message}${(await hint) ?? ""}`);
         })
         .then(() => void asked.delete(said));
       asked.add(said);
@@ -53,6 +55,13 @@ export async function sendLines(connection: Connection, to: string, pipe: Pipe):
   await Promise.race([sending, watch(connection, pipe)]);
   await sending;
   return stored;
+}
+
+/** What whoever names a person that there is not may have meant: the room of that name, if there is one. */
+async function hintOf(connection: Connection, name: string): Promise<string> {
+  const answer = await connection.ask({ type: "rooms" }).catch(() => undefined);
+  const isRoom = answer?.type === "ok" && answer.rooms?.some(({ to }) => to === `#${name}`);
+  return isRoom ? ` Did you mean '#${name}'?` : "";
 }
 
 /** Requests come in and answers and events go out, one frame a line, until the input ends and all is answered. */

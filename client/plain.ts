@@ -68,6 +68,7 @@ export class Plain implements Console {
   }
   footer(): void {}
   turnTo(): void {}
+  clear(): void {}
   giveBack(): boolean {
     return true; // what was typed stays where it was typed
   }
@@ -97,8 +98,12 @@ export class Plain implements Console {
   /** Hands line after line to the reader, then the end. */
   listen(reader: Reader): void {
     void (async () => {
-      for await (const line of this.lines()) {
-        const complaint = reader.line(line);
+      let doubted = ""; // a line that a person may have meant otherwise
+      for await (const typed of this.lines()) {
+        const line = typed === "" ? doubted : typed;
+        const doubt = this.#input.isTTY && line !== doubted ? reader.doubt(line) : undefined;
+        doubted = doubt === undefined ? "" : line;
+        const complaint = doubt === undefined ? (reader.complaint(line) ?? reader.line(line)) : `${doubt}.`;
         if (complaint !== undefined) this.print(`* ${complaint}`);
         await reader.ready();
       }

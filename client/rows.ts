@@ -4,13 +4,19 @@
 const HANG = "  "; // before every row that continues another
 const TAB = 4; // columns
 
-/** A text broken at words into rows, the later ones indented as far as the text is, at least a little. A word longer than a row stays
- *  whole: the terminal itself breaks it, so that a long address can still be copied in one piece. */
+const FINGERPRINT = /\b(?:[0-9A-F]{2}:){31}[0-9A-F]{2}\b/g;
+
+/** A text broken at words into rows, the later ones indented as far as the text is, at least a little. A fingerprint breaks between two
+ *  pairs; any other word longer than a row stays whole: the terminal itself breaks it, so that a long address can be copied in one piece. */
 export function wrap(line: string, columns: number): string[] {
   if (Bun.stringWidth(line) <= columns) return [line];
   const indent = /^ */.exec(Bun.stripANSI(line))![0].slice(0, columns / 2);
   const hang = indent.length > HANG.length ? indent : HANG;
-  const rows = Bun.wrapAnsi(line, columns - hang.length, { trim: false }).split("\n");
+  const width = columns - hang.length;
+  const pairs = Math.max(1, Math.min(16, Math.floor(width / 3))); // that are compared in one go
+  const inParts = (print: string) => print.replace(new RegExp(`(?:..:){${pairs}}`, "g"), "$& ");
+  const text = line.replace(FINGERPRINT, (print) => (print.length > width ? inParts(print) : print));
+  const rows = Bun.wrapAnsi(text, width, { trim: false }).split("\n");
   return rows.map((row, i) => (i === 0 ? row : hang + row.replace(/^((?:\x1b\[[\d;]*m)*) /, "$1")));
 }
 
@@ -19,8 +25,9 @@ export function expandTabs(line: string): string {
   return line.replace(/([^\t]*)\t/g, (_, part: string) => part + " ".repeat(TAB - (Bun.stringWidth(part) % TAB)));
 }
 
-/** A row cut to a width. */
-export function fit(row: string, width: number): string {
+/** A row cut to a width. Where a tab would end only the terminal knows, so it is some spaces. */
+export function fit(text: string, width: number): string {
+  const row = text.replaceAll("\t", "    ");
   return Bun.stringWidth(row) <= width ? row : Bun.sliceAnsi(row, 0, width - 1) + "…";
 }
 

@@ -11,8 +11,9 @@ import { connect } from "./connect.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
 import { identifyServer } from "./reach.ts";
+import type { Remembered } from "./remembered.ts";
 import type { Endpoint, Identity } from "./socket.ts";
-import type { Trust } from "./trust.ts";
+import { Trust } from "./trust.ts";
 
 export interface SignInOptions {
   server: Endpoint;
@@ -20,6 +21,8 @@ export interface SignInOptions {
   name?: string | undefined;
   password?: string | undefined;
   isScript?: boolean | undefined; // wants no backlog and no word about waiting
+  remembered?: Remembered | undefined; // who signs in without a password here
+  remember?: boolean | undefined; // whoever signs in now; `false`: nobody any more
 }
 /** How a server may come to be trusted that was never met, and that no authority vouches for. */
 export interface TrustOnFirstUse {
@@ -42,11 +45,22 @@ const YES = /^\s*y(es)?\s*$/i;
 export async function signIn(options: SignInOptions, console: Console, display: Display): Promise<Connection> {
   const { server, password, isScript = false } = options;
   const say = (text: string): void => console.print(...display.info(text));
-  if (options.name === undefined || password === undefined || options.trustOnFirstUse !== undefined) {
+  const reads = { backlog: !isScript, follows: console.hasRoomsApart && !isScript, autoConfirm: isScript };
+  const place = { ...server, ...reads };
+  let { name } = options;
+  let keep: ((account: { user: string; token: string }) => void) | undefined;
+  if (name === undefined || password === undefined || options.trustOnFirstUse !== undefined || options.remember) {
     const identity = await meet(options, console, say);
     say(`Connected to ${server.host} (${IDENTIFIED[identity]}).`);
+    const memory = isScript ? undefined : memoryOf(options, proofOf(identity, server), say);
+    if (memory?.known !== undefined) {
+      const connection = await signInAgain({ ...place, ...memory.known }, memory.keep, console, say);
+      if (connection !== undefined) return connection;
+      name = memory.known.user;
+      options.remembered?.forget(name);
+    }
+    keep = memory?.keep;
   }
-  let name = options.name;
   let tries = TRIES;
   for (;;) {
     const user = name === undefined ? await askName(console, say) : foldName(name);
@@ -61,8 +75,7 @@ export async function signIn(options: SignInOptions, console: Console, display: 
       name = undefined;
       continue;
     }
-    const reads = { backlog: !isScript, follows: console.hasRoomsApart && !isScript, autoConfirm: isScript };
-    const account = { ...server, user, password: secret, ...reads };
+    const account = { ...place, user, password: secret, onToken: (token: string) => keep?.({ user, token }) };
     try {
       const entering = enter(account);
       return await (isScript ? entering : patiently("Checking…", console, entering));
@@ -78,6 +91,49 @@ export async function signIn(options: SignInOptions, console: Console, display: 
         name = undefined;
       } else if (password !== undefined || tries <= 0) throw problem;
     }
+  }
+}
+
+/** What a server of this identity is remembered by: one with another certificate is another one. */
+function proofOf(identity: Identity, { encryption }: Endpoint): string {
+  const fingerprint = encryption instanceof Trust ? encryption.fingerprint : undefined;
+  return identity === "fingerprint" && fingerprint !== undefined ? fingerprint : identity;
+}
+
+/** Who is remembered here, and how whoever signs in now is; nothing where that is not wanted. */
+function memoryOf({ remembered, remember, name, password }: SignInOptions, proof: string, say: (text: string) => void) {
+  if (remembered === undefined) return undefined;
+  if (remember === false) {
+    say(remembered.forget(name) ?? `Forgotten${name === undefined ? "" : `: ${name}`}. The password is needed again.`);
+    return undefined;
+  }
+  const known = password === undefined ? remembered.find(proof, name) : undefined;
+  if (known === undefined && remember === undefined) return undefined;
+  let isTold = known !== undefined;
+  const keep = (account: { user: string; token: string }): void => {
+    const why = remembered.keep(proof, account);
+    if (why !== undefined || !isTold)
+      say(why ?? `This computer remembers ${account.user}: no password is asked for next time. --forget ends that.`);
+    isTold = true;
+  };
+  return { known, keep };
+}
+
+/** Signs in whoever is remembered; `undefined` if that is over. */
+async function signInAgain(
+  account: ConnectOptions,
+  keep: (account: { user: string; token: string }) => void,
+  console: Console,
+  say: (text: string) => void,
+): Promise<Connection | undefined> {
+  const { user } = account;
+  try {
+    const onToken = (token: string): void => keep({ user, token });
+    return await patiently("Checking…", console, enter({ ...account, onToken }));
+  } catch (problem) {
+    if (!(problem instanceof Refused) || problem.code !== "bad_login") throw problem;
+    say(`${user} was remembered here, which is over: it was long ago, or the password is another one now.`);
+    return undefined;
   }
 }
 
@@ -153,8 +209,8 @@ async function askPassword(question: string, mayBeEmpty: boolean, console: Conso
     const { length } = [...password.normalize("NFC")];
     const { min, max } = LIMITS.password;
     if ((length >= min && length <= max) || (mayBeEmpty && length === 0)) return password;
-    if (length > max) say(`That password has ${length} characters; ${max} are the most.`);
-    else say(`That password has ${length} characters; ${min} are needed.`);
+    const has = `That password has ${length} ${length === 1 ? "character" : "characters"}`;
+    say(length > max ? `${has}; ${max} are the most.` : `${has}; ${min} are needed.`);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { Board } from "../shared/board.ts";
 import type { Offline } from "../shared/feed.ts";
+import { isRoom } from "../shared/names.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
 import type { Tabs } from "./tabs.ts";
@@ -43,6 +44,9 @@ export class Status {
       retry: this.#offline && Math.ceil((this.#offline.next - now()) / 1000),
     });
     console.footer(this.prompt, rows);
+    const { count, isCall } = tabs.news;
+    const news = count > 0 ? `(${count}${isCall ? "!" : ""}) ` : "";
+    console.title?.(`${news}${isRoom(tabs.current) ? "" : "@"}${tabs.current} – Banter`);
   }
 
   /** Looks again when a lock or a mute is over (ms since 1970). */

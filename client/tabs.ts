@@ -11,6 +11,7 @@ export interface Tab {
   seen: number; // seq up to which it was read
   recent: Message[]; // the last ones, up to the head and without a hole
   mine: number[]; // seqs of what this account itself said after `seen`, as far as it came
+  ignored: number[]; // seqs after `seen` of what people said whom this one ignores, as far as it came
   calls: number[]; // seqs of what was said to this person after `seen`
   users: string[]; // who was there when the room was entered
   state: "hidden" | "opening" | "shown"; // opening: it is the current one, and what is to be shown is being fetched
@@ -18,6 +19,7 @@ export interface Tab {
   arriving: PromiseWithResolvers<void> | undefined; // what was said before it was entered is still coming
 }
 
+const KEYS = 9; // Alt+1 to Alt+9
 const MAX_HELD = 100; // messages of one conversation
 
 export class Tabs {
@@ -49,7 +51,7 @@ export class Tabs {
     if (known !== undefined) return known;
     const [head, seen] = isRoom(name) ? [undefined, 0] : [read, read];
     const tab: Tab = {
-      ...{ name, head, seen, recent: [], mine: [], calls: [], users: [] },
+      ...{ name, head, seen, recent: [], mine: [], ignored: [], calls: [], users: [] },
       ...{ state: "hidden", isRuled: false, arriving: undefined },
     };
     this.#tabs.set(name, tab);
@@ -78,7 +80,7 @@ export class Tabs {
     if (to === "@") this.inbox = 0;
     for (const tab of this.all)
       if (tab.name === to || (to === "@" && !isRoom(tab.name)))
-        Object.assign(tab, { head: isRoom(to) ? undefined : 0, seen: 0, recent: [], mine: [], calls: [] });
+        Object.assign(tab, { head: isRoom(to) ? undefined : 0, seen: 0, recent: [], mine: [], ignored: [], calls: [] });
   }
 
   /** Signed in: the last place in the inbox, and how far this account has read it. */
@@ -99,6 +101,13 @@ export class Tabs {
     if (this.#isWhole(tab)) this.#arrived(tab);
   }
 
+  /** These messages are of people whom this one ignores, and no others of the tab: they are no news, and call nobody. */
+  ignore(tab: Tab, messages: readonly Message[]): void {
+    const seqs = new Set(messages.map(({ seq }) => seq));
+    tab.ignored = [...seqs].filter((seq) => seq > tab.seen);
+    tab.calls = tab.calls.filter((seq) => !seqs.has(seq));
+  }
+
   /** Messages were removed: they are held no longer, and call nobody. `keeps`: see `emptyRemoved`. */
   empty(tab: Tab, keeps: boolean): void {
     tab.recent = emptyRemoved(tab.recent, keeps);
@@ -116,6 +125,7 @@ export class Tabs {
     tab.seen = Math.max(seq, tab.seen);
     const isUnread = (one: number) => one > tab.seen;
     tab.mine = tab.mine.filter(isUnread);
+    tab.ignored = tab.ignored.filter(isUnread);
     tab.calls = tab.calls.filter(isUnread);
     if (tab.seen >= (tab.head ?? 0)) tab.isRuled = false;
   }
@@ -126,9 +136,9 @@ export class Tabs {
   }
 
   /** How many messages of others were not read: of a room those up to its head that did not come are counted, too. */
-  unread({ name, head, seen, mine, calls }: Tab): number {
+  unread({ name, head, seen, mine, ignored, calls }: Tab): number {
     if (!isRoom(name)) return calls.length;
-    return head === undefined ? 0 : Math.max(0, head - seen - mine.length);
+    return head === undefined ? 0 : Math.max(0, head - seen - mine.length - ignored.length);
   }
 
   /** How many messages there are after those that were read, one's own included. */
@@ -149,6 +159,26 @@ export class Tabs {
       const name = isRoom(tab.name) ? tab.name.slice(1) : `@${tab.name}`;
       return `${number}:${name} ${news}${tab.calls.length > 0 ? "!" : ""}`;
     });
+  }
+
+  /** How much waits in all of them together, and whether somebody called. */
+  get news(): { count: number; isCall: boolean } {
+    const waiting = this.all.map((tab) => ({ count: this.unread(tab), isCall: tab.calls.length > 0 }));
+    return { count: waiting.reduce((sum, { count }) => sum + count, 0), isCall: waiting.some(({ isCall }) => isCall) };
+  }
+
+  /** Rooms that the server told of, those of this person first, with the number of their keys and what is unread:
+   *  `1 #lobby (12) · 2 #lab (3, 4 new) · #quiet (1)`. */
+  list(rooms: readonly { to: string; users: number }[]): string {
+    const users = new Map(rooms.map((room) => [room.to, room.users]));
+    const own = this.all.flatMap((tab, i) => {
+      const news = this.unread(tab);
+      const told = [users.get(tab.name) ?? [], news > 0 ? `${news.toLocaleString("en")} new` : []].flat().join(", ");
+      if (!isRoom(tab.name)) return [];
+      return `${i < KEYS ? `${i + 1} ` : ""}${tab.name}${told === "" ? "" : ` (${told})`}`;
+    });
+    const others = rooms.filter(({ to }) => !this.#tabs.has(to)).map((room) => `${room.to} (${room.users})`);
+    return [...own, ...others].join(" · ");
   }
 
   #waiting(): { tab: Tab; number: number; news: number }[] {

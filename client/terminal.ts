@@ -2,24 +2,25 @@
 // the footer with what waits and the typed line, are erased and drawn again, in one write. Leaves the terminal as it
 // found it. Knows nothing of chat. Prints what it is given: to keep escapes out of it is its caller's duty.
 
-import { emitKeypressEvents } from "node:readline";
 import type { Completion, Console, Key, Reader } from "./console.ts";
-import { Drafts } from "./drafts.ts";
 import type { Outcome } from "./editor.ts";
 import { Editor } from "./editor.ts";
-import { choicesRow, Footer } from "./footer.ts";
-import { FOCUS, Modes } from "./modes.ts";
+import { Entry } from "./entry.ts";
+import { Footer } from "./footer.ts";
+import { Keyboard } from "./keyboard.ts";
+import { Modes } from "./modes.ts";
 import { wrap } from "./rows.ts";
 
 export interface TerminalOptions {
   input?: NodeJS.ReadStream;
   output?: NodeJS.WriteStream & { fd: number };
   clean?: (text: string) => string;
+  block?: (text: string) => string; // see `EditorOptions`
+  hasTitle?: boolean; // the window can be given one
   /** Ctrl+C while nobody listens and nothing is asked. */
   interrupt: () => void;
 }
 
-const ASK_ABOVE = 5; // pasted lines that are sent without a question
 const MAX_AHEAD = 1_000; // keys kept for the next question
 const MAX_UNWRITTEN = 256 * 1024; // characters on their way to the screen
 const CONTINUE = 200; // ms after which a Ctrl+Z that did not stop us is over
@@ -35,35 +36,36 @@ export class Terminal implements Console {
   readonly #input: NodeJS.ReadStream;
   readonly #output: NodeJS.WriteStream & { fd: number };
   readonly #interrupt: () => void;
-  readonly #line: Editor;
+  readonly #entry: Entry;
+  readonly #keyboard: Keyboard;
   readonly #clean: (text: string) => string;
   #question: { text: string; hidden: boolean; editor: Editor; answer: (line: string | undefined) => void } | undefined;
   #reader: Reader | undefined;
-  readonly #drafts: Drafts;
   #prompt = "";
   #rows: readonly string[] = [];
   #ahead: [typed: string | undefined, key: Key][] = []; // keys that nobody has taken yet
   #between = false; // two questions of one caller
-  #hint = ""; // a sentence above the prompt, until the next key
-  #confirming = false; // the hint asks whether a pasted block shall be sent
   #log = ""; // not written yet
   readonly #footer: Footer;
   #scheduled = false;
   readonly #modes: Modes;
+  #title = "";
   #waiters: (() => void)[] = [];
   #continuing: Timer | undefined;
 
-  constructor({ input, output, interrupt, clean }: TerminalOptions) {
+  constructor({ input, output, interrupt, clean, block, hasTitle = false }: TerminalOptions) {
     this.#input = input ?? process.stdin;
     this.#output = output ?? process.stdout;
-    this.#modes = new Modes(this.#input, this.#output);
+    this.#modes = new Modes(this.#input, this.#output, hasTitle);
     this.#interrupt = interrupt;
     this.#clean = clean ?? ((text) => text);
     this.#footer = new Footer(() => ({ columns: this.columns, rows: this.#output.rows || 24 }));
-    this.#line = new Editor({ clean: this.#clean, complete: (before) => this.complete(before) });
-    this.#drafts = new Drafts(this.#line);
-    emitKeypressEvents(this.#input);
-    this.#input.on("keypress", this.#onKey);
+    this.#entry = new Entry({ clean: this.#clean, complete: (before) => this.complete(before), block });
+    this.#keyboard = new Keyboard(this.#input, {
+      key: (typed, key) => this.#onKey(typed, key),
+      watched: (isWatched) => this.#watch(isWatched),
+      takesBlocks: () => this.#reader !== undefined && !this.#question && !this.#between && !this.#entry.isPasting,
+    });
     this.#input.on("end", this.#onGone).on("error", this.#onGone);
     this.#output.on("resize", this.#onResize).on("drain", this.#onDrain).on("error", this.#onGone);
     process.on("exit", this.#onExit).on("SIGCONT", this.#onContinue);
@@ -76,6 +78,13 @@ export class Terminal implements Console {
 
   print(...lines: string[]): void {
     for (const line of lines) this.#log += wrap(line, this.columns).join("\r\n") + "\r\n";
+    this.#schedule();
+  }
+
+  title(text: string): void {
+    if (text === this.#title) return;
+    this.#title = text;
+    this.#log += this.#modes.title(text);
     this.#schedule();
   }
 
@@ -100,21 +109,26 @@ export class Terminal implements Console {
   }
 
   turnTo(place: string): void {
-    if (!this.#drafts.turnTo(place)) return;
-    this.#hint = "";
-    this.#confirming = false;
-    this.#schedule();
+    if (this.#entry.turnTo(place)) this.#schedule();
   }
 
   giveBack(place: string, text: string): boolean {
     this.#schedule();
-    return this.#drafts.giveBack(place, text);
+    return this.#entry.giveBack(place, text);
   }
 
   takeHalfTyped(place?: string): string[] {
-    const places = place === undefined ? this.#drafts.places : [place];
     this.#schedule();
-    return places.map((one) => this.#drafts.take(one)).filter((text) => text.trim() !== "");
+    return this.#entry.takeHalfTyped(place);
+  }
+
+  clear(): void {
+    this.#log += "\r\n".repeat(this.#output.rows || 24) + "\x1b[H";
+    this.#schedule();
+  }
+
+  recall(lines: readonly string[]): void {
+    this.#entry.recall(lines);
   }
 
   progress(text: string): void {
@@ -137,10 +151,11 @@ export class Terminal implements Console {
     this.#prompt = "";
     this.#rows = [];
     this.#question = undefined;
-    this.#line.clear();
+    this.#entry.clear();
     this.#draw();
     this.#modes.leave();
-    this.#input.off("keypress", this.#onKey).pause();
+    this.#keyboard.close();
+    this.#input.pause();
     this.#output.off("resize", this.#onResize);
     process.off("SIGCONT", this.#onContinue).off("exit", this.#onExit);
   }
@@ -149,13 +164,10 @@ export class Terminal implements Console {
 
   /** Keys that come while nothing is asked and nobody listens are kept for whoever does next: they may be a password
    *  that somebody typed ahead. */
-  readonly #onKey = (typed: string | undefined, key: Key): void => {
-    const focus = FOCUS[key.sequence ?? ""];
-    this.#watch(focus ?? true); // who types looks
-    if (focus !== undefined) return;
+  #onKey(typed: string | undefined, key: Key): void {
     this.#ahead.push([typed, key]);
     this.#takeKeys();
-  };
+  }
 
   #watch(isWatched: boolean): void {
     if (isWatched === this.isWatched) return;
@@ -174,52 +186,32 @@ export class Terminal implements Console {
   }
 
   #press(typed: string | undefined, key: Key): void {
-    const editor = this.#question?.editor ?? this.#line;
-    const outcome = editor.press(typed, key);
-    const confirmed = this.#confirming && outcome === "enter";
-    this.#hint = choicesRow(editor.choices);
-    this.#confirming = false;
-    this.#act(outcome, editor, key, confirmed);
+    if (this.#question) this.#reply(this.#question.editor.press(typed, key), this.#question.editor);
+    else this.#act(this.#entry.press(typed, key, this.#reader!), key);
     this.#schedule();
   }
 
-  #act(outcome: Outcome, editor: Editor, key: Key, confirmed: boolean): void {
-    switch (outcome) {
-      case "enter":
-        return this.#question ? this.#answer(editor.text) : this.#submit(confirmed);
-      case "cancel":
-        if (editor.text !== "") return editor.clear();
-        if (this.#question) return this.#answer(undefined);
-        return this.#reader?.interrupt();
-      case "end":
-        return this.#question ? this.#answer(undefined) : this.#reader?.end();
-      case "suspend":
-        return this.#suspend();
-      case "refresh":
-        this.#log += "\x1b[H\x1b[2J";
-        this.#footer.forget();
-        return;
-      case "other":
-        if (key.meta && key.sequence?.length === 2) this.#reader?.key(`alt+${key.sequence[1]!.toLowerCase()}`);
-    }
+  /** A key for the answer to a question. */
+  #reply(outcome: Outcome, editor: Editor): void {
+    if (outcome === "enter") this.#answer(editor.text);
+    else if (outcome === "cancel" && editor.text !== "") editor.clear();
+    else if (outcome === "cancel" || outcome === "end") this.#answer(undefined);
+    else this.#control(outcome);
   }
 
-  #submit(confirmed: boolean): void {
-    const editor = this.#line;
-    if (this.#reader === undefined) return;
-    const lines = editor.text.split("\n").length;
-    if (Math.min(editor.pasted, lines) > ASK_ABOVE && !confirmed) {
-      this.#hint = `Send ${lines} lines as one message? Enter sends, Esc edits.`;
-      this.#confirming = true;
-      return;
-    }
-    const { draft } = editor;
-    // Taken first: the line may turn to another place, which has a draft of its own.
-    const text = editor.take(this.#reader.isSecret(editor.text)).trimEnd(); // completion leaves a space behind its words
-    const complaint = this.#reader.line(text);
-    if (complaint === undefined) return;
-    editor.draft = draft;
-    this.#hint = complaint;
+  /** A key that is not the typed line's business. */
+  #act(outcome: Outcome, key: Key): void {
+    if (outcome === "cancel") this.#reader!.interrupt();
+    else if (outcome === "end") this.#reader!.end();
+    else if (outcome !== "other") this.#control(outcome);
+    else if (key.meta && key.sequence?.length === 2) this.#reader!.key(`alt+${key.sequence[1]!.toLowerCase()}`);
+  }
+
+  #control(outcome: Outcome): void {
+    if (outcome === "suspend") this.#suspend();
+    if (outcome !== "refresh") return;
+    this.#log += "\x1b[H\x1b[2J";
+    this.#footer.forget();
   }
 
   #answer(line: string | undefined): void {
@@ -253,10 +245,10 @@ export class Terminal implements Console {
   }
 
   #drawFooter(): string {
-    const { text = this.#prompt, hidden = false, editor = this.#line } = this.#question ?? {};
+    const { text = this.#prompt, hidden = false, editor = this.#entry.typed } = this.#question ?? {};
     if (text === "" && this.#rows.length === 0) return "";
     const typed = hidden ? { text: "", cursor: 0 } : editor;
-    return this.#footer.draw({ prompt: text, typed, rows: this.#rows, hint: this.#hint });
+    return this.#footer.draw({ prompt: text, typed, rows: this.#rows, hint: this.#question ? "" : this.#entry.hint });
   }
 
   // ---- coming and going ----
@@ -264,6 +256,7 @@ export class Terminal implements Console {
   #enter(): void {
     if (this.#modes.isOn) return;
     this.#modes.enter();
+    this.#log += this.#modes.title(this.#title);
     this.#schedule();
   }
 

@@ -1,7 +1,7 @@
 // timeline.ts: what a chat shows in its log: messages of the conversation on the screen and to the person, what they asked for, who came
 // and went. What is said elsewhere waits in its tab. Looks are display.ts's business.
 
-import type { Message, Ok, Presence, Request } from "../protocol.ts";
+import type { Message, Ok, Presence, Request, RequestOf } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { expels, isAct } from "../shared/acts.ts";
 import type { Board } from "../shared/board.ts";
@@ -14,6 +14,7 @@ import type { Attention } from "./attention.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
 import { isAnnouncement } from "./display.ts";
+import type { Ignored } from "./ignored.ts";
 import type { Known } from "./known.ts";
 import type { Notices } from "./notices.ts";
 import { emptyRemoved } from "./removed.ts";
@@ -27,6 +28,7 @@ export interface TimelineOptions {
   archive: Archive;
   attention: Attention;
   known: Known;
+  ignored: Ignored;
   board: Board;
   notices: Notices;
   now: () => number; // ms since 1970
@@ -60,17 +62,20 @@ export class Timeline {
   message(message: Message): void {
     const { user, tabs, known } = this.#options;
     const { to, from } = message;
-    if (from !== user) known.heard(from);
+    if (from !== user && !this.#isHidden(message)) known.heard(from);
     else if (!isRoom(to)) known.heard(to);
     if (!isRoom(to)) return this.#private(message);
     const tab = tabs.get(to);
     if (tab === undefined) return;
     const isReplayed = tab.arriving !== undefined;
+    const isHidden = this.#isHidden(message);
     const loud = this.#isLoud(message) && message.seq > tab.seen;
     tabs.take(tab, message, loud);
     if (message.act === "remove") tabs.empty(tab, this.#isHost);
+    if (isHidden && message.seq > tab.seen) tab.ignored.push(message.seq);
     if (loud) this.#ring();
-    if (tab.state === "shown") this.#append(tab, message, loud);
+    if (tab.state === "shown" && isHidden) this.#options.attention.shown(to, message.seq);
+    else if (tab.state === "shown") this.#append(tab, message, loud);
     else if (tab.state === "hidden" && !isReplayed && this.#concerns(message)) this.#tellAct(message);
   }
 
@@ -78,7 +83,11 @@ export class Timeline {
    *  more. */
   #concerns(message: Message): boolean {
     const { user } = this.#options;
-    return isAct(message) && (message.of === ALL || message.from === user || expels(message, user));
+    return (
+      isAct(message) &&
+      !this.#isHidden(message) &&
+      (message.of === ALL || message.from === user || expels(message, user))
+    );
   }
 
   #tellAct(message: Message): void {
@@ -96,6 +105,19 @@ export class Timeline {
   get #isHost(): boolean {
     const { board, user } = this.#options;
     return board.isHost(user);
+  }
+
+  #isHidden(message: Message): boolean {
+    return this.#options.ignored.hides(message);
+  }
+  #isVisible = (message: Message): boolean => !this.#isHidden(message);
+
+  /** Of these messages of a tab, those of people whom this one ignores are no news. */
+  ignore(tab: Tab, messages: readonly Message[]): void {
+    this.#options.tabs.ignore(
+      tab,
+      messages.filter((message) => this.#isHidden(message)),
+    );
   }
 
   /** Something was said in the room on the screen. */
@@ -117,10 +139,11 @@ export class Timeline {
     const { user, console, tabs, attention } = this.#options;
     const { to, from, seq } = message;
     const partner = from === user ? to : from;
-    if (from !== user) this.partner = from;
-    const tab = console.hasRoomsApart && from !== user ? tabs.open(partner, seq - 1) : tabs.get(partner);
+    const isNews = from !== user && this.#isVisible(message);
+    if (isNews) this.partner = from;
+    const tab = console.hasRoomsApart && isNews ? tabs.open(partner, seq - 1) : tabs.get(partner);
     tabs.inbox = Math.max(seq, tabs.inbox);
-    if (tab !== undefined) tabs.take(tab, message, from !== user);
+    if (tab !== undefined) tabs.take(tab, message, isNews);
     if (tab !== undefined && message.act === "remove") tabs.empty(tab, false);
     if (tab !== undefined && from === user) tabs.read(tab, seq); // who answers has read
     if (this.#waiting !== undefined) return void this.#waiting.push(message);
@@ -130,7 +153,7 @@ export class Timeline {
 
   #tell(message: Message): void {
     const loud = this.#isLoud(message);
-    this.print(this.#options.display.message(message, { loud }));
+    if (this.#isVisible(message)) this.print(this.#options.display.message(message, { loud }));
     if (loud) this.#ring();
     this.#options.attention.shown("@", message.seq);
   }
@@ -140,7 +163,7 @@ export class Timeline {
     const { user, display } = this.#options;
     const waiting = emptyRemoved(this.#waiting ?? [], false);
     this.#waiting = undefined;
-    const count = waiting.filter(({ from }) => from !== user).length;
+    const count = waiting.filter((message) => message.from !== user && this.#isVisible(message)).length;
     if (count > 0)
       this.print(display.rule(`while you were away: ${many(count)} ${count === 1 ? "message" : "messages"} to you`));
     if (count > 0) for (const message of waiting) this.#tell(message);
@@ -154,9 +177,10 @@ export class Timeline {
 
   /** Others came or went. */
   presence(presence: Presence): void {
-    const { user, display, known } = this.#options;
+    const { user, display, known, ignored } = this.#options;
     known.met(presence.users, user);
-    if (presence.to === "*" || this.#isShown(presence.to)) this.print(display.event(presence));
+    const users = presence.users.filter((one) => !ignored.has(one));
+    if (presence.to === "*" || this.#isShown(presence.to)) this.print(display.event({ ...presence, users }));
   }
 
   /** The server was restored from an older copy of a room, or of the inbox ("@"). */
@@ -185,7 +209,9 @@ export class Timeline {
     const older = await archive.older(tab, context);
     if (tabs.get(name) !== tab || tab.state !== "opening") return; // it was left meanwhile, or another one is shown
     tab.state = "shown";
-    this.#draw(tab, emptyRemoved([...older, ...tab.recent], this.#isHost), context, isEntered);
+    const held = emptyRemoved([...older, ...tab.recent], this.#isHost);
+    this.ignore(tab, held);
+    this.#draw(tab, held, context, isEntered);
   }
 
   #draw(tab: Tab, held: readonly Message[], context: number, isEntered: boolean): void {
@@ -203,9 +229,15 @@ export class Timeline {
     } else this.print(display.rule(`${tab.name}${news > 0 ? `, ${told}` : ""}`));
     if (held.length === 0 && !isRoom(tab.name))
       this.info(`You have not written with ${tab.name} yet. What you type here is for ${tab.name} alone.`);
-    this.print(display.messages(read));
+    if (this.#options.ignored.has(tab.name))
+      this.info(
+        `You ignore ${tab.name}. /unignore ${tab.name} ends it; /history shows what you wrote with each other.`,
+      );
+    this.print(display.messages(read.filter(this.#isVisible)));
     if (news > 0 && (isEntered || read.length > 0)) this.print(display.rule(isEntered && isCut ? told : "new"));
-    this.print(display.messages(unread, (message) => isRoom(tab.name) && this.#isLoud(message)));
+    this.print(
+      display.messages(unread.filter(this.#isVisible), (message) => isRoom(tab.name) && this.#isLoud(message)),
+    );
     for (const message of held.slice(-CONTEXT)) if (isAnnouncement(message)) notices.shown(message);
     tab.isRuled = news > 0;
     const last = held.at(-1);
@@ -215,18 +247,22 @@ export class Timeline {
 
   /** What somebody asked for. */
   answer(request: Request, answer: Ok): void {
-    const { display, known } = this.#options;
+    const { user, display, known, console, tabs } = this.#options;
+    known.met([...(answer.users ?? []), ...(answer.away ?? [])], user);
     if (request.type === "rooms") known.rooms = (answer.rooms ?? []).map(({ to }) => to);
-    if (request.type === "history" && answer.messages?.length)
-      this.#history(answer.messages, request.match !== undefined);
+    if (request.type === "rooms" && console.hasRoomsApart) return this.info(`Rooms: ${tabs.list(answer.rooms ?? [])}`);
+    if (request.type === "history" && answer.messages?.length) this.#history(answer.messages, request);
     else this.print(display.event(answer, request));
   }
 
-  #history(messages: readonly Message[], areFound: boolean): void {
+  /** What was written with one person is all shown: they are asked for by name. */
+  #history(messages: readonly Message[], request: RequestOf<"history">): void {
     const { display } = this.#options;
     const { length } = messages;
-    this.print(display.rule(areFound ? `${length} found` : `the last ${length}`));
-    this.print(display.messages(messages));
+    const shown = request.with === undefined ? messages.filter(this.#isVisible) : messages;
+    const rest = shown.length < length ? `, ${length - shown.length} of people you ignore` : "";
+    this.print(display.rule((request.match === undefined ? `the last ${length}` : `${length} found`) + rest));
+    this.print(display.messages(shown));
     this.print(display.rule("now"));
   }
 
@@ -239,7 +275,7 @@ export class Timeline {
   /** Whether a message calls this person; what was removed, and what hosts do in a room, calls nobody. */
   #isLoud({ to, from, text, act, removed }: Message): boolean {
     const { user } = this.#options;
-    if (from === user || removed !== undefined) return false;
+    if (from === user || removed !== undefined || this.#options.ignored.has(from)) return false;
     return to === user || (act === undefined && mentions(text, user));
   }
 

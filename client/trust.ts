@@ -2,12 +2,12 @@
 // first visit on; one that has changed is refused. Never connects and never asks.
 
 import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
+import { stateFolder } from "./keeping.ts";
 
 /** Where the fingerprints are kept, one line a server: `localhost:12345 AB:CD:…`. */
 export function trustFile(env: Record<string, string | undefined>): string {
-  return join(env.XDG_STATE_HOME || join(homedir(), ".local", "state"), "banter", "servers");
+  return join(stateFolder(env), "servers");
 }
 
 /** What is known of one server: believed by its certificate's fingerprint, if that is the one in `file`. An
@@ -43,6 +43,15 @@ export class Trust {
       `Cannot tell whose certificate ${this.server} has: ${why}. Nothing was sent. Its fingerprint is ${fingerprint}. ` +
       `If the server printed the same one, come in with --trust-new; or name the authority that signed it: --ca FILE.`
     );
+  }
+
+  /** The fingerprint that is known of this server, if one is. */
+  get fingerprint(): string | undefined {
+    try {
+      return this.#known();
+    } catch {
+      return undefined;
+    }
   }
 
   /** Trusts this fingerprint from now on: it is written to the file (0600). A sentence if it cannot be. */

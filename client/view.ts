@@ -5,12 +5,14 @@ import type { Ok, Request } from "../protocol.ts";
 import { Board } from "../shared/board.ts";
 import type { Connection } from "../shared/connection.ts";
 import type { Answered, ClientEvent } from "../shared/feed.ts";
-import { isRoom } from "../shared/names.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 import { Archive } from "./archive.ts";
 import { Attention } from "./attention.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
+import { Ignored } from "./ignored.ts";
 import { Known } from "./known.ts";
+import type { Memory } from "./memory.ts";
 import { Notices } from "./notices.ts";
 import { Status } from "./status.ts";
 import { Tabs } from "./tabs.ts";
@@ -20,6 +22,7 @@ export interface ViewOptions {
   connection: Connection;
   console: Console;
   display: Display;
+  memory: Memory | undefined; // what this computer keeps
   waiting: () => string[]; // typed lines on their way
   now: () => number; // ms since 1970
 }
@@ -28,6 +31,7 @@ export class View {
   readonly tabs: Tabs;
   readonly board: Board;
   readonly known = new Known();
+  readonly ignored: Ignored;
   readonly #user: string;
   readonly #console: Console;
   readonly #display: Display;
@@ -37,20 +41,22 @@ export class View {
   readonly #status: Status;
   #isOpen = false; // the first rooms are on the screen
 
-  constructor({ connection, console, display, waiting, now }: ViewOptions) {
+  constructor({ connection, console, display, memory, waiting, now }: ViewOptions) {
     const { user } = connection;
     const { known } = this;
+    const ignored = new Ignored(memory);
     const tabs = new Tabs(user);
     const board = new Board(user);
     this.tabs = tabs;
     this.board = board;
+    this.ignored = ignored;
     this.#user = user;
     this.#console = console;
     this.#display = display;
-    this.#archive = new Archive(connection, tabs);
+    this.#archive = new Archive(connection, tabs, ignored);
     this.#attention = new Attention({ console, tabs, confirm: (to, seq) => connection.seen(to, seq) });
     const shared = { console, display, tabs, board, now };
-    const parts = { archive: this.#archive, attention: this.#attention, known };
+    const parts = { archive: this.#archive, attention: this.#attention, known, ignored };
     this.#timeline = new Timeline({ ...shared, ...parts, user, notices: new Notices({ ...shared, user }) });
     this.#status = new Status({ ...shared, waiting });
   }
@@ -72,6 +78,13 @@ export class View {
   /** What somebody asked for. */
   answer(request: Request, answer: Ok): void {
     this.#timeline.answer(request, answer);
+  }
+  /** Ignores somebody, or does not any more. A sentence if that cannot be kept. */
+  ignore(name: string, isOn: boolean): string | undefined {
+    const why = this.ignored.set(name, isOn);
+    for (const tab of this.tabs.all) this.#timeline.ignore(tab, tab.recent);
+    this.#status.refresh();
+    return why;
   }
   refresh(): void {
     this.#status.refresh();
@@ -105,6 +118,8 @@ export class View {
   /** Finds out what is not needed at once, one after the other: whoever types meanwhile shall not wait behind many searches. */
   async #lookBack(): Promise<void> {
     this.known.met(await this.#archive.people(), this.#user);
+    for (const to of new Set([this.tabs.current, LOBBY]))
+      if (isRoom(to)) this.known.met(await this.#archive.members(to), this.#user);
     for (const tab of this.tabs.all) {
       this.tabs.call(tab, await this.#archive.calls(tab));
       if (tab.calls.length > 0) this.#timeline.found();

@@ -3,7 +3,7 @@
 
 import type { Refusal, Request, RequestOf } from "../protocol.ts";
 import type { Local, Place } from "../shared/arguments.ts";
-import { help, NEEDS_TEXT, parseCommand } from "../shared/commands.ts";
+import { help, NOT_HERE, parseCommand } from "../shared/commands.ts";
 import { decode } from "../shared/decode.ts";
 import { LIMITS } from "../protocol.ts";
 import { ALL } from "../shared/settings.ts";
@@ -11,7 +11,7 @@ import { ruleLines } from "../shared/standing.ts";
 import type { House } from "./house.ts";
 import { secondsToSignIn } from "./patience.ts";
 
-type OwnSide = Exclude<Local, { type: "open" }>;
+type OwnSide = Extract<Local, { type: "help" | "rules" }>;
 /** What a line asks for, or why it asks for nothing. */
 export type Read = Request | Refusal | OwnSide;
 
@@ -44,10 +44,11 @@ export class Dialect {
     if (!this.isText) return decode(text);
     if (text === null) return { code: "bad_request", text: "That line is not valid UTF-8. Nothing was sent." };
     const typed = parseCommand(text, place);
-    if (typed !== undefined && "type" in typed && typed.type === "open")
-      return { code: "bad_request", text: NEEDS_TEXT };
-    return typed;
+    return typed !== undefined && isNotHere(typed) ? { code: "bad_request", text: NOT_HERE[typed.type] } : typed;
   }
+}
+function isNotHere(typed: Request | Refusal | Local): typed is Exclude<Local, OwnSide> {
+  return "type" in typed && Object.hasOwn(NOT_HERE, typed.type);
 }
 
 /** What the server answers by itself to what is no request, for one who is signed in as `user` or as nobody (""). */

@@ -270,7 +270,7 @@ export class Session implements Caller, Taker, Place {
 
   #answer(event: Event, asked?: Request): void {
     if (this.#isClosed) return;
-    const size = this.#answers.add(event, this.text ? { user: this.#user, ...(asked && { asked }) } : undefined);
+    const size = this.#answers.add(event, this.text ? { user: this.#user, room: this.#room, asked } : undefined);
     if (asked !== undefined) this.#limiter.answered(asked, size);
   }
 

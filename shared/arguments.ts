@@ -10,8 +10,14 @@ export interface Place {
   partner?: string | undefined;
 }
 /** What a typed line asks of the reader's own side instead of the server; `open`: to see what was written with a person; `rules`: what
- *  is set for the whole server. */
-export type Local = { type: "help" } | { type: "rules" } | { type: "open"; to: string };
+ *  is set for the whole server; `ignore`: not to be shown what somebody says (not any more, unless `isOn`), or who that is; `clear`: an
+ *  empty screen. */
+export type Local =
+  | { type: "help" }
+  | { type: "rules" }
+  | { type: "clear" }
+  | { type: "open"; to: string }
+  | { type: "ignore"; user?: string; isOn: boolean };
 export type Typed = Request | Refusal | Local;
 
 export interface Command {
@@ -20,7 +26,7 @@ export interface Command {
   help: string;
   when?: "signed out" | "any time"; // default: signed in
   forHosts?: true; // it is listed for hosts only
-  exact?: true; // its last argument is taken as typed, spaces at its end included
+  exact?: true; // its last argument is taken as typed, spaces at its end and the indentation of several lines included
   read: (rest: string, place: Place) => Typed;
 }
 
@@ -28,9 +34,12 @@ export interface Command {
 export function usage(text: string): Refusal {
   return { code: "bad_request", text };
 }
-export function cutWord(text: string): { word: string; rest: string } {
+/** The first word and what comes after it; `exact`: of several lines the first keeps its indentation. */
+export function cutWord(text: string, exact?: true): { word: string; rest: string } {
   const end = text.search(/\s/);
-  return end < 0 ? { word: text, rest: "" } : { word: text.slice(0, end), rest: text.slice(end + 1).trimStart() };
+  if (end < 0) return { word: text, rest: "" };
+  const rest = text.slice(end + 1);
+  return { word: text.slice(0, end), rest: exact && rest.includes("\n") ? rest : rest.trimStart() };
 }
 export function withPerson(name: string, make: (to: string) => Typed): Typed {
   const to = foldName(name.startsWith("@") ? name.slice(1) : name);

@@ -28,12 +28,12 @@ export const COMMANDS: readonly Command[] = [
     read: (rest) => credentials("login", rest),
   },
   {
-    names: ["msg", "pm", "dm", "query"],
+    names: ["msg", "pm", "dm", "w", "query"],
     exact: true,
     usage: "NAME TEXT",
-    help: "a private message, also to someone who is away",
+    help: "for NAME alone, here or away",
     read: (rest) => {
-      const { word: name, rest: text } = cutWord(rest);
+      const { word: name, rest: text } = cutWord(rest.trimStart(), true);
       if (name === "") return usage(NEEDS_TEXT);
       return text.trim() === "" ? withPerson(name, (to) => ({ type: "open", to })) : direct(name, text);
     },
@@ -55,6 +55,23 @@ export const COMMANDS: readonly Command[] = [
     read: (rest) => (rest === "" ? { type: "who" } : inRoom(rest, (to) => ({ type: "who", to }))),
   },
   {
+    names: ["names"],
+    usage: "[ROOM]",
+    help: "who is in this room, or in that one",
+    read: (rest, { room }) => {
+      if (rest === "" && !isRoom(room)) return usage("/names is for rooms: /names lab. /who shows who is here at all.");
+      return inRoom(rest || room, (to) => ({ type: "who", to }));
+    },
+  },
+  {
+    names: ["me"],
+    exact: true,
+    usage: "TEXT",
+    help: "say what you do: /me waves",
+    read: (rest, { room }) =>
+      rest.trim() === "" ? usage("/me needs a text: /me waves.") : { type: "say", to: room, text: `/me ${rest}` },
+  },
+  {
     names: ["people"],
     usage: "",
     help: "whom you wrote with, the last ones first",
@@ -67,7 +84,7 @@ export const COMMANDS: readonly Command[] = [
     read: () => ({ type: "rooms" }),
   },
   {
-    names: ["join"],
+    names: ["join", "j"],
     usage: "ROOM",
     help: "enter a room, new or old, and talk there",
     read: (rest) =>
@@ -75,10 +92,14 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     names: ["leave", "part"],
-    usage: "",
-    help: "leave this room, back to the lobby",
-    read: (_, { room }) =>
-      room === LOBBY ? usage("You are in the lobby, which nobody leaves. /exit ends.") : { type: "leave", to: room },
+    usage: "[ROOM]",
+    help: "leave this room, or that one, for the lobby",
+    read: (rest, { room }) => {
+      const leave = (to: string): Typed =>
+        to === LOBBY ? usage("You are in the lobby, which nobody leaves. /exit ends.") : { type: "leave", to };
+      if (rest === "") return leave(room);
+      return rest.startsWith("@") ? withPerson(rest, leave) : inRoom(rest, leave);
+    },
   },
   {
     names: ["history"],
@@ -111,6 +132,27 @@ export const COMMANDS: readonly Command[] = [
     read: (rest) =>
       rest === "" ? usage("/searchall needs the words to look for.") : { type: "history", to: "*", match: rest },
   },
+  {
+    names: ["ignore"],
+    usage: "[NAME]",
+    help: "show nothing that NAME says; or tell whom you ignore",
+    read: (rest, place) => (rest === "" ? { type: "ignore", isOn: true } : ignore(rest, true, place)),
+  },
+  {
+    names: ["unignore"],
+    usage: "NAME",
+    help: "show it again",
+    read: (rest, place) =>
+      rest === ""
+        ? usage("/unignore needs a name: /unignore bob. /ignore lists whom you ignore.")
+        : ignore(rest, false, place),
+  },
+  {
+    names: ["clear"],
+    usage: "",
+    help: "an empty screen; what was on it is above",
+    read: () => ({ type: "clear" }),
+  },
   REMOVE,
   ...HOST_COMMANDS,
   {
@@ -138,8 +180,15 @@ export const COMMANDS: readonly Command[] = [
   },
 ];
 
-/** What `/msg` says to whoever cannot open a conversation with a person. */
-export const NEEDS_TEXT = "/msg needs a name and a text: /msg bob hello. /history bob shows what you wrote with bob.";
+const NEEDS_TEXT = "/msg needs a name and a text: /msg bob hello. /history bob shows what you wrote with bob.";
+
+/** What is said to whoever types this where it cannot be done: where there is one stream of lines, and nothing is remembered. */
+export const NOT_HERE = {
+  open: NEEDS_TEXT,
+  ignore:
+    "Here everything is shown. /ignore is for clients that remember whom you ignore, such as the terminal client.",
+  clear: "/clear is for the terminal client.",
+} as const;
 
 const BY_NAME = new Map(COMMANDS.flatMap((command) => command.names.map((name) => [name, command])));
 
@@ -153,11 +202,11 @@ export function parseCommand(line: string, place: Place): Typed | undefined {
   const signedIn = !!place.user;
   if (signedIn && (!text.startsWith("/") || text.startsWith("//")))
     return { type: "say", to: place.room, text: text.startsWith("//") ? line.slice(1) : line };
-  const { word: first, rest } = cutWord(line.trimStart());
+  const { word: first, rest } = cutWord(line.trimStart(), true);
   const word = first.startsWith("/") || first.startsWith("!") ? first.slice(1) : first;
   const command = BY_NAME.get(word.toLowerCase());
   if (command && (command.when === "any time" || (command.when === "signed out") !== signedIn))
-    return command.read(command.exact ? rest : rest.trimEnd(), place);
+    return command.read(command.exact ? rest : rest.trim(), place);
   if (!signedIn) return { code: "not_signed_in" };
   if (command) return { code: "already_signed_in" };
   // Where the nearest command is one that only works signed out, such as /login, there is nothing to suggest.
@@ -187,8 +236,13 @@ export function help(signedIn: boolean, isHost = false): string[] {
 }
 
 function credentials(type: "register" | "login", rest: string): Typed {
-  const { word: user, rest: password } = cutWord(rest);
+  const { word: user, rest: password } = cutWord(rest.trimStart());
   return password.trim() === "" ? usage(`Type: ${type} NAME PASSWORD`) : { type, user, password };
+}
+function ignore(name: string, isOn: boolean, { user }: Place): Typed {
+  return withPerson(name, (one) =>
+    one === user ? usage("What you say yourself is always shown.") : { type: "ignore", user: one, isOn },
+  );
 }
 function direct(name: string, text: string): Typed {
   return withPerson(name, (to) => ({ type: "say", to, text }));

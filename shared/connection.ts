@@ -1,6 +1,6 @@
-// connection.ts: a client's side of the promises. One account's lasting connection to a server: it comes back by
-// itself, signs in again, resumes every room and the inbox where it stopped, sends what is unanswered again, and hands
-// on every message once and in order. Knows no socket (link.ts), never prints and never asks a person.
+// connection.ts: a client's side of the promises. One account's lasting connection to a server: it comes back by itself, signs in again,
+// resumes every room and the inbox where it stopped, sends what is unanswered again, and hands on every message once and in order. Knows
+// no socket (link.ts), never prints and never asks a person.
 
 import type { Event, Failure, Message, Ok, Request } from "../protocol.ts";
 import { failure } from "../protocol.ts";
@@ -21,6 +21,7 @@ import { Positions } from "./positions.ts";
 import type { Answer, Waiting } from "./unanswered.ts";
 import { Unanswered } from "./unanswered.ts";
 
+const isLate = ({ id, code }: Failure) => !id && code === "not_in_room"; // of a `seen`: the room was left meanwhile
 const SIGNED_OUT = "Your password was changed or your account was removed, so you are signed out.";
 
 export interface ConnectionOptions extends Beginning {
@@ -34,8 +35,7 @@ export interface ConnectionOptions extends Beginning {
   silence?: Silence | undefined; // see heartbeat.ts
 }
 
-/** Everything that happens, each once, until the connection is closed. A message of the inbox counts as seen when the
- *  next event is asked for. One reader at a time. */
+/** Everything that happens, each once, until it is closed. A message of the inbox is seen when the next event is asked for. One reader. */
 export async function* receiveMessages(connection: Connection): AsyncGenerator<ClientEvent> {
   for (let next; (next = await connection.next()) !== undefined;) yield next;
 }
@@ -247,7 +247,7 @@ export class Connection {
     const { id = "" } = answer;
     if (this.#handshake?.settle(answer)) return;
     if (this.#unanswered.has(id)) this.#unanswered.settle(id, answer);
-    else if (answer.type === "error") this.#feed.tell(answer);
+    else if (answer.type === "error" && !isLate(answer)) this.#feed.tell(answer);
   }
 
   #granted(request: Request, answer: Ok): void {

@@ -17,7 +17,7 @@ const RULES: readonly string[] = ["private", "accounts", "rooms", "files", "remo
 export const REMOVE: Command = {
   names: ["remove"],
   usage: "[NAME] [N]",
-  help: "remove your last message here, or the last N; of NAME, if you are a host",
+  help: "remove your last N messages here; hosts: those of NAME",
   read: (rest, { room }) => {
     const words = rest.split(/\s+/).filter(Boolean);
     const last = /^\d{1,3}$/.test(words.at(-1) ?? "") ? Number(words.pop()) : 1;

@@ -6,11 +6,12 @@ import { describe, isAct } from "./acts.ts";
 import { isRoom, listNames, LOBBY } from "./names.ts";
 import { standing } from "./standing.ts";
 
-/** Who reads: their name, the request that an `ok` answers, and whether messages are old and should say when they were
- *  sent. */
+/** Who reads: their name, the room they are in now, the request that an `ok` answers, and whether messages are old and should say when
+ *  they were sent. */
 export interface Viewer {
   user?: string | undefined;
-  asked?: Request;
+  room?: string | undefined; // without one: the lobby
+  asked?: Request | undefined;
   late?: boolean;
 }
 
@@ -64,7 +65,7 @@ function textOf({ text, removed, was }: Message): string {
   return `(removed by ${removed}${was === undefined ? "" : `: ${was}`})`;
 }
 
-function renderOk(event: Ok, { user, asked }: Viewer): string[] {
+function renderOk(event: Ok, { user, room = LOBBY, asked }: Viewer): string[] {
   const others = (event.users ?? []).filter((name) => name !== user);
   switch (asked?.type) {
     case "register":
@@ -78,7 +79,7 @@ function renderOk(event: Ok, { user, asked }: Viewer): string[] {
       return [`* You are in ${bare(asked.to)}, ${company}.`, ...standingLines(event)];
     }
     case "leave":
-      return [`* You left ${bare(asked.to)} and are in ${bare(LOBBY)}.`];
+      return [`* You left ${bare(asked.to)} and are in ${bare(room)}.`];
     case "who": {
       const where = asked.to === undefined ? "Here" : `In ${bare(asked.to)}`;
       return [

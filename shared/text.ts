@@ -1,4 +1,5 @@
-// text.ts: the rules for the text of a message: what is removed, where it is cut, whom it calls by name, and by which words it is found.
+// text.ts: the rules for the text of a message: what is removed, where it is cut, whom it calls by name, what is an emote, and by which words it
+// is found.
 
 import { MAX_MESSAGE_LENGTH } from "../protocol.ts";
 import { withoutCode } from "./passages.ts";
@@ -32,6 +33,11 @@ export function whyTooLong(text: string): string | undefined {
   if (length <= MAX_MESSAGE_LENGTH) return undefined;
   const count = (n: number) => n.toLocaleString("en");
   return `That message has ${count(length)} characters; ${count(MAX_MESSAGE_LENGTH)} fit. Nothing was sent.`;
+}
+
+/** What somebody does who said `/me waves`: "waves". Such a text is stored as it was typed; who knows no more shows that. */
+export function emoteOf(text: string): string | undefined {
+  return /^\/me\s+(\S[\s\S]*)$/.exec(text)?.[1];
 }
 
 /** Whether a text calls somebody by name: as a word of its own, also at the end of a sentence. Code calls nobody. */

@@ -100,6 +100,9 @@ export class Actions {
         return this.#rules();
       case "open":
         return this.#stage.open(typed.to);
+      case "ignore":
+      case "clear":
+        return this.#stage.note(this.#typing.loaded!.NOT_HERE[typed.type]);
       case "exit":
         return this.#stage.signOut();
       case "history":

@@ -38,7 +38,11 @@ inTerminal(
 
     await first.kill9();
     await alice.until(/connection lost[\s\S]*Not connected. Trying again in \d s, or press Enter/);
-    alice.type("one\rtwo\rthree\rfour\r");
+    for (const text of ["one", "two", "three"]) {
+      alice.type(`${text}\r`);
+      await alice.until(`  … ${text}\n`);
+    }
+    alice.type("four\r");
     await alice.until("  … one\n  … two\n  … three\n  … and 1 more\n");
     alice.type("a draft");
     await using again = await spawnServer(folder.path, ["--port", String(first.port)]);
@@ -119,6 +123,7 @@ inTerminal(
     await alice.until("Unknown command /jion. Did you mean /join? Nothing was sent.");
     alice.type("//join us\r");
     expect(await bob.next("message")).toMatchObject({ text: "/join us" });
+    await alice.until(/alice: \/join us\n#lobby>$/);
     const before = alice.screen.text.split("\n").length;
     alice.type("/help\r");
     await alice.until(/leaves when it is empty\.\n#lobby>$/);
@@ -161,6 +166,25 @@ inTerminal("Tab completes commands, people, whoever spoke last first, and rooms"
   expect(await bob.next((event: any) => event.from === "alice")).toMatchObject({ text: "thanks @bea  and #lobby" });
   alice.type("/ms\tbo\thello\r");
   expect(await bob.next((event: any) => event.from === "alice")).toMatchObject({ to: "bob", text: "hello" });
+});
+
+inTerminal("Tab completes whom one wrote with and who follows the room, also when they are away", async () => {
+  await using chat = await startTestServer(["alice", "bob", "erin", "fred"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  const erin = await chat.signedIn("erin", "#lobby");
+  await erin.ask({ type: "seen", to: "#lobby", seq: 0 });
+  erin.close();
+  await bob.hears("erin", "left");
+  const device = await chat.signedIn("alice");
+  await device.ask({ type: "say", to: "fred", text: "hi" });
+  await using alice = await sitIn(chat.port, "alice");
+  alice.type("/who lobby\r");
+  await alice.until("* Away: erin");
+  alice.type("/msg e\tpsst\r");
+  expect(await bob.quiet()).toBeArray();
+  await alice.until("you → erin: psst");
+  alice.type("/msg f\tpsst\r");
+  await alice.until("you → fred: psst");
 });
 
 inTerminal("classic mode: bare words in the lobby, and nothing but leave in a room", async () => {

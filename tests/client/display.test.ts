@@ -200,7 +200,8 @@ inTerminal(
     const text = await alice.until("that was all");
 
     expect(alice.screen.strange).toEqual([]);
-    expect(alice.output()).not.toMatch(/[\u202a-\u202e\u2066-\u2069\x9b\b]|\x1b\]/);
+    const output = alice.output().replaceAll("\x1b]2;#lobby – Banter\x07", "");
+    expect(output).not.toMatch(/[\u202a-\u202e\u2066-\u2069\x9b\b]|\x1b\]/);
     expect(text).toContain("--:-- bob: [2J]0;owned31mgnp.exe");
     expect(text).toContain("\n  12:00 bob: I said this");
     expect(text).not.toMatch(/elsewhere|not our room|NaN/);

@@ -23,6 +23,9 @@ test("--send stores every line before it ends with 0, and says which one was ref
   const refused = await run([...client, "--send", "nobody-here"], "hello\n");
   expect(refused).toMatchObject({ code: 1, stdout: "" });
   expect(refused.stderr).toContain("line 1 was not sent: There is no account with that name.");
+  expect(refused.stderr).not.toContain("Did you mean");
+  const lobby = await run([...client, "--send", "lobby"], "hello\n");
+  expect(lobby.stderr).toEndWith("There is no account with that name. Nothing was sent. Did you mean '#lobby'?\n");
   const many = Array.from({ length: 500 }, (_, i) => `line ${i}`);
   expect((await run([...client, "--send", "bob"], many.join("\n"))).code).toBe(0);
   const inbox = (await bob.quiet()).filter(({ to }) => to === "bob");

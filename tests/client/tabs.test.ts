@@ -313,3 +313,23 @@ inTerminal("what comes while the terminal is not looked at is unread until it is
   await alice.until(/bob: two\n\d\d:\d\d bob: three\n#lobby> x$/);
   await reads(witness, "#lobby", 3);
 });
+
+inTerminal("/rooms tells where one is, by which key, and what waits there, before all other rooms", async () => {
+  await using chat = await startTestServer(["alice", "bob"]);
+  const bob = await chat.signedIn("bob", "#lobby");
+  for (const room of ["#lab", "#quiet"]) await bob.join(room);
+  await using alice = await sitIn(chat.port, "alice");
+  alice.type("/join lab\r");
+  await alice.until(/#lab>$/);
+  alice.type("/query bob\r");
+  await alice.until(/@bob>$/);
+  alice.type("/join den\r");
+  await alice.until(/#den>$/);
+  await bob.say("#lab", "one", "two");
+  await alice.until("2:lab 2");
+  alice.type("/rooms\r");
+  await alice.until("* Rooms: 1 #lobby (2) · 2 #lab (2, 2 new) · 4 #den (1) · #quiet (1)\n");
+  await using plain = await sitIn(chat.port, "bob", ["--plain"]);
+  plain.type("/rooms\r");
+  await plain.until(/\* Rooms: \w+ \(\d\), \w+ \(\d\), \w+ \(\d\), \w+ \(\d\)$/m);
+});

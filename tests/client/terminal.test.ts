@@ -194,6 +194,43 @@ for (const [end, code] of [
     await shell.exited;
   });
 
+inTerminal(
+  "the window's title tells the room and what waits, and is as it was afterwards; a pipe has none",
+  async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    await bob.join("#lab");
+    const titled = `printf '\\033]2;my shell\\007'; ${process.execPath} client.ts 127.0.0.1:${chat.port} --name alice`;
+    await using alice = sitAtCommand(titled);
+    await alice.until(/is hidden\):/);
+    alice.type(`${PASSWORD}\r`);
+    await alice.until(() => alice.screen.title === "#lobby – Banter");
+    alice.type("/join lab\r");
+    await alice.until(() => alice.screen.title === "#lab – Banter");
+    await bob.say("#lobby", "one", "two");
+    await alice.until(() => alice.screen.title === "(2) #lab – Banter");
+    alice.type(`x${ESC}[O`); // the terminal has lost the focus
+    await alice.until(/#lab> x$/);
+    await bob.say("#lab", "alice?");
+    await alice.until(() => alice.screen.title === "(3!) #lab – Banter");
+    alice.type(`${ESC}[I\x7f`);
+    await alice.until(() => alice.screen.title === "(2) #lab – Banter");
+    alice.type("/exit\r");
+    await alice.exited;
+    expect(alice.screen.title).toBe("my shell");
+
+    for (const [args, env] of [
+      [["--plain"], {}],
+      [[], { TERM: "dumb" }],
+    ] as const) {
+      await using plain = await sitIn(chat.port, "alice", [...args], { env });
+      expect(plain.output()).not.toContain(ESC);
+    }
+    await using linux = await sitIn(chat.port, "alice", [], { env: { TERM: "linux" } });
+    expect(linux.output()).not.toContain(`${ESC}]`);
+  },
+);
+
 inTerminal("the terminal is as it was after an exception", async () => {
   const broken =
     `import { Terminal } from "${REPOSITORY}/client/terminal.ts"; const terminal = new Terminal({ interrupt() {} }); ` +

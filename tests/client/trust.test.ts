@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { connect } from "../../client.ts";
 import type { Certificate } from "../../server/certificate.ts";
 import { loadCertificate } from "../../server/certificate.ts";
+import { wrap } from "../../client/rows.ts";
 import { trustFile } from "../../client/trust.ts";
 import type { TestServer } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
@@ -130,6 +131,19 @@ describe.if(has("openssl"))("a server that was never met", () => {
     const refused = await alice.script(chat.port, "--trust-new");
     expect([refused.code, refused.stderr]).toEqual([3, expect.stringContaining(`Cannot use ${alice.file}`)]);
   });
+});
+
+test.each([40, 60, 80, 90])("in %d columns a fingerprint breaks between two of its pairs", (columns) => {
+  const print = Array.from({ length: 32 }, (_, i) => (i * 7 + 16).toString(16).toUpperCase()).join(":");
+  const rows = wrap(`* WARNING: it was ${print} and is ${print}. Ask whoever runs the server.`, columns);
+  for (const row of rows) {
+    expect(Bun.stringWidth(row)).toBeLessThanOrEqual(columns);
+    for (const [part] of row.matchAll(/[0-9A-F:]{5,}/g)) expect(part).toMatch(/^([0-9A-F]{2}:)*[0-9A-F]{2}:?$/);
+  }
+  expect(rows.join("").replaceAll(" ", "")).toBe(
+    `* WARNING: it was ${print} and is ${print}. Ask whoever runs the server.`.replaceAll(" ", ""),
+  );
+  expect(wrap(print, 95)).toEqual([print]);
 });
 
 describe.if(has("openssl"))("a certificate that has changed", () => {

@@ -98,3 +98,14 @@ inTerminal("a code that nobody knows ends what was asked", async () => {
   expect(await alice.exited).toBe(0);
   expect(alice.screen.text).not.toContain("Not sent");
 });
+
+inTerminal("that a room was left before it was confirmed as read is nothing to tell a person", async () => {
+  using server = listen((frame, write) => {
+    if (frame.type === "login") return write({ ...welcome(frame), follows: [] });
+    if (frame.type !== "seen") return write(welcome(frame));
+    if (frame.id !== undefined) return write(welcome(frame), message("#lobby", 1, "one")); // the room is followed
+    write({ type: "error", code: "not_in_room", text: "You are not in that room." }, { type: "notice", text: "done" });
+  });
+  await using alice = await sitIn(server.port, "alice");
+  expect(await alice.until("* done")).not.toContain("You are not in that room");
+});

@@ -2,7 +2,7 @@
 // `until` waits for what is on the screen.
 
 import { expect } from "bun:test";
-import { PASSWORD, REPOSITORY } from "./harness.ts";
+import { PASSWORD, REPOSITORY, temporaryFolder } from "./harness.ts";
 import { load } from "./needs.ts";
 
 type Xterm = typeof import("@xterm/headless") & typeof import("@xterm/addon-unicode-graphemes");
@@ -10,21 +10,30 @@ const xterm = await load<Xterm>("@xterm/headless", "@xterm/addon-unicode-graphem
 /** Whether programs can be run in a terminal here. */
 export const HAS_TERMINAL = xterm !== undefined;
 
-/** What our programs may write besides text: line ends, bells, colours, modes, and to move up, right and clear below. */
-const EXPECTED = /[\r\n\x07]|\x1b\[(?:\??[\d;]*[hlm]|\d*[AC]|J)/g;
+/** What our programs may write besides text: line ends, bells, colours, modes, and to move up, right and home, and to clear below, and the
+ *  title of the window. */
+const EXPECTED = /\x1b\]2;[^\0-\x1f\x7f-\x9f]*\x07|\x1b\[2[23];2t|[\r\n\x07]|\x1b\[(?:\??[\d;]*[hlm]|\d*[AC]|[HJ])/g;
 
 /** The screen of a terminal. */
 export class Screen {
   bells = 0;
+  /** What the window is called. */
+  title = "";
   /** The modes of DEC that are on, "?2004" for one. */
   readonly modes = new Set<string>();
   #written = "";
   readonly #terminal: InstanceType<Xterm["Terminal"]>;
 
   constructor(cols: number, rows: number) {
-    this.#terminal = new xterm!.Terminal({ cols, rows, allowProposedApi: true });
+    this.#terminal = new xterm!.Terminal({
+      cols,
+      rows,
+      allowProposedApi: true,
+      windowOptions: { pushTitle: true, popTitle: true },
+    });
     this.#terminal.loadAddon(new xterm!.UnicodeGraphemesAddon());
     this.#terminal.onBell(() => this.bells++);
+    this.#terminal.onTitleChange((title) => (this.title = title));
     for (const final of ["h", "l"])
       this.#terminal.parser.registerCsiHandler({ prefix: "?", final }, (modes) => {
         for (const mode of modes) this.modes[final === "h" ? "add" : "delete"](`?${mode}`);
@@ -59,6 +68,10 @@ export class Screen {
   get text(): string {
     return this.rows.join("\n");
   }
+  /** What is on it now, without what has scrolled away. */
+  get shown(): string {
+    return this.rows.slice(this.#terminal.buffer.active.baseY).join("\n");
+  }
   /** Control characters and escapes that no program of ours has any business writing. */
   get strange(): string[] {
     return this.#written.replaceAll(EXPECTED, "").match(/[\0-\x1f\x7f-\x9f][^\0-\x1f\x7f-\x9f]{0,20}/g) ?? [];
@@ -79,7 +92,7 @@ export interface Seat extends AsyncDisposable {
   process: Bun.Subprocess;
 }
 
-/** Starts a program in a terminal of its own. */
+/** Starts a program in a terminal of its own; what it keeps for its person is gone at the end, unless `env` says where to. */
 export function sit(command: string[], { columns = 80, rows = 24, env = {} as Record<string, string> } = {}): Seat {
   const screen = new Screen(columns, rows);
   const decoder = new TextDecoder();
@@ -88,9 +101,10 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
   const wake = (): void => {
     for (const one of waiting.splice(0)) one();
   };
+  const home = temporaryFolder();
   const child = Bun.spawn(command, {
     cwd: REPOSITORY,
-    env: { ...process.env, TERM: "xterm-256color", NO_COLOR: "", FORCE_COLOR: "", ...env },
+    env: { ...process.env, XDG_STATE_HOME: home.path, TERM: "xterm-256color", NO_COLOR: "", FORCE_COLOR: "", ...env },
     terminal: {
       cols: columns,
       rows,
@@ -132,6 +146,7 @@ export function sit(command: string[], { columns = 80, rows = 24, env = {} as Re
       child.kill("SIGKILL");
       await child.exited;
       child.terminal!.close();
+      home[Symbol.dispose]();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { expect, spyOn, test } from "bun:test";
-import { truncateMessage, wordsOf } from "../../shared/text.ts";
+import { emoteOf, truncateMessage, wordsOf } from "../../shared/text.ts";
 
 test.each([
   ["abc", 3, "abc", 0],
@@ -27,4 +27,16 @@ test.each([
   ['"a\\b" ÖL .* ΟΔΟΣ', ['"a\\b"', "öl", ".*", "οδος"]],
 ])("the words of %j are %j", (match, words) => {
   expect(wordsOf(match)).toEqual(words);
+});
+
+test.each([
+  ["/me waves", "waves"],
+  ["/me  waves\n  twice ", "waves\n  twice "],
+  ["/me", undefined],
+  ["/me  ", undefined],
+  ["/meow", undefined],
+  [" /me waves", undefined],
+  ["it is /me", undefined],
+])("what somebody does who said %j is %j", (text, emote) => {
+  expect(emoteOf(text)).toBe(emote);
 });

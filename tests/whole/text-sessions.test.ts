@@ -1,6 +1,6 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { connect } from "node:net";
-import { help, NEEDS_TEXT } from "../../shared/commands.ts";
+import { help, NOT_HERE } from "../../shared/commands.ts";
 import { ERRORS } from "../../protocol.ts";
 import {
   PASSWORD,
@@ -229,7 +229,11 @@ test("what was written with somebody, with whom one wrote, and who wrote last ar
   bob.type("/history alice");
   expect(await bob.line()).toBe("* You have not written with alice yet.");
   bob.type("/msg alice");
-  expect(await bob.line()).toBe(`* ${NEEDS_TEXT}`);
+  expect(await bob.line()).toBe(`* ${NOT_HERE.open}`);
+  bob.type("/ignore alice");
+  expect(await bob.line()).toBe(`* ${NOT_HERE.ignore}`);
+  bob.type("/clear");
+  expect(await bob.line()).toBe(`* ${NOT_HERE.clear}`);
   bob.type("/r hello");
   expect(await bob.line()).toBe("* Nobody has written to you yet. Use /msg NAME TEXT.");
   const alice = await chat.signedIn("alice");
@@ -245,6 +249,22 @@ test("what was written with somebody, with whom one wrote, and who wrote last ar
   expect(await again.line()).toMatch(/^\* \d\d:\d\d \[pm\] alice: psst$/);
   again.type("/r here I am");
   expect(await alice.next("message")).toMatchObject({ from: "bob", to: "alice", text: "here I am" });
+});
+
+test("/leave ROOM leaves that room and stays in the current one; /names tells who is in this room, or that one", async () => {
+  await using chat = await startTestServer(["bob"]);
+  const bob = await chat.typist("bob");
+  for (const line of ["/join work", "/join lab", "/leave work", "/names", "/names work", "/leave work", "/leave"])
+    bob.type(line);
+  expect(await bob.quietLines()).toEqual([
+    "* You are in work, alone so far.",
+    "* You are in lab, alone so far.",
+    "* You left work and are in lab.",
+    "* In lab: bob",
+    "* In work: nobody",
+    "* You are not in that room. Join it first.",
+    "* You left lab and are in lobby.",
+  ]);
 });
 
 test("!exit is a leave at once, though the connection stays open for a while; a connection that is just lost is none", async () => {
