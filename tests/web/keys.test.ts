@@ -16,7 +16,7 @@ describe.if(has(BROWSER))("the keys of the page", () => {
     using alice = await enter(chat, "alice");
     await alice.click("#draft");
     await alice.type("why?");
-    expect(await alice.read(`${DRAFT} + document.getElementById('keys')?.open`)).toBe("why?false");
+    expect(await alice.read(`${DRAFT} + (document.getElementById('keys')?.open ?? false)`)).toBe("why?false");
     await alice.read("document.getElementById('here').focus()");
     await alice.press("?");
     await alice.until("document.getElementById('keys')?.open");
