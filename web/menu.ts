@@ -66,7 +66,8 @@ export class Menu {
     button.type = "button";
     button.id = id;
     button.onclick = () => {
-      this.#menu.close(); // first, so that what is opened gives the focus back to where the menu was
+      this.#menu.close();
+      the("me", HTMLButtonElement).focus(); // so that what is opened gives the focus back to where the menu was
       press();
     };
     return button;
