@@ -88,7 +88,8 @@ export class Saving {
     const link = element("a", "", name);
     link.href = this.#url = URL.createObjectURL(file);
     link.download = name;
-    this.#say("Saved as ", link, ".");
+    // Over plain http browsers doubt what they are to save.
+    this.#say("Saved as ", link, isSecureContext ? "." : ". If the browser asks, tell it to keep the file.");
     link.click();
   }
 
