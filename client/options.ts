@@ -47,7 +47,7 @@ URL is the address of its page, for where nothing else is let through.
 
   --name NAME            who you are
   --password-file PATH   the password is its first line, or the input's: -
-  --remember, --forget   sign in here without a password next time, or not any more
+  --remember, --forget   sign in here without a password next time; no longer
   --room ROOM            where to start, instead of the lobby
   --send ROOM|NAME       send each line of the input as a message, then leave
   --json                 speak the protocol's frames on input and output
