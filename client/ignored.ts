@@ -1,14 +1,18 @@
 // ignored.ts: whose words are not shown to this person. What hosts do is shown, whoever they are. Shows nothing and asks nobody.
 
 import type { Message } from "../protocol.ts";
+import type { Ignoring } from "../shared/ignoring.ts";
 import type { Memory } from "./memory.ts";
 
-export class Ignored {
+export class Ignored implements Ignoring {
   readonly #memory: Memory | undefined;
+  readonly #onChange: () => void;
   readonly #hidden = new Map<string, Set<string>>(); // by name, which messages were not shown
 
-  constructor(memory: Memory | undefined) {
+  /** `onChange` is called when there is one more, or one less. */
+  constructor(memory: Memory | undefined, onChange: () => void) {
     this.#memory = memory;
+    this.#onChange = onChange;
     for (const name of memory?.ignored() ?? []) this.#hidden.set(name, new Set());
   }
 
@@ -20,10 +24,10 @@ export class Ignored {
     return this.#hidden.has(name);
   }
 
-  /** Ignores somebody, or does not any more. A sentence if that cannot be kept. */
   set(name: string, isOn: boolean): string | undefined {
     if (isOn) this.#hidden.set(name, new Set());
     else this.#hidden.delete(name);
+    this.#onChange();
     return this.#memory?.keepIgnored(name, isOn);
   }
 

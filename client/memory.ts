@@ -2,6 +2,7 @@
 // ignored. Keeps no password and no code: who calls sees to that. Where nothing can be kept, the chat goes on without.
 
 import { join } from "node:path";
+import { whyUnusable } from "../shared/usage.ts";
 import { LineFile } from "./keeping.ts";
 
 const MAX_TYPED = 1_000; // lines, of all accounts together
@@ -65,7 +66,7 @@ export class Memory {
       this.#ignored.replace((lines) => [...lines.filter((one) => one !== line), ...(isOn ? [line] : [])]);
       return undefined;
     } catch (problem) {
-      return `It holds until you leave: ${this.#ignored.path} cannot be written (${(problem as Error).message}).`;
+      return `It holds until you leave: ${this.#ignored.path} cannot be written (${whyUnusable(problem)}).`;
     }
   }
 

@@ -5,7 +5,7 @@ import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { foldName, foldRoom } from "../shared/names.ts";
-import { ASIDE, seeHelp, understand, whyUnreadable } from "../shared/usage.ts";
+import { ASIDE, seeHelp, understand, whyUnusable } from "../shared/usage.ts";
 import { sanitizeMessage } from "../shared/text.ts";
 import type { Address, Written } from "./address.ts";
 import { hostAndPort, readAddress } from "./address.ts";
@@ -37,12 +37,10 @@ export interface CommandLine extends ClientOptions {
 /** What is wrong with a command line, in sentences that end with where to look. */
 export class UsageError extends Error {}
 
-export const HELP = `Usage: bun client.ts [HOST[:PORT] | URL] [options]
+export const HELP = `Usage: bun client.ts [HOST[:PORT] | URL of the page] [options]
 Joins a Banter server, localhost:12345 if none is given. New people are welcome.
-URL is the address of its page, for where nothing else is let through.
 
   bun client.ts 192.168.1.20 --name alice --room lab
-  bun client.ts https://chat.example.org
   date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
 
   --name NAME            who you are
@@ -163,11 +161,11 @@ function readAuthority(path: string): string {
     new X509Certificate(pem);
     return pem;
   } catch (problem) {
-    const { code, syscall } = problem as NodeJS.ErrnoException;
+    const { syscall } = problem as NodeJS.ErrnoException;
     throw usage(
       syscall === undefined
         ? `${path} is not a certificate in PEM form.`
-        : `Cannot read the certificate ${path}: ${whyUnreadable(code)}.`,
+        : `Cannot read the certificate ${path}: ${whyUnusable(problem)}.`,
     );
   }
 }
@@ -178,7 +176,7 @@ export async function readPassword(path: string, console: Console): Promise<stri
   try {
     text = path === "-" ? await console.ask("Password: ", true) : readFileSync(path, "utf8");
   } catch (problem) {
-    throw usage(`Cannot read the password in ${path}: ${whyUnreadable((problem as NodeJS.ErrnoException).code)}.`);
+    throw usage(`Cannot read the password in ${path}: ${whyUnusable(problem)}.`);
   }
   const password = text?.replace(/^\ufeff/, "").split(/\r?\n/)[0];
   if (!password) throw usage(`There is no password in the first line of ${path === "-" ? "the input" : path}.`);

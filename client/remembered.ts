@@ -2,6 +2,7 @@
 // and what the server proved its identity by, so that no other server is told one. Holds no password.
 
 import { join } from "node:path";
+import { whyUnusable } from "../shared/usage.ts";
 import { LineFile } from "./keeping.ts";
 
 export interface Account {
@@ -53,7 +54,7 @@ export class Remembered {
       this.#file.replace(change);
       return undefined;
     } catch (problem) {
-      return `Cannot use ${this.#file.path}, which keeps who is remembered: ${(problem as Error).message}.`;
+      return `Cannot use ${this.#file.path}, which keeps who is remembered: ${whyUnusable(problem)}.`;
     }
   }
 }

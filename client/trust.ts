@@ -1,9 +1,9 @@
 // trust.ts: which servers this person trusts. Fingerprints of certificates that no authority vouches for, kept from the
 // first visit on; one that has changed is refused. Never connects and never asks.
 
-import { appendFileSync, mkdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { stateFolder } from "./keeping.ts";
+import { join } from "node:path";
+import { whyUnusable } from "../shared/usage.ts";
+import { LineFile, stateFolder } from "./keeping.ts";
 
 /** Where the fingerprints are kept, one line a server: `localhost:12345 AB:CD:…`. */
 export function trustFile(env: Record<string, string | undefined>): string {
@@ -16,11 +16,11 @@ export class Trust {
   /** A certificate that was refused because this server was never met before: somebody may decide to `keep` it. */
   unknown: { fingerprint: string; why: string } | undefined;
   readonly server: string; // HOST:PORT
-  readonly #file: string;
+  readonly #file: LineFile;
 
   constructor(server: string, file: string) {
     this.server = server;
-    this.#file = file;
+    this.#file = new LineFile(file);
   }
 
   /** `undefined` for the fingerprint that is known; for any other a sentence that says why it is refused. */
@@ -36,7 +36,7 @@ export class Trust {
     if (known !== undefined)
       return (
         `WARNING: THE CERTIFICATE OF ${this.server} HAS CHANGED. Somebody may be posing as this server. Nothing was sent. ` +
-        `It was ${known} and is ${fingerprint}. Ask whoever runs the server; if it has a new certificate, remove its line from ${this.#file}.`
+        `It was ${known} and is ${fingerprint}. Ask whoever runs the server; if it has a new certificate, remove its line from ${this.#file.path}.`
       );
     this.unknown = { fingerprint, why };
     return (
@@ -57,8 +57,7 @@ export class Trust {
   /** Trusts this fingerprint from now on: it is written to the file (0600). A sentence if it cannot be. */
   keep(fingerprint: string): string | undefined {
     try {
-      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
-      appendFileSync(this.#file, `${this.server} ${fingerprint}\n`, { mode: 0o600 });
+      this.#file.append(`${this.server} ${fingerprint}`);
       return undefined;
     } catch (problem) {
       return this.#unusable(problem);
@@ -66,17 +65,11 @@ export class Trust {
   }
 
   #known(): string | undefined {
-    let text = "";
-    try {
-      text = readFileSync(this.#file, "utf8");
-    } catch (problem) {
-      if ((problem as NodeJS.ErrnoException).code !== "ENOENT") throw problem;
-    }
-    const lines = text.split("\n").map((line) => line.trim().split(/\s+/));
+    const lines = this.#file.read().map((line) => line.trim().split(/\s+/));
     return lines.findLast(([server]) => server === this.server)?.[1];
   }
 
   #unusable(problem: unknown): string {
-    return `Cannot use ${this.#file}, which keeps the fingerprints of servers: ${(problem as Error).message}.`;
+    return `Cannot use ${this.#file.path}, which keeps the fingerprints of servers: ${whyUnusable(problem)}.`;
   }
 }

@@ -44,8 +44,11 @@ export class View {
   constructor({ connection, console, display, memory, waiting, now }: ViewOptions) {
     const { user } = connection;
     const { known } = this;
-    const ignored = new Ignored(memory);
     const tabs = new Tabs(user);
+    const ignored = new Ignored(memory, () => {
+      for (const tab of tabs.all) this.#timeline.ignore(tab, tab.recent);
+      this.#status.refresh();
+    });
     const board = new Board(user);
     this.tabs = tabs;
     this.board = board;
@@ -78,13 +81,6 @@ export class View {
   /** What somebody asked for. */
   answer(request: Request, answer: Ok): void {
     this.#timeline.answer(request, answer);
-  }
-  /** Ignores somebody, or does not any more. A sentence if that cannot be kept. */
-  ignore(name: string, isOn: boolean): string | undefined {
-    const why = this.ignored.set(name, isOn);
-    for (const tab of this.tabs.all) this.#timeline.ignore(tab, tab.recent);
-    this.#status.refresh();
-    return why;
   }
   refresh(): void {
     this.#status.refresh();

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { replaceFileSync } from "./durable.ts";
 import { lanAddresses } from "./network.ts";
-import { whyUnreadable } from "../shared/usage.ts";
+import { whyUnusable } from "../shared/usage.ts";
 
 /** A certificate and its key, ready to listen with. */
 export interface Certificate {
@@ -81,7 +81,7 @@ function readText(file: string, what: string): string {
   try {
     return readFileSync(file, "latin1");
   } catch (problem) {
-    throw new Error(`Cannot read the ${what} ${file}: ${whyUnreadable((problem as NodeJS.ErrnoException).code)}.`);
+    throw new Error(`Cannot read the ${what} ${file}: ${whyUnusable(problem)}.`);
   }
 }
 

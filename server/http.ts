@@ -158,8 +158,11 @@ export class HttpConnection extends SocketConnection implements Asker {
   /** It was waiting for a request, which an answer would not be to, or has just come. */
   protected refused(): void {}
 
+  /** Who asks for nothing is told nothing, so there are no last words to wait for. A browser keeps such connections for minutes. */
   override dismiss(): void {
-    if (!this.#isAnswering) this.end();
+    if (this.#isAnswering) return;
+    if (this.#open === 0 && !this.#hasPart && this.queued === 0) this.accepted.socket.end();
+    else this.end();
   }
 
   override isIdleFor(ms: number): boolean {

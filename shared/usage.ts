@@ -68,9 +68,9 @@ function whyNot({ name = "", rawName = "", value, inlineValue }: Token, options:
   return isValue ? undefined : `${rawName} needs a value.`;
 }
 
-/** Why a file that a command line names cannot be read, by the code of the system. */
-export function whyUnreadable(code: string | undefined): string {
-  switch (code) {
+/** Why a file that a person chose cannot be read or written, by what the system threw. */
+export function whyUnusable(problem: unknown): string {
+  switch ((problem as { code?: string }).code) {
     case "ENOENT":
       return "there is no such file";
     case "EACCES":
@@ -82,6 +82,13 @@ export function whyUnreadable(code: string | undefined): string {
       return "a part of its path is no folder";
     case "ELOOP":
       return "its links lead in a circle";
+    case "EEXIST":
+      return "there is something else of that name";
+    case "EROFS":
+      return "its disk is read-only";
+    case "ENOSPC":
+    case "EDQUOT":
+      return "the disk is full";
     default:
       return "the system does not give it";
   }

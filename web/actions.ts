@@ -26,6 +26,8 @@ const NOT_NOW = ["quiet", "not_allowed", "no_entry"]; // codes of what may well 
 export interface Stage {
   /** Where one is. */
   readonly place: Place;
+  /** Whose names are known there. */
+  readonly known: { people: readonly string[] };
   /** Adds a line of the page's own, to the thread that is shown or to another. */
   note(text: string, thread?: string): void;
   open(thread: string): void;
@@ -101,8 +103,9 @@ export class Actions {
       case "open":
         return this.#stage.open(typed.to);
       case "ignore":
+        return this.#ignore(typed);
       case "clear":
-        return this.#stage.note(this.#typing.loaded!.NOT_HERE[typed.type]);
+        return this.#stage.note(this.#typing.loaded!.NOT_HERE.clear);
       case "exit":
         return this.#stage.signOut();
       case "history":
@@ -113,6 +116,13 @@ export class Actions {
         this.#connection.send(typed);
         if (typed.type === "say") this.#stage.showOwn(typed.to);
     }
+  }
+
+  #ignore(typed: Extract<Local, { type: "ignore" }>): void {
+    const known = { people: this.#stage.known.people, isHost: (name: string) => this.#order.board.isHost(name) };
+    const lines = this.#typing.loaded!.ignore(typed, this.#threads.reading.ignored, known);
+    if (typed.user !== undefined && typed.isOn) this.#threads.ignore(typed.user);
+    this.#stage.note(lines.join("\n"));
   }
 
   /** Hosts change the rules, others read them. */

@@ -4,11 +4,10 @@
 import type { Message } from "../protocol.ts";
 import { covers } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
-import { truncateMessage } from "../shared/text.ts";
+import { emoteOf, truncateMessage } from "../shared/text.ts";
 import { the } from "./dom.ts";
 import { keep, recall } from "./memory.ts";
 import type { Reading } from "./reading.ts";
-import { calls } from "./reading.ts";
 
 const MOMENT = 1_000; // ms in which another device may read it
 const AGREEMENT = 250; // ms in which the tabs of a browser agree on one that rings
@@ -65,7 +64,7 @@ export class Alerts {
   /** A message has come, to whatever thread. */
   heard(name: string, message: Message): void {
     if (message.act === "remove") return this.#removed(message);
-    if (this.#isLive === undefined || !isFor(this.#user, message)) return;
+    if (this.#isLive === undefined || !this.#reading.isFor(message)) return;
     const isShown = this.#opened.name === name && this.#opened.isLookedAt;
     const call = { name, message, isShown, isClaimed: false };
     if (call.isShown && document.hasFocus()) return;
@@ -174,7 +173,7 @@ export class Alerts {
     const isOne = names.length === 1;
     const count = calls.length;
     const where = isRoom(name) ? `${message.from} in ${name}` : message.from;
-    const { text, cut } = truncateMessage(message.text, SHOWN);
+    const { text, cut } = truncateMessage(emoteOf(message.text) ?? message.text, SHOWN);
     const shown = makeNotification(
       isOne ? (count > 1 ? `${where}, the last of ${count}` : where) : `${count} messages for you`,
       isOne ? text + (cut > 0 ? "…" : "") : names.join(", "),
@@ -203,12 +202,6 @@ export class Alerts {
 
 const DOT = "%3Ccircle cx='12' cy='4' r='4' fill='%23e5484d' stroke='%23fff'/%3E";
 
-/** Whether a message is meant for somebody: a mention, or a private message of somebody else. */
-function isFor(user: string, message: Message): boolean {
-  const { to, from, act, removed } = message;
-  if (isRoom(to)) return calls(message, user);
-  return from !== user && act === undefined && removed === undefined;
-}
 function keyOf({ name, message: { seq, at } }: Call): string {
   return `${name} ${seq} ${at}`;
 }

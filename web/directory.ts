@@ -2,10 +2,12 @@
 
 import type { Message, Ok, Presence, Request } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
+import type { Ignored } from "./ignored.ts";
 import type { Thread } from "./threads.ts";
 
 export class Directory {
   readonly #user: string;
+  readonly ignored: Ignored;
   readonly #ask: (request: Request) => Promise<Ok | undefined>;
   readonly #onChange: () => void;
   present = new Set<string>();
@@ -17,8 +19,14 @@ export class Directory {
   readonly #partners = new Map<string, number>(); // inbox seq of the last message with each
 
   /** `ask` resolves with nothing when a request is refused; `onChange` is called when an answer has come. */
-  constructor(user: string, ask: (request: Request) => Promise<Ok | undefined>, onChange: () => void) {
+  constructor(
+    user: string,
+    ignored: Ignored,
+    ask: (request: Request) => Promise<Ok | undefined>,
+    onChange: () => void,
+  ) {
     this.#user = user;
+    this.ignored = ignored;
     this.#ask = ask;
     this.#onChange = onChange;
   }
@@ -36,6 +44,7 @@ export class Directory {
   stateOf(user: string): string {
     if (this.banned.has(user)) return "sent out";
     if (this.muted.has(user)) return "muted";
+    if (this.ignored.has(user)) return "ignored";
     return this.present.has(user) ? "" : "away";
   }
   async readPeople(): Promise<void> {
@@ -61,7 +70,7 @@ export class Directory {
   /** A direct message was written with somebody. */
   wrote(user: string, { seq, from }: Pick<Message, "seq" | "from">): void {
     this.#met(user, seq);
-    if (from !== this.#user) this.#partner = from;
+    if (from !== this.#user && !this.ignored.has(from)) this.#partner = from;
   }
   #met(user: string, seq: number): void {
     this.#partners.set(user, Math.max(seq, this.#partners.get(user) ?? 0));
@@ -73,7 +82,7 @@ export class Directory {
   async findPartner(): Promise<void> {
     if (this.#partner !== undefined) return;
     const answer = await this.#ask({ type: "history", to: "@" });
-    this.#partner ??= answer?.messages?.findLast(({ from }) => from !== this.#user)?.from;
+    this.#partner ??= answer?.messages?.findLast(({ from }) => from !== this.#user && !this.ignored.has(from))?.from;
   }
   /** With whom one wrote, the last one first. */
   get partners(): string[] {

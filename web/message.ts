@@ -3,7 +3,9 @@
 
 import type { Message } from "../protocol.ts";
 import { describe } from "../shared/acts.ts";
+import { emoteOf } from "../shared/text.ts";
 import { avatar, clock, colour, element, hostTag, time } from "./dom.ts";
+import { ofWhom } from "./ignored.ts";
 import { markName } from "./naming.ts";
 import { prose, withLinks } from "./prose.ts";
 import { calls } from "./reading.ts";
@@ -25,7 +27,9 @@ export function messageRow(message: Message, together: boolean, reader: Reader):
   if (together) name.push("together");
   if (from === reader.user) name.push("mine");
   else if (calls(message, reader.user)) name.push("mention");
-  const said = removed === undefined ? textOf(text) : textOf(goneText(message, reader.user), "text gone");
+  const emote = emoteOf(text);
+  if (emote !== undefined) name.push("emote");
+  const said = removed === undefined ? textOf(emote ?? text) : textOf(goneText(message, reader.user), "text gone");
   if (name.includes("mention")) markName(said, reader.user);
   const item = element(
     "li",
@@ -38,7 +42,7 @@ export function messageRow(message: Message, together: boolean, reader: Reader):
     tool(message, reader),
   );
   item.dataset.seq = String(seq);
-  return item;
+  return itsOf(item, message);
 }
 
 /** Empties the row of a message that was removed, where it stands. A screen reader hears of the act that did it, and not of this: that a
@@ -60,7 +64,13 @@ function goneText({ removed }: Message, user: string): string {
 
 /** A row of what a host did. */
 export function actRow(message: Message, user: string): HTMLElement {
-  return noteRow(describe(message, user, clock), message.at);
+  return itsOf(noteRow(describe(message, user, clock), message.at), message);
+}
+/** Says whose row it is, so that it can be hidden. */
+function itsOf(item: HTMLElement, message: Message): HTMLElement {
+  const of = ofWhom(message);
+  if (of !== undefined) item.dataset.of = of;
+  return item;
 }
 
 /** A grey row: a line of the page's own. */
@@ -79,11 +89,12 @@ function tableOf(text: string): HTMLElement | undefined {
 
 /** What is not stored yet. */
 export function waitingRow(text: string, user: string): HTMLElement {
+  const emote = emoteOf(text);
   return element(
     "li",
     "message mine waiting",
     avatar(user),
-    textOf(text),
+    textOf(emote === undefined ? text : `${user} ${emote}`),
     element("em", "", element("span", "hidden", "waiting…")),
   );
 }

@@ -24,6 +24,8 @@ export interface Company {
 export interface PeopleHooks {
   open: (user: string) => void;
   leave: () => void;
+  /** Ignores somebody, or does not any more: does what is typed for that. */
+  ignore: (command: string) => void;
   /** Asks who is away from a room. */
   read: (room: string) => void;
 }
@@ -34,6 +36,7 @@ export class People {
   readonly #title = the("panel-title", HTMLElement);
   readonly #filter = the("panel-filter", HTMLInputElement);
   readonly #leave = the("leave", HTMLButtonElement);
+  readonly #ignore = the("ignore", HTMLButtonElement);
   readonly #layers: Layers;
   readonly #read: () => void;
   readonly #here: Section;
@@ -42,7 +45,7 @@ export class People {
   #users = new Set<string>(); // who was in the room when it was shown last
   #reading: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(layers: Layers, { open, leave, read }: PeopleHooks) {
+  constructor(layers: Layers, { open, leave, ignore, read }: PeopleHooks) {
     this.#layers = layers;
     this.#read = () => {
       const room = this.#company?.name;
@@ -52,6 +55,10 @@ export class People {
     this.#here = new Section("present", open);
     this.#away = new Section("absent", open);
     this.#leave.onclick = leave;
+    this.#ignore.onclick = () => {
+      const { name, directory } = this.#company!;
+      ignore(`/${directory.ignored.has(name) ? "un" : ""}ignore ${name}`);
+    };
     this.#filter.oninput = () => this.#show();
     this.#opener.onclick = () => this.#toggle(!this.isOpen, true);
     the("panel-close", HTMLButtonElement).onclick = () => this.#toggle(false, true);
@@ -92,6 +99,8 @@ export class People {
     const inRoom = isRoom(name);
     this.#title.replaceChildren(...(inRoom ? [] : [avatar(name)]), name, board.isHost(name) ? hostTag() : "");
     this.#leave.hidden = !inRoom || name === LOBBY;
+    this.#ignore.hidden = inRoom;
+    this.#ignore.textContent = directory.ignored.has(name) ? "Do not ignore" : "Ignore";
     this.#filter.hidden = users.size <= MANY;
     if (!inRoom) {
       const state = directory.stateOf(name) || "here";

@@ -4,23 +4,25 @@
 import type { Message } from "../protocol.ts";
 import { isRoom } from "../shared/names.ts";
 import { mentions } from "../shared/text.ts";
+import { Ignored } from "./ignored.ts";
 import { keep, recall, watch } from "./memory.ts";
 
 interface Room {
   head: number; // seq of its last message
   position: number; // seq up to which it was read
-  own: Set<number>; // beyond that, what this person said: it is not unread
+  own: Set<number>; // beyond that, what this person said, or somebody whom they ignore: it is not unread
   call: number; // seq of the last message of others, as far as is known, that calls this person
 }
 export interface ReadingHooks {
   /** A room was read up to a seq. */
   confirm: (room: string, seq: number) => void;
-  /** Another tab has read what somebody wrote. */
+  /** Another tab has read what somebody wrote, or other people are ignored. */
   changed: () => void;
 }
 
 export class Reading {
   readonly #user: string;
+  readonly ignored: Ignored;
   readonly #store: string;
   readonly #rooms = new Map<string, Room>();
   readonly #unread = new Map<string, number[]>(); // by person: inbox seqs of what they wrote and nobody here has read
@@ -30,6 +32,7 @@ export class Reading {
 
   constructor(user: string, { confirm, changed }: ReadingHooks) {
     this.#user = user;
+    this.ignored = new Ignored(user, changed);
     this.#store = `read.${user}`;
     this.#confirm = confirm;
     this.#merge(recall("local", this.#store));
@@ -87,12 +90,12 @@ export class Reading {
     const room = this.#room(name);
     room.head = Math.max(room.head, seq);
     if (seq <= room.position) return;
-    if (from === this.#user) room.own.add(seq);
-    else if (calls(message, this.#user)) this.called(name, seq);
+    if (from === this.#user || this.ignored.has(from)) room.own.add(seq);
+    else if (this.isFor(message)) this.called(name, seq);
   }
   #wrote(name: string, seq: number, from: string): void {
     this.#inbox.head = Math.max(this.#inbox.head, seq);
-    if (from === this.#user || seq <= this.position(name)) return;
+    if (from === this.#user || this.ignored.has(from) || seq <= this.position(name)) return;
     const unread = this.#unread.get(name);
     if (unread === undefined) this.#unread.set(name, [seq]);
     else unread.push(seq);
@@ -101,6 +104,13 @@ export class Reading {
   called(name: string, seq: number): void {
     const room = this.#room(name);
     room.call = Math.max(room.call, seq);
+  }
+  /** Whether a message is meant for this person: a mention, or a private message of somebody else. */
+  isFor(message: Message): boolean {
+    const { to, from, act, removed } = message;
+    if (this.ignored.has(from)) return false;
+    if (isRoom(to)) return calls(message, this.#user);
+    return from !== this.#user && act === undefined && removed === undefined;
   }
   /** The last call that is known of was removed; now it is another one, or none (0). */
   callIs(name: string, seq: number): void {

@@ -3,6 +3,7 @@
 // costs the browser as much as one row. Knows nothing of scrolling.
 
 import type { Message } from "../protocol.ts";
+import { emoteOf } from "../shared/text.ts";
 import { element, the, timeOf } from "./dom.ts";
 import type { Reader } from "./message.ts";
 import { actRow, emptyRow, messageRow, noteRow, retool } from "./message.ts";
@@ -271,6 +272,7 @@ function keyAt(entries: readonly Entry[], index: number): Key | undefined {
 function isTogether(before: Entry | undefined, entry: Entry): boolean {
   if (before?.type !== "message" || entry.type !== "message") return false;
   if (before.act !== undefined || entry.act !== undefined || before.host !== entry.host) return false;
+  if (emoteOf(entry.text) !== undefined) return false; // it begins with the name
   return before.from === entry.from && entry.at - before.at < TOGETHER;
 }
 

@@ -5,7 +5,7 @@ import type { Message } from "../protocol.ts";
 import { LIMITS } from "../protocol.ts";
 import { covers } from "../shared/acts.ts";
 import { isRoom } from "../shared/names.ts";
-import { wordsOf } from "../shared/text.ts";
+import { emoteOf, wordsOf } from "../shared/text.ts";
 import { clock, element, hostTag, the, time } from "./dom.ts";
 import { prose } from "./prose.ts";
 
@@ -89,7 +89,7 @@ export class Search {
     const button = element("button", "", element("b", "", from, host && hostTag()), " ", time(at, clock(at)), place);
     button.onclick = () => void this.#open(message, button);
     const mark = (part: string) => marked(part, words);
-    const body = element("div", "text", ...prose(text, mark, mark));
+    const body = element("div", "text", ...prose(emoteOf(text) ?? text, mark, mark));
     body.dir = "auto";
     const row = element("li", "", button, body);
     // A text may hold buttons, so it is in none; a click there is one on its message all the same, unless it selects something.

@@ -9,7 +9,6 @@ import { ALL } from "../shared/settings.ts";
 import type { Run } from "./presence.ts";
 import { describe, fold } from "./presence.ts";
 import type { Reading } from "./reading.ts";
-import { calls } from "./reading.ts";
 
 /** A line of the page itself among the messages: who came, an answer to a command, a refusal. */
 export interface Note {
@@ -88,15 +87,25 @@ export class Threads {
   empty(act: Message): Message[] {
     const thread = this.of(act);
     const gone = emptyIn(thread, act);
-    if (isRoom(thread.name)) this.#uncall(thread, act);
+    const { on = 0, through = on } = act;
+    const call = this.reading.lastCall(thread.name);
+    if (isRoom(thread.name) && call >= on && call <= through) this.#findLastCall(thread);
     return gone;
   }
-  /** A call that was removed calls nobody; one that is not here is looked for again. */
-  #uncall(thread: Thread, { on = 0, through = on }: Message): void {
+  /** What somebody said who is ignored now is no news. */
+  ignore(user: string): void {
+    this.reading.read(user);
+    for (const thread of this.all.values())
+      if (isRoom(thread.name)) {
+        for (const entry of thread.entries)
+          if (entry.type === "message" && entry.from === user) this.reading.heard(thread.name, entry);
+        this.#findLastCall(thread);
+      }
+  }
+  /** What called this person may do so no more: what else does, is looked for. */
+  #findLastCall(thread: Thread): void {
     const { name, entries, from } = thread;
-    const call = this.reading.lastCall(name);
-    if (call < on || call > through) return;
-    const last = entries.findLast((entry) => entry.type === "message" && calls(entry, this.#user)) as
+    const last = entries.findLast((entry) => entry.type === "message" && this.reading.isFor(entry)) as
       Message | undefined;
     this.reading.callIs(name, last?.seq ?? 0);
     if (last === undefined && from > 1) void this.#findCall(thread);
@@ -165,10 +174,12 @@ export class Threads {
     return messages?.map((message) => acts.reduce(without, message));
   }
 
-  /** The newest messages that contain all these words, of a thread or of all, oldest first; `undefined` if that was refused. */
-  find(thread: Thread | undefined, match: string): Promise<Message[] | undefined> {
+  /** The newest messages that contain all these words, of a thread or of all, oldest first, but for those of people who are ignored;
+   *  `undefined` if that was refused. */
+  async find(thread: Thread | undefined, match: string): Promise<Message[] | undefined> {
     const range = { limit: LIMITS.page, match };
-    return thread === undefined ? this.#ask({ type: "history", to: ALL, ...range }) : this.read(thread, range);
+    const asked = thread === undefined ? this.#ask({ type: "history", to: ALL, ...range }) : this.read(thread, range);
+    return (await asked)?.filter((message) => !this.reading.ignored.hides(message));
   }
 
   /** What a message said that was removed, as hosts are told. */
@@ -186,7 +197,7 @@ export class Threads {
     const after = this.reading.position(name);
     const range = { type: "history", to: name, after, before, limit: LIMITS.page } as const;
     const found = await this.#ask({ ...range, match: this.#user });
-    const call = found?.findLast((message) => calls(message, this.#user));
+    const call = found?.findLast((message) => this.reading.isFor(message));
     if (call !== undefined) this.reading.called(name, call.seq);
   }
 
@@ -207,7 +218,7 @@ export class Threads {
     if (to !== "*") for (const user of users) type === "joined" ? thread.users.add(user) : thread.users.delete(user);
     if (to === LOBBY) return undefined;
     const note = lastRun(thread) ?? this.note(thread, "");
-    fold((note.run ??= new Map()), presence);
+    fold((note.run ??= new Map()), { ...presence, users: users.filter((user) => !this.reading.ignored.has(user)) });
     note.text = describe(note.run);
     if (note.text === "") thread.entries.splice(thread.entries.lastIndexOf(note), 1);
     return { thread, note };

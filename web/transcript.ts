@@ -4,7 +4,7 @@
 import type { Message } from "../protocol.ts";
 import { describe, isAct } from "../shared/acts.ts";
 import { addresses, passages, pieces } from "../shared/passages.ts";
-import { sanitizeMessage } from "../shared/text.ts";
+import { emoteOf, sanitizeMessage } from "../shared/text.ts";
 
 /** What is to be kept. */
 export interface Transcript {
@@ -45,7 +45,7 @@ function asText(transcript: Transcript): string {
     lines.push(`── ${day} ──`, "");
     for (const message of messages) {
       const { act, text, cut } = saidIn(message, times.full);
-      const who = act ? "* " : `${nameOf(message)}: `;
+      const who = act ? "* " : `${nameOf(message)}${emoteOf(message.text) === undefined ? ":" : ""} `;
       const said = text.split(/[\n\u2028\u2029]/).join("\n  ");
       lines.push(`${times.clock(message.at)} ${who}${said}${cut === "" ? "" : `\n  (${cut})`}`);
     }
@@ -85,8 +85,9 @@ function about({ name, user, at, zone, messages }: Transcript, full: (at: number
   const count = messages.length === 1 ? "1 message" : `${messages.length.toLocaleString("en")} messages`;
   return [title, `${count}, saved by ${user} at ${full(at)}. All times are those of ${zone}.`];
 }
-function nameOf({ from, host }: Message): string {
-  return host === true ? `${from} (host)` : from;
+/** Who it is of; of an emote, with a star, as terminals show it. */
+function nameOf({ from, host, text }: Message): string {
+  return `${emoteOf(text) === undefined ? "" : "* "}${from}${host === true ? " (host)" : ""}`;
 }
 /** What stands in the place of a message: what somebody did or said, or who removed that. */
 function saidIn(message: Message, full: (at: number) => string): { act: boolean; text: string; cut: string } {
@@ -94,7 +95,7 @@ function saidIn(message: Message, full: (at: number) => string): { act: boolean;
   if (isAct(message)) return { act: true, text: sanitizeMessage(describe(message, undefined, full)), cut: "" };
   if (removed !== undefined) return { act: false, text: `(removed by ${removed})`, cut: "" };
   const told = cut > 0 ? `${cut} more characters were cut off` : "";
-  return { act: false, text: sanitizeMessage(message.text), cut: told };
+  return { act: false, text: sanitizeMessage(emoteOf(message.text) ?? message.text), cut: told };
 }
 
 /** Text as markup that shows it: code as code, addresses as links, and everything else as the letters it is made of. */

@@ -2,4 +2,5 @@
 // does not need it.
 
 export { help, isSecret, NOT_HERE, parseCommand } from "../shared/commands.ts";
+export { ignore } from "../shared/ignoring.ts";
 export { Suggestions } from "./suggestions.ts";

@@ -67,7 +67,7 @@ export class View implements Page {
       this.note("The server cannot be reached, so this cannot be done now. Try again when it is back.");
     this.#reading = new Reading(user, { confirm: (room, seq) => connection.seen(room, seq), changed: soon });
     this.#threads = new Threads(user, this.#reading, async (request) => (await this.#ask(request))?.messages);
-    this.#directory = new Directory(user, (request) => this.#ask(request), soon);
+    this.#directory = new Directory(user, this.#reading.ignored, (request) => this.#ask(request), soon);
     this.#order = new Order(user, {
       perform: (request) => this.#actions.perform(request),
       ended: () => (this.#order.isHost ? void this.#directory.readPeople() : soon()),
@@ -84,10 +84,7 @@ export class View implements Page {
         return this.#actions.submit(text);
       },
       failed,
-      known: () => ({
-        ...this.#directory.known(this.#conversation.thread, connection.rooms),
-        isHost: this.#order.isHost,
-      }),
+      known: () => ({ ...this.known, isHost: this.#order.isHost }),
     });
     this.#sidebar = new Sidebar(this.#layers, {
       open: (name) => this.open(name),
@@ -97,6 +94,7 @@ export class View implements Page {
     this.#people = new People(this.#layers, {
       open: (name) => this.open(name),
       leave: () => this.#actions.leave(this.#conversation.name),
+      ignore: (command) => void typing.load().then(() => this.#actions.submit(command), failed),
       read: (room) => void this.#directory.readAbsent(room),
     });
     this.#later = new Later({
@@ -162,6 +160,10 @@ export class View implements Page {
     });
   }
 
+  /** Who and what can be named there. */
+  get known(): { people: string[]; rooms: string[] } {
+    return this.#directory.known(this.#conversation.thread, this.#connection.rooms);
+  }
   /** Where one is, for what is typed. */
   get place(): Place {
     return { user: this.#user, room: this.#conversation.name, partner: this.#directory.partner };

@@ -173,7 +173,7 @@ inTerminal("Tab completes whom one wrote with and who follows the room, also whe
   const bob = await chat.signedIn("bob", "#lobby");
   const erin = await chat.signedIn("erin", "#lobby");
   await erin.ask({ type: "seen", to: "#lobby", seq: 0 });
-  erin.close();
+  await erin.ask({ type: "exit" });
   await bob.hears("erin", "left");
   const device = await chat.signedIn("alice");
   await device.ask({ type: "say", to: "fred", text: "hi" });

@@ -6,7 +6,9 @@ import { load } from "./needs.ts";
 
 /** The browser's program, as it is called here. */
 export const BROWSER =
-  ["chromium", "chromium-browser", "google-chrome"].find((name) => Bun.which(name) !== null) ?? "chromium";
+  ["chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"].find(
+    (name) => Bun.which(name) !== null,
+  ) ?? "chromium";
 const path = Bun.which(BROWSER) ?? "";
 const axe = await load<typeof import("axe-core")>("axe-core");
 
