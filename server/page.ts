@@ -9,16 +9,18 @@ import { SECURITY_HEADERS } from "./responses.ts";
 
 const ASSETS = readAssets();
 const ROOT = "/banter/"; // where the bundler finds them: on no disk, so that a compiled program has them, too
-/** The page's files by their URLs, and their types. `typing`, `dialogs`, `search` and `saving` are what a browser loads
- *  when somebody first types, asks for a dialog, searches or saves a conversation: see web/parts.ts. */
+const SCRIPT = "text/javascript; charset=utf-8";
+/** The page's files by their URLs, and their types. Some scripts are loaded when somebody first types, opens the list of people, asks for
+ *  a dialog, searches or saves a conversation: see web/parts.ts. */
 const TYPES = {
   "/": "text/html; charset=utf-8",
-  "/page.js": "text/javascript; charset=utf-8",
+  "/page.js": SCRIPT,
   "/page.js.map": "application/json",
-  "/typing.js": "text/javascript; charset=utf-8",
-  "/dialogs.js": "text/javascript; charset=utf-8",
-  "/search.js": "text/javascript; charset=utf-8",
-  "/saving.js": "text/javascript; charset=utf-8",
+  "/typing.js": SCRIPT,
+  "/people.js": SCRIPT,
+  "/dialogs.js": SCRIPT,
+  "/search.js": SCRIPT,
+  "/saving.js": SCRIPT,
   "/style.css": "text/css; charset=utf-8",
   "/projector.css": "text/css; charset=utf-8",
   "/manifest.json": "application/manifest+json",
@@ -35,6 +37,7 @@ type PageFile = (asked: IncomingHttpHeaders) => Answer;
 export async function pageFiles(): Promise<Record<Url, PageFile>> {
   const [script, map] = await bundle("web/page.ts", "linked");
   const [typing] = await bundle("web/typing.ts", "none");
+  const [people] = await bundle("web/people.ts", "none");
   const [dialogs] = await bundle("web/dialogs.ts", "none");
   const [search] = await bundle("web/search.ts", "none");
   const [saving] = await bundle("web/saving.ts", "none");
@@ -45,6 +48,7 @@ export async function pageFiles(): Promise<Record<Url, PageFile>> {
     "/page.js": script!,
     "/page.js.map": map!,
     "/typing.js": typing!,
+    "/people.js": people!,
     "/dialogs.js": dialogs!,
     "/search.js": search!,
     "/saving.js": saving!,

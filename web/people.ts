@@ -7,7 +7,7 @@ import type { Directory } from "./directory.ts";
 import { avatar, hostTag, the } from "./dom.ts";
 import type { Layers } from "./layers.ts";
 import { List } from "./list.ts";
-import { keep, recall } from "./memory.ts";
+import { keep } from "./memory.ts";
 
 const WIDE = matchMedia("(min-width: 1100px)"); // as in people.css
 const MOST = 100; // people that are shown at once
@@ -45,6 +45,7 @@ export class People {
   #users = new Set<string>(); // who was in the room when it was shown last
   #reading: ReturnType<typeof setTimeout> | undefined;
 
+  /** Opens it. */
   constructor(layers: Layers, { open, leave, ignore, read }: PeopleHooks) {
     this.#layers = layers;
     this.#read = () => {
@@ -63,7 +64,7 @@ export class People {
     this.#opener.onclick = () => this.#toggle(!this.isOpen, true);
     the("panel-close", HTMLButtonElement).onclick = () => this.#toggle(false, true);
     WIDE.onchange = () => this.#toggle(false);
-    this.#toggle(WIDE.matches && recall("local", "panel") === true);
+    this.#toggle(true, true);
   }
 
   get isOpen(): boolean {

@@ -23,7 +23,6 @@ import { Menu } from "./menu.ts";
 import { Order } from "./order.ts";
 import type * as parts from "./parts.ts";
 import { Part } from "./parts.ts";
-import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
 import { Sidebar } from "./sidebar.ts";
 import { Threads } from "./threads.ts";
@@ -45,7 +44,6 @@ export class View implements Page {
   readonly #unsent: Unsent;
   readonly #heading = new Heading();
   readonly #layers = new Layers();
-  readonly #people: People;
   readonly #alerts: Alerts;
   readonly #later: Later;
   readonly #order: Order;
@@ -91,16 +89,18 @@ export class View implements Page {
       join: (room) => this.#actions.join(room),
       write: () => this.#composer.focus(),
     });
-    this.#people = new People(this.#layers, {
-      open: (name) => this.open(name),
-      leave: () => this.#actions.leave(this.#conversation.name),
-      ignore: (command) => void typing.load().then(() => this.#actions.submit(command), failed),
-      read: (room) => void this.#directory.readAbsent(room),
-    });
     this.#later = new Later({
       connection,
       conversation: this.#conversation,
       ask: (request) => this.#ask(request),
+      layers: this.#layers,
+      changed: soon,
+      people: {
+        open: (name) => this.open(name),
+        leave: () => this.#actions.leave(this.#conversation.name),
+        ignore: (command) => void typing.load().then(() => this.#actions.submit(command), failed),
+        read: (room) => void this.#directory.readAbsent(room),
+      },
       search: {
         find: (words, everywhere) => this.#threads.find(everywhere ? undefined : this.#conversation.thread, words),
         open: (message) => this.#conversation.seek(message),
@@ -261,10 +261,9 @@ export class View implements Page {
       board,
     });
     this.#alerts.show(calls);
-    this.#later.show();
+    this.#later.show({ name, users, directory: this.#directory, board });
     const state = this.#directory.stateOf(name);
     this.#heading.show({ name, topic: board.topic(name), users, state, unread, calls });
-    this.#people.show({ name, users, directory: this.#directory, board });
     this.#composer.explain(this.#order.show(name, this.#directory));
     if (this.#rights !== (this.#rights = this.#order.rights)) this.#conversation.retool();
     this.#conversation.showButtons();

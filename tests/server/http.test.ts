@@ -1,7 +1,9 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
+import { once } from "node:events";
 import { connect } from "node:net";
 import type { StartError } from "../../server.ts";
 import { startServer } from "../../server.ts";
+import { LINGER } from "../../server/transport.ts";
 import { Browser, upgrade } from "../kit/browser.ts";
 import type { TestServer } from "../kit/harness.ts";
 import { PASSWORD, PATIENCE, REPOSITORY, run, spawnServer, startTestServer, temporaryFolder } from "../kit/harness.ts";
@@ -263,4 +265,16 @@ test("the page's port can be chosen, left out, and a wrong one is explained", as
     folder.path + "/2",
   ]);
   expect(taken).toMatchObject({ code: 3 });
+});
+
+test("a stop does not wait for the connections that a browser keeps for its next request", async () => {
+  await using chat = await startTestServer();
+  const browser = connect({ port: chat.webPort, host: "127.0.0.1", allowHalfOpen: true }); // never closes by itself
+  browser.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await once(browser, "data");
+  const lingering = Promise.withResolvers<string>();
+  const timer = setTimeout(() => lingering.resolve("waited"), LINGER);
+  expect(await Promise.race([chat.server.stop().then(() => "stopped"), lingering.promise])).toBe("stopped");
+  clearTimeout(timer);
+  browser.destroy();
 });

@@ -96,6 +96,8 @@ describe.if(has(BROWSER))("a conversation is saved", () => {
     using alice = await enterSaving(chat);
     await alice.say("/join lab");
     await alice.see("hello", "#log");
+    await alice.click("#here");
+    await alice.see("Here – 2", "#panel");
     await alice.unplug();
     await save(alice);
     await alice.see("The server cannot be reached, so this cannot be done now.", "#log"); // it has to load what saves

@@ -35,14 +35,15 @@ test("as text: days, times of the zone that is named, acts, what was removed or 
       message(3, "(removed)", { removed: "ms.lee", was: "an insult" }),
       message(4, "```\n\tx = 1\n```", { cut: 7 }),
       message(5, "danced", { act: "dance" }), // of a newer server
-      message(6, "never", { at: 9e15 }),
+      message(6, "/me waves", { host: true }),
+      message(7, "never", { at: 9e15 }),
     ),
     "txt",
   );
   expect(type).toBe("text/plain;charset=utf-8");
   expect(text.split("\n")).toEqual([
     "#lab",
-    "7 messages, saved by alice at 01:30 on 30 November 2026. All times are those of Europe/Vienna.",
+    "8 messages, saved by alice at 01:30 on 30 November 2026. All times are those of Europe/Vienna.",
     "",
     "── Sunday 29 November 2026 ──",
     "",
@@ -60,6 +61,7 @@ test("as text: days, times of the zone that is named, acts, what was removed or 
     "  ```",
     "  (7 more characters were cut off)",
     "00:35 bob: danced",
+    "00:36 * bob (host) waves",
     "",
     "── --:-- ──",
     "",
