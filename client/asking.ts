@@ -13,6 +13,8 @@ export interface AskingOptions {
   view: View;
   isEntering: () => boolean; // the first rooms
   isLeaving: () => boolean;
+  /** A typed line was refused. */
+  refused: (line: string) => void;
   /** Tells that a line was not sent. */
   giveUp: (line: string) => void;
   /** Something was asked or answered. */
@@ -61,11 +63,12 @@ export class Asking {
 
   /** Tells why, and what was to be said is where it was typed again, unless something else is typed there by now. */
   #refused(request: Request, why: string, asked: Asked | undefined): void {
-    const { console, view, isLeaving, giveUp } = this.#options;
+    const { console, view, isLeaving, refused, giveUp } = this.#options;
     if (request.type === "join") view.tabs.close(request.to);
     if (!isLeaving()) view.info(why);
     const { line = "", place = "" } = asked ?? {};
-    if (line === "") return;
+    if (line !== "") refused(line);
+    if (line === "" || request.type !== "say") return;
     const isThere = !isLeaving() && view.tabs.get(place) !== undefined;
     if (!isThere || !console.giveBack(place, line)) giveUp(line);
   }

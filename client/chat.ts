@@ -64,6 +64,7 @@ export class Chat implements Reader {
       ...{ connection, console, view: this.#view },
       isEntering: () => this.#entering,
       isLeaving: () => this.#left !== undefined,
+      refused: (line) => memory?.dropTyped(line),
       giveUp: (line) => this.#giveUp([line]),
       changed: () => this.#progress(),
     });
@@ -164,7 +165,8 @@ export class Chat implements Reader {
     return this.#classic ? readClassic(text, place) : parseCommand(text, place);
   }
 
-  /** A line has its turn. It is kept to be recalled by a later run if it was understood and is no secret. Bots recall nothing. */
+  /** A line has its turn. It is kept to be recalled by a later run if it is understood and no secret, unless the server refuses it. Bots
+   *  recall nothing. */
   #take(line: string): Promise<void> | undefined {
     const typed = this.#read(line);
     const isUnderstood = typed !== undefined && (typed === "message" || !isRefusal(typed));
@@ -177,29 +179,30 @@ export class Chat implements Reader {
     if (typed === "message") return this.#askMessage();
     if (isRefusal(typed)) this.#view.print(this.#display.event(failure(typed)));
     else if (isOwnSide(typed)) this.#local.perform(typed);
-    else if (typed.type === "open") return this.#open(typed.to);
+    else if (typed.type === "open") return this.#open(typed.to, line);
     else if (typed.type === "exit") this.end();
-    else if (typed.type === "say") void this.#ask(typed, line);
+    else if (typed.type === "say")
+      void this.#ask(typed, line); // the next line goes on its way meanwhile
     else if (typed.type === "join" && this.#view.tabs.get(typed.to)?.head !== undefined)
       return this.#view.show(typed.to);
-    else if (typed.type === "leave") return this.#leaveOne(typed);
-    else return this.#ask(typed);
+    else if (typed.type === "leave") return this.#leaveOne(typed, line);
+    else return this.#ask(typed, line);
     return undefined;
   }
 
   /** A room is left, a person only not shown any more; `/leave bob` may be either. */
-  #leaveOne(request: RequestOf<"leave">): Promise<void> | undefined {
+  #leaveOne(request: RequestOf<"leave">, line: string): Promise<void> | undefined {
     const { tabs } = this.#view;
     const { to } = request;
     const person = to.replace(/^#/, "");
     if (tabs.get(to) === undefined && tabs.get(person) !== undefined) return this.#view.close(person);
     if (tabs.get(to) === undefined) return void this.#view.info(`You are not in ${to}. /rooms lists where you are.`);
-    return isRoom(to) ? this.#ask(request) : this.#view.close(to);
+    return isRoom(to) ? this.#ask(request, line) : this.#view.close(to);
   }
 
   /** What was written with a person: a place of its own, where there are places. */
-  #open(name: string): Promise<void> {
-    if (!this.#console.hasRoomsApart) return this.#ask({ type: "history", to: "@", with: name });
+  #open(name: string, line: string): Promise<void> {
+    if (!this.#console.hasRoomsApart) return this.#ask({ type: "history", to: "@", with: name }, line);
     const isNew = this.#view.tabs.get(name) === undefined;
     this.#view.tabs.open(name);
     return this.#view.show(name, isNew);

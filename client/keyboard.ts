@@ -1,10 +1,13 @@
 // keyboard.ts: a terminal's input as keys, in order. What was pasted comes between "paste-start" and "paste-end", whether the terminal
 // marks it or not, and whether somebody looks is told apart. Knows no line and no screen.
 
+import type { Interface } from "node:readline";
 import { emitKeypressEvents } from "node:readline";
 import type { Key } from "./console.ts";
 import { FOCUS } from "./modes.ts";
 import { Pasting } from "./pasting.ts";
+
+const ESCAPE = 100; // ms without another byte after which Esc is a key by itself, and no beginning of one
 
 export interface KeyboardHooks {
   key: (typed: string | undefined, key: Key) => void;
@@ -28,7 +31,7 @@ export class Keyboard {
     this.#hooks = hooks;
     // In this order: the keys of a read come between these two.
     input.on("data", this.#onRead);
-    emitKeypressEvents(input);
+    emitKeypressEvents(input, { escapeCodeTimeout: ESCAPE } as unknown as Interface);
     input.on("keypress", this.#onKey);
     input.on("data", this.#onReadEnd);
   }

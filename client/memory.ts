@@ -51,6 +51,16 @@ export class Memory {
     }
   }
 
+  /** It was refused: a later run does not recall it. */
+  dropTyped(text: string): void {
+    const line = this.#head + JSON.stringify(text);
+    try {
+      this.#typed.replace((lines) => lines.filter((one, i) => one !== line || i !== lines.lastIndexOf(line)));
+    } catch {
+      // It is recalled, then.
+    }
+  }
+
   ignored(): string[] {
     try {
       return this.#own(this.#ignored.read());

@@ -185,8 +185,7 @@ const NEEDS_TEXT = "/msg needs a name and a text: /msg bob hello. /history bob s
 /** What is said to whoever types this where it cannot be done: where there is one stream of lines, and nothing is remembered. */
 export const NOT_HERE = {
   open: NEEDS_TEXT,
-  ignore:
-    "Here everything is shown. /ignore is for clients that remember whom you ignore, such as the terminal client.",
+  ignore: "Here everything is shown. /ignore is for the terminal client and the page, which remember whom you ignore.",
   clear: "/clear is for the terminal client.",
 } as const;
 

@@ -17,17 +17,26 @@ inTerminal("what was typed can be recalled by the next run, but for what was ref
   const env = { XDG_STATE_HOME: home.path };
   const file = join(home.path, "banter", "typed");
   await using alice = await sitIn(chat.port, "alice", [], { env });
-  const secrets = ["/lgoin alice secret-1", "/login alice secret-2", "/host 1111-secret", "/register bob secret-4"];
-  for (const line of ["/msg bob psst", ...secrets, "two words"]) {
+  const scenes = {
+    "/msg bob psst": "you → bob: psst",
+    "/lgoin alice secret-1": "Unknown command /lgoin.",
+    "/login alice secret-2": "is signed in already",
+    "/kick bob": "Only hosts can do that. Nothing was done.",
+    "/register bob secret-4": "is signed in already",
+    "/host 1111-secret": "is not the host code",
+    "/msg nobody psst": "There is no account with that name. Nothing was sent.",
+    "\x15two words": "alice: two words",
+  };
+  for (const [line, answer] of Object.entries(scenes)) {
     alice.type(`${line}\r`);
-    await alice.until(/#lobby>$/);
+    await alice.until(new RegExp(`${RegExp.escape(answer)}[^#]*\\n#lobby>.*$`));
   }
   alice.type("//three\x1b\rlines\r");
   await alice.until("alice: /three\n  lines");
   alice.type("/exit\r");
   await alice.exited;
   const text = readFileSync(file, "utf8");
-  expect(text).not.toMatch(new RegExp(`secret|lgoin|/host|${PASSWORD}`));
+  expect(text).not.toMatch(new RegExp(`secret|lgoin|/host|kick|nobody|${PASSWORD}`));
   expect(statSync(file).mode & 0o777).toBe(0o600);
 
   await using again = await sitIn(chat.port, "alice", [], { env });
