@@ -23,6 +23,8 @@ inTerminal(
     await alice.until("* You ignore nobody.\n#lab> /ignore alice\n* What you say yourself is always shown.\n");
     await alice.until("Did you mean bob?\n#lab> /unignore bpb\n* What bpb says is shown again.");
     await alice.until("* You ignore bob: nothing that bob says is shown to you. /unignore bob ends it.");
+    alice.type("/ignore bob\r");
+    await alice.until("* You ignore bob already. /unignore bob ends it.");
 
     await bob.say("#lab", "alice, alice!");
     await bob.say("#lobby", "alice?");
