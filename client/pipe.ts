@@ -8,7 +8,7 @@ import { receiveMessages } from "../shared/connection.ts";
 import { decode } from "../shared/decode.ts";
 import type { ClientEvent } from "../shared/feed.ts";
 import { Refused } from "../shared/link.ts";
-import { isRoom } from "../shared/names.ts";
+import { isRoom, LOBBY } from "../shared/names.ts";
 import { truncateMessage } from "../shared/text.ts";
 
 /** Where lines come from and frames go. */
@@ -60,8 +60,9 @@ export async function sendLines(connection: Connection, to: string, pipe: Pipe):
 /** What whoever names a person that there is not may have meant: the room of that name, if there is one. */
 async function hintOf(connection: Connection, name: string): Promise<string> {
   const answer = await connection.ask({ type: "rooms" }).catch(() => undefined);
-  const isRoom = answer?.type === "ok" && answer.rooms?.some(({ to }) => to === `#${name}`);
-  return isRoom ? ` Did you mean '#${name}'?` : "";
+  const rooms = answer?.type === "ok" ? (answer.rooms ?? []).map(({ to }) => to) : [];
+  const room = [LOBBY, ...rooms].find((to) => to === `#${name}`); // the lobby is there when nobody is in it, too
+  return room === undefined ? "" : ` Did you mean '${room}'?`;
 }
 
 /** Requests come in and answers and events go out, one frame a line, until the input ends and all is answered. */
