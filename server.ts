@@ -104,7 +104,7 @@ export class Server {
    *  second. */
   sweep(): void {
     refreshUsers(this.#parts.data.users);
-    this.#signOut();
+    this.#signOut().catch((problem) => this.log.error("Cannot see whose sign-in has ended", problem));
     this.#parts.services.hosts.refresh();
     this.#parts.services.rooms.tick();
     this.#backups.tick();
@@ -162,14 +162,18 @@ export class Server {
   }
 
   /** Ends the sessions of accounts that were removed, or whose password was changed, since the last look. */
-  #signOut(): void {
+  async #signOut(): Promise<void> {
     const { services, admission } = this.#parts;
     const { users, log } = services;
-    if (users.accounts.revision === this.#revision) return;
-    this.#revision = users.accounts.revision;
-    for (const { session } of admission.connections) {
+    const { revision } = users.accounts;
+    if (revision === this.#revision) return;
+    // First: who signs in while the accounts are asked has the password of now.
+    const sessions = Array.from(admission.connections, ({ session }) => session).filter((one) => one?.user);
+    const accounts = await users.accounts.getAll([...new Set(sessions.map((one) => one!.user))]);
+    this.#revision = revision;
+    for (const session of sessions) {
       if (session === undefined || session.gone) continue;
-      const why = whySignedOut(users, session);
+      const why = whySignedOut(accounts.get(session.user), session);
       if (why === undefined) continue;
       log.info(`${session.user} signed out at ${session.address}: ${why}`);
       session.dismiss(why);

@@ -6,14 +6,9 @@ import { readFileSync, type Stats, statSync } from "node:fs";
 import { replaceFile, targetOf } from "./durable.ts";
 import { fault } from "./faults.ts";
 import { takeLock } from "./lock.ts";
+import type { Account, Registry, Role } from "./registry.ts";
 import { foldName } from "../shared/names.ts";
 
-export type Role = "host" | "member";
-export interface Account {
-  readonly password: string; // an argon2id hash in PHC form
-  readonly role?: unknown; // "host"; anything else, or none, is a member
-  readonly [field: string]: unknown; // for programs that know it
-}
 /** What stays of an account that was removed: its name is nobody else's, for its messages stay too. */
 interface Retired {
   readonly removed: string; // when, ISO 8601
@@ -39,7 +34,7 @@ interface Text {
 const GONE = "ENOENT"; // the version of a file that is not there
 const SLICE = 1_000; // accounts serialised before the event loop goes on, about half a millisecond
 
-export class Accounts {
+export class Accounts implements Registry {
   readonly file: string;
   /** How often accounts may have been replaced or removed: here, or in a version of the file that somebody else wrote. */
   revision = 0;
@@ -61,16 +56,33 @@ export class Accounts {
     this.#take(read(file));
   }
 
-  get(name: string): Account | undefined {
+  #living(name: string): Account | undefined {
     const entry = this.#entries.get(name);
     return entry !== undefined && isLiving(entry) ? entry : undefined;
   }
   has(name: string): boolean {
-    return this.get(name) !== undefined;
+    return this.#living(name) !== undefined;
+  }
+  mayExist(name: string): boolean {
+    return this.has(name);
+  }
+  async get(name: string): Promise<Account | undefined> {
+    return this.#living(name);
+  }
+  async getAll(names: readonly string[]): Promise<Map<string, Account>> {
+    return new Map(
+      names.flatMap((name) => {
+        const account = this.#living(name);
+        return account === undefined ? [] : [[name, account]];
+      }),
+    );
   }
   /** Whether nobody can register this name: somebody has it, or had it. */
   isTaken(name: string): boolean {
     return this.#entries.has(name);
+  }
+  async taken(names: readonly string[]): Promise<Set<string>> {
+    return new Set(names.filter((name) => this.isTaken(name)));
   }
   names(): string[] {
     return [...this.#entries.keys()].filter((name) => this.has(name));

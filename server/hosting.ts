@@ -20,12 +20,12 @@ export async function onClaim(caller: Caller, { code }: RequestOf<"claim">): Pro
 
 // ---- set ----
 
-export function onSet(caller: Caller, request: RequestOf<"set">): Answer {
+export async function onSet(caller: Caller, request: RequestOf<"set">): Promise<Answer> {
   const { id, to, of, key } = request;
   const { services, user } = caller;
   const now = services.now();
   const value = whatToSet(request, now);
-  const refusal = isRefusal(value) ? value : whyNotSet(caller, request);
+  const refusal = isRefusal(value) ? value : await whyNotSet(caller, request);
   if (refusal !== undefined) return refuseToStore(caller, { id, to: toldIn(to) }, refusal);
   const aim = { to, key: key as Key, value: (value as { value: string }).value, of: to === ALL ? ALL : of };
   const { pipeline } = services;
@@ -41,6 +41,7 @@ export function onSet(caller: Caller, request: RequestOf<"set">): Answer {
   const then = key === "member" && aim.value === "on" ? invitation : undefined;
   const batch = pipeline.post({ to: toldIn(to), from: user, id, text: setText(aim, now), act, by: caller, note, then });
   caller.says.posted(batch, toldIn(to));
+  return undefined;
 }
 
 /** The value as it is stored. */
@@ -57,10 +58,11 @@ function whatToSet({ to, key, value, of }: RequestOf<"set">, now: number): { val
   return read === undefined ? wrong(`"${key}" can be ${valuesOf(key)}.`) : { value: read };
 }
 
-function whyNotSet(caller: Caller, { to, key, of }: RequestOf<"set">): Refusal | undefined {
+async function whyNotSet(caller: Caller, { to, key, of }: RequestOf<"set">): Promise<Refusal | undefined> {
   const { rooms, users, house } = caller.services;
   const person = key === "member" ? of! : to;
-  if (person !== ALL && !isRoom(person) && !users.accounts.has(person)) return { code: "unknown_user" };
+  if (person !== ALL && !isRoom(person) && (await users.accounts.get(person)) === undefined)
+    return { code: "unknown_user" };
   if ((to === ALL || isRoom(to)) && !rooms.has(caller, toldIn(to))) return { code: "not_in_room" };
   if (key === "door" && to === LOBBY)
     return { code: "bad_request", text: "The lobby has no door: everybody is in it. Nothing was done." };

@@ -90,7 +90,7 @@ export async function onWho(caller: Caller, { to }: RequestOf<"who">): Promise<A
 async function awayFrom({ services, user }: Caller, room: string): Promise<string[]> {
   const { history, house, rooms, users } = services;
   const here = new Set(rooms.who(room, user));
-  const isAway = (name: string) => !here.has(name) && users.accounts.has(name) && house.mayEnter(name, room);
+  const isAway = (name: string) => !here.has(name) && users.accounts.mayExist(name) && house.mayEnter(name, room);
   return history.followers(room, LIMITS.people, isAway);
 }
 

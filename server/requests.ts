@@ -48,7 +48,7 @@ async function onLogin(caller: Caller, request: RequestOf<"login">): Promise<Ans
   const result =
     token === undefined
       ? await login(caller.services, user, password!, caller)
-      : logSignIn(caller.services, signInByToken(caller.services.users, user, token), caller);
+      : logSignIn(caller.services, await signInByToken(caller.services.users, user, token), caller);
   return isRefusal(result) ? result : enterChat(caller, request, result, request.since, request.epoch);
 }
 
@@ -198,7 +198,7 @@ function onSay(caller: Caller, request: RequestOf<"say">): Answer {
 function whyNotSay(caller: Caller, to: string, text: string): Refusal | undefined {
   const { rooms, users } = caller.services;
   if (text.trim() === "") return { code: "empty_text" };
-  if (!isRoom(to)) return users.accounts.has(to) ? undefined : { code: "unknown_user" };
+  if (!isRoom(to)) return users.accounts.mayExist(to) ? undefined : { code: "unknown_user" };
   return rooms.has(caller, to) ? undefined : { code: "not_in_room" };
 }
 

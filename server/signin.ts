@@ -8,6 +8,7 @@ import { Accounts } from "./accounts.ts";
 import type { Asker, Origin } from "./network.ts";
 import { decoyHash, Gate, hashPassword, normalizePassword, verifyPassword } from "./passwords.ts";
 import { FailureLimiter, RegistrationLimiter } from "./rates.ts";
+import type { Account, Registry } from "./registry.ts";
 import { readKey, Tokens } from "./tokens.ts";
 import { foldName } from "../shared/names.ts";
 
@@ -24,7 +25,7 @@ export interface SignedIn {
 export type Proof = { password: string } | { token: string };
 
 export interface Users {
-  accounts: Accounts;
+  accounts: Registry;
   gate: Gate;
   tokens: Tokens;
   decoy: string; // a hash for names that are unknown, so that they take the same work as known ones
@@ -79,10 +80,14 @@ export function refreshUsers({ accounts, info, warn }: Users): void {
   }
 }
 
-/** Why an account is signed in no more with this password hash; `undefined` while it is, and before any sign-in. */
-export function whySignedOut({ accounts }: Users, { user, hash }: Omit<SignedIn, "token">): string | undefined {
-  if (user === "" || accounts.get(user)?.password === hash) return undefined;
-  return accounts.has(user)
+/** Why somebody is signed in no more with the hash of this password: their account has another one, or is not there. `undefined` while
+ *  they are. */
+export function whySignedOut(
+  account: Account | undefined,
+  { user, hash }: Omit<SignedIn, "token">,
+): string | undefined {
+  if (account?.password === hash) return undefined;
+  return account !== undefined
     ? `The password of ${user} was changed, so this connection closes. Sign in again with the new one.`
     : `The account ${user} was removed, so this connection closes. Whoever runs the server can tell you why.`;
 }
@@ -100,11 +105,11 @@ export async function registerUser(
   const secret = normalizePassword(password);
   if (secret === undefined) return { code: "bad_password" };
   refreshUsers(users);
-  const refused = whyNotCreate(users, user, asker);
+  const refused = await whyNotCreate(users, user, asker);
   if (refused !== undefined) return refused;
   // Asked again in its turn: of many who race for a name, the losers should not cost a hash each.
   const hash = await users.gate.run(asker, async () => {
-    const refused = whyNotCreate(users, user, asker);
+    const refused = await whyNotCreate(users, user, asker);
     if (refused !== undefined) return refused;
     users.registrations.count(asker.network);
     return hashPassword(secret);
@@ -124,8 +129,8 @@ function signedIn({ tokens }: Users, user: string, hash: string): SignedIn {
   return { user, token: tokens.issue(user, hash), hash };
 }
 
-function whyNotCreate(users: Users, user: string, { network }: Asker): Refusal | undefined {
-  if (users.accounts.isTaken(user) || looksLikeHost(users, user)) return nameTaken(users, user);
+async function whyNotCreate(users: Users, user: string, { network }: Asker): Promise<Refusal | undefined> {
+  if (looksLikeHost(users, user) || (await users.accounts.taken([user])).has(user)) return nameTaken(users, user);
   const after = users.registrations.secondsToWait(network);
   if (after === 0) return undefined;
   const text =
@@ -151,18 +156,18 @@ function looksLikeHost({ accounts }: Users, user: string): boolean {
 }
 
 /** That a name is taken, and names near it that are not, unless it is near a host's. */
-function nameTaken(users: Users, user: string): Refusal {
-  const { accounts } = users;
+async function nameTaken(users: Users, user: string): Promise<Refusal> {
+  const stem = user.slice(0, LIMITS.name - 1);
+  const near = Array.from("23456789", (digit) => stem + digit);
+  const taken = await users.accounts.taken([user, ...near]);
   if (looksLikeHost(users, user)) {
-    if (accounts.isTaken(user)) return { code: "name_taken" };
+    if (taken.has(user)) return { code: "name_taken" };
     return {
       code: "name_taken",
       text: `${user} looks too much like another name. Choose one that is quite different.`,
     };
   }
-  const stem = user.slice(0, LIMITS.name - 1);
-  const isFree = (name: string) => !accounts.isTaken(name) && !looksLikeHost(users, name);
-  const free = Array.from("23456789", (digit) => stem + digit).filter(isFree);
+  const free = near.filter((name) => !taken.has(name) && !looksLikeHost(users, name));
   if (free.length === 0) return { code: "name_taken" };
   return {
     code: "name_taken",
@@ -171,13 +176,17 @@ function nameTaken(users: Users, user: string): Refusal {
 }
 
 /** Signs an account in by a token of an earlier sign-in; refuses with `bad_login`. */
-export function signInByToken(users: Users, name: string, token: string): SignedIn | Refusal {
+export async function signInByToken(users: Users, name: string, token: string): Promise<SignedIn | Refusal> {
   refreshUsers(users); // for every name alike, so that the time tells nothing
   const user = foldName(name);
-  const hash = user === undefined ? undefined : users.accounts.get(user)?.password;
+  const hash = await hashOf(users, user);
   if (user === undefined || hash === undefined || !users.tokens.isValid(token, user, hash))
     return { code: "bad_login" };
   return signedIn(users, user, hash);
+}
+
+async function hashOf({ accounts }: Users, user: string | undefined): Promise<string | undefined> {
+  return user === undefined ? undefined : (await accounts.get(user))?.password;
 }
 
 /** Signs an account in. The failures of the asker's network are counted together.
@@ -191,18 +200,17 @@ export async function authenticateUser(
   if ("token" in proof) return signInByToken(users, name, proof.token);
   refreshUsers(users);
   const user = foldName(name);
-  const hashNow = () => (user === undefined ? undefined : users.accounts.get(user)?.password);
   const verdict = await users.gate.run(asker, async (): Promise<SignedIn | Refusal> => {
     const pair = pairOf(asker, user);
     const { known } = users;
     const wait = secondsToWait(users, asker, user, known.has(pair));
     if (wait > 0) return { code: "throttled", after: wait };
-    const hash = hashNow();
+    const hash = await hashOf(users, user);
     const secret = normalizePassword(proof.password);
     const good = secret === undefined ? false : await verifyPassword(secret, hash ?? users.decoy);
     if (typeof good === "string") users.warn(`Cannot check the password of ${user}: its hash in users.json is ${good}`);
     refreshUsers(users); // a password that was changed meanwhile is not good any more
-    if (good === true && user !== undefined && hash !== undefined && hash === hashNow()) {
+    if (good === true && user !== undefined && hash !== undefined && hash === (await hashOf(users, user))) {
       if (known.size < MAX_KNOWN) known.add(pair);
       return signedIn(users, user, hash);
     }

@@ -393,7 +393,7 @@ test("who is a host is known at once, whoever changed it, and a name that comes 
   expect([other.refresh(), other.hosts(), other.isHost("zoe")]).toEqual([true, ["alice", "zoe"], true]);
   await accounts.setRole("zoe", "member");
   await accounts.remove("alice");
-  expect([accounts.hosts(), accounts.isHost("alice"), accounts.get("zoe")]).toEqual([
+  expect([accounts.hosts(), accounts.isHost("alice"), await accounts.get("zoe")]).toEqual([
     [],
     false,
     account("hash of zoe"),
@@ -414,7 +414,7 @@ test("how often accounts may have changed is counted: by others, also when a cha
   await accounts.add("carol", account("x"));
   expect([accounts.has("alice"), accounts.refresh(), accounts.revision]).toEqual([false, false, 1]);
   await other.replace("bob", account("y"));
-  expect([accounts.refresh(), accounts.revision, accounts.get("bob")]).toEqual([true, 2, account("y")]);
+  expect([accounts.refresh(), accounts.revision, await accounts.get("bob")]).toEqual([true, 2, account("y")]);
   writeFileSync(accounts.file, "damaged");
   expect(() => accounts.refresh()).toThrow("is damaged");
   expect([accounts.refresh(), accounts.revision]).toEqual([false, 2]);
@@ -469,7 +469,7 @@ describe("the file after a change", () => {
     expect(lines(accounts)).toEqual(["{", line("alice", "second"), "}", ""]);
     expect(await accounts.remove("alice")).toBeTrue();
     for (const seen of [accounts, new Accounts(accounts.file)])
-      expect([seen.has("alice"), seen.isTaken("alice"), seen.get("alice"), seen.names()]).toEqual([
+      expect([seen.has("alice"), seen.isTaken("alice"), await seen.get("alice"), seen.names()]).toEqual([
         ...[false, true, undefined],
         [],
       ]);
