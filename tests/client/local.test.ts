@@ -70,6 +70,7 @@ inTerminal("/clear leaves an empty screen, and in the scrollback what was on it"
   await alice.until(() => /^\d\d:\d\d bob: a new line\n#lobby>$/.test(alice.screen.shown));
 
   await using plain = await sitIn(chat.port, "alice", ["--plain"]);
+  await plain.until("a new line");
   plain.type("/clear\rstill here\r"); // its terminal hands over a line at a time
   await plain.until(/\/clear\nstill here\nalice: still here/);
 });
