@@ -188,6 +188,8 @@ export class Screen implements Disposable {
     return this.#view.cdp<T>(method, params);
   }
   async reload(): Promise<void> {
+    const loaded = "document.readyState === 'complete' ? resolve(true) : addEventListener('load', () => resolve(true))";
+    await this.read(`new Promise((resolve) => ${loaded})`); // a page that is still coming would take this for its end
     await this.#view.navigate(this.#view.url); // the tab's storage stays, as with the button
   }
   async picture(): Promise<Uint8Array> {

@@ -166,10 +166,10 @@ describe.if(has(BROWSER, "axe-core"))("the door", () => {
       downloadThroughput: -1,
       uploadThroughput: -1,
     });
-    await Promise.all([alice.until(IS_OUT), back.catch(() => {})]); // the page may go before the browser answers
-    expect(await alice.read("localStorage.getItem('banter.account')")).toBeNull();
+    const isGone = "localStorage.getItem('banter.account') === null";
+    await Promise.all([alice.until(`${IS_OUT} && ${isGone}`), back.catch(() => {})]); // the page may go before the browser answers
     await alice.reload();
-    await alice.until(IS_OUT);
+    await alice.until(`${IS_OUT} && ${isGone}`);
   });
 
   test("the menu behind one's name works by keyboard and gives the focus back", async () => {
