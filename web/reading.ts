@@ -86,19 +86,30 @@ export class Reading {
   /** A message is here, new or old. */
   heard(name: string, message: Message): void {
     const { seq, from } = message;
-    if (!isRoom(name)) return this.#wrote(name, seq, from);
+    if (!isRoom(name)) return this.#wrote(name, message);
     const room = this.#room(name);
     room.head = Math.max(room.head, seq);
     if (seq <= room.position) return;
     if (from === this.#user || this.ignored.has(from)) room.own.add(seq);
     else if (this.isFor(message)) this.called(name, seq);
   }
-  #wrote(name: string, seq: number, from: string): void {
+  #wrote(name: string, message: Message): void {
+    const { seq } = message;
     this.#inbox.head = Math.max(this.#inbox.head, seq);
-    if (from === this.#user || this.ignored.has(from) || seq <= this.position(name)) return;
+    if (!this.isFor(message) || seq <= this.position(name)) return;
     const unread = this.#unread.get(name);
     if (unread === undefined) this.#unread.set(name, [seq]);
     else unread.push(seq);
+  }
+  /** What somebody wrote was removed: it is not unread any more. */
+  removed(name: string, messages: readonly Message[]): void {
+    const seqs = new Set(messages.map(({ seq }) => seq));
+    const unread = this.#unread.get(name);
+    if (unread !== undefined)
+      this.#unread.set(
+        name,
+        unread.filter((seq) => !seqs.has(seq)),
+      );
   }
   /** A message of others in a room, which may not be here, calls this person. */
   called(name: string, seq: number): void {

@@ -89,7 +89,8 @@ export class Threads {
     const gone = emptyIn(thread, act);
     const { on = 0, through = on } = act;
     const call = this.reading.lastCall(thread.name);
-    if (isRoom(thread.name) && call >= on && call <= through) this.#findLastCall(thread);
+    if (!isRoom(thread.name)) this.reading.removed(thread.name, gone);
+    else if (call >= on && call <= through) this.#findLastCall(thread);
     return gone;
   }
   /** What somebody said who is ignored now is no news. */

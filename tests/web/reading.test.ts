@@ -111,6 +111,25 @@ describe.if(has(BROWSER))("what was read", () => {
     },
   );
 
+  test("a private message that was removed is not unread, nor is that it was removed", async () => {
+    await using chat = await startTestServer(["alice", "bob"]);
+    const bob = await chat.signedIn("bob", "#lobby");
+    using alice = await enter(chat, "alice");
+    await bob.say("alice", "psst", "forget it", "hello");
+    await alice.until("document.title === '(3!) #lobby – Banter'");
+    await bob.ask({ type: "remove", to: "alice", of: "bob", on: 2 });
+    await bob.say("#lobby", "done");
+    await alice.see("done", "#log");
+    await alice.until("document.title === '(2!) #lobby – Banter'");
+    await alice.reload();
+    await alice.until("document.title === '(2!) #lobby – Banter'");
+    await alice.open("bob");
+    await alice.until("document.title === 'bob – Banter'");
+    expect(await chat.signedIn("alice").then((wire) => wire.ask({ type: "seen", seq: 0 }))).toMatchObject({
+      type: "ok",
+    });
+  });
+
   test("what one says oneself on another device is not unread", async () => {
     await using chat = await startTestServer(["alice", "bob"]);
     await follow(chat, "#lobby", "#lab");
