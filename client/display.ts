@@ -166,13 +166,12 @@ export class Display {
     const narrow = this.#isNarrow;
     const rows = waiting.slice(0, ROWS_WAITING).map((text) => `  … ${text.replaceAll("\n", " ⏎ ")}`);
     if (waiting.length > ROWS_WAITING) rows.push(`  … and ${waiting.length - ROWS_WAITING} more`);
-    if (retry !== undefined && narrow)
-      rows.push(`  Offline${retry <= 0 ? ", trying…" : `: ${countdown(retry)}/Enter`}`);
-    else if (retry !== undefined) {
-      const [whom, rest] = server === undefined ? ["", " You can keep typing."] : [`${server} `, ""];
-      const when = retry <= 0 ? "now…" : `again in ${countdown(retry)}, or press Enter.${rest}`;
-      rows.push(`  Not connected. Trying ${whom}${when}`);
-    }
+    const [whom, rest] = server === undefined ? ["", " You can keep typing."] : [`${server} `, ""];
+    if (retry !== undefined && retry <= 0)
+      rows.push(narrow ? "  Offline, trying…" : `  Not connected. Trying ${whom}now…`);
+    else if (retry !== undefined && narrow) rows.push(`  Offline: ${countdown(retry)}/Enter`);
+    else if (retry !== undefined)
+      rows.push(`  Not connected. Trying ${whom}again in ${countdown(retry)}, or press Enter.${rest}`);
     if (elsewhere.length > 0) rows.push(`  ${elsewhere.join("  ")}${narrow ? "" : "  Alt+A to read"}`);
     if (closed !== undefined) rows.push(`  ${this.#whyClosed(closed, narrow)}`);
     return rows.map((row) => this.dim(row));

@@ -91,7 +91,8 @@ export function readOptions(args: readonly string[], isPerson: boolean): Command
   const { wrong, values, words: positionals } = readLine(args);
   if (wrong !== undefined) throw new UsageError(wrong);
   const { name, json = false, plain = false, classic, wire, ca, "trust-new": trustNew, "password-file": file } = values;
-  if (positionals.length > 1) throw usage("Only one HOST[:PORT] can be given, or a list: HOST1,HOST2.");
+  if (positionals.length > 1)
+    throw usage("Only one HOST[:PORT] can be given. A list is joined by commas: HOST1,HOST2.");
   if (values.send !== undefined && json) throw usage("--send and --json exclude each other.");
   if (values.remember && values.forget) throw usage("--remember and --forget exclude each other.");
   if (ca !== undefined && trustNew) throw usage("--ca and --trust-new exclude each other.");
