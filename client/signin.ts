@@ -54,8 +54,8 @@ export async function signIn(options: SignInOptions, console: Console, display: 
     if (!(isScript && isQuiet)) say(`Connected to ${called} (${IDENTIFIED[met.identity]}).`);
     const memory = isScript ? undefined : memoryOf(options, met, say);
     if (memory?.known !== undefined) {
-      const { judgeLink, known } = memory;
-      const connection = await signInAgain({ ...place, ...known, judgeLink }, memory.keep, console, say);
+      const { judgeLink, known, keepAgain } = memory;
+      const connection = await signInAgain({ ...place, ...known, judgeLink }, keepAgain, console, say);
       if (connection !== undefined) return connection;
       name = memory.known.user;
       options.remembered?.forget(name);
@@ -110,8 +110,8 @@ function memoryOf(
   const known = password === undefined ? remembered.find(at, proofs.get(at)!, name) : undefined;
   if (known === undefined && remember === undefined) return undefined;
   let isTold = known !== undefined;
-  const keep = (account: { user: string; token: string }): void => {
-    const why = remembered.keep(proofs, account);
+  const keepAt = (servers: Met["proofs"], account: { user: string; token: string }): void => {
+    const why = remembered.keep(servers, account);
     if (why !== undefined || !isTold)
       say(why ?? `This computer remembers ${account.user}: no password is asked for next time. --forget ends that.`);
     isTold = true;
@@ -121,7 +121,12 @@ function memoryOf(
     const text = `You are not remembered at ${nameOfEndpoint(server)}, so it was told nothing. Sign in there once by your password.`;
     return new Refused({ code: "untrusted", text, brief: "you are not remembered there" });
   };
-  return { known, keep, judgeLink };
+  return {
+    known,
+    judgeLink,
+    keep: (account: { user: string; token: string }) => keepAt(proofs, account),
+    keepAgain: (account: { user: string; token: string }) => keepAt(new Map(), account), // no server is added without a password
+  };
 }
 
 /** Signs in whoever is remembered; `undefined` if that is over. */
