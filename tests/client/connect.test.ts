@@ -1,6 +1,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import type { Message } from "../../protocol.ts";
 import { connect, receiveMessages, Refused } from "../../client.ts";
+import type { SocketLink } from "../../client/socket.ts";
 import type { ClientEvent } from "../../shared/feed.ts";
 import {
   PASSWORD,
@@ -146,6 +147,27 @@ test("after a loss the next server is tried at once, the lost one last; then all
   expect(round[1].reason).toBe(
     `None of the 2 servers lets you in: ${at(first.port)}, ${at(gone)} (nobody is listening).`,
   );
+  await bot.close();
+});
+
+test("after a loss a server that is not trusted is told of and passed over", async () => {
+  await using chat = await startTestServer(["alice"]);
+  const first = tap(chat.port);
+  using third = tap(chat.port);
+  const judgeLink = ({ server }: SocketLink) =>
+    server.port === chat.port ? new Refused({ code: "untrusted", text: "WARNING: IT HAS CHANGED." }) : undefined;
+  const bot = await connect({ ...account, server: at(first.port, chat.port, third.port), judgeLink });
+  const read = reader(receiveMessages(bot));
+  await read.until(({ type }) => type === "online");
+  first.cut();
+  const told = [];
+  do told.push(await read.until(({ type }) => type === "offline" || type === "online"));
+  while (told.at(-1).type === "offline");
+  expect(told.map(({ code, server, reason }) => [code, server, reason])).toEqual([
+    ["lost", at(chat.port), "The connection was lost."],
+    ["untrusted", at(third.port), "WARNING: IT HAS CHANGED."],
+    [undefined, at(third.port), undefined],
+  ]);
   await bot.close();
 });
 
