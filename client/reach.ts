@@ -31,11 +31,12 @@ export async function openAnswering(server: Endpoint, patience = server.patience
   link.cut();
   if (answer instanceof Refused) throw answer;
   const hint = server.isPage ? "" : " Is the port right? The usual one is 12345.";
-  const [text, brief] =
+  const [text, brief]: [string, string] =
     answer === "silent"
       ? [`Nothing is answered at ${link.name}: the server is too busy, or no Banter server.${hint}`, "does not answer"]
       : [`Whoever answers at ${link.name} is no Banter server.${hint}`, "no Banter server"];
-  throw new Refused({ code: "unreachable", text: (await link.gone) ?? text, brief });
+  const why = await link.gone;
+  throw new Refused(why === undefined ? { code: "unreachable", text, brief } : { code: "unreachable", text: why });
 }
 
 /** Asks who answers at an address, before anybody is asked for a name. Resolves with what the server proved its

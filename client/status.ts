@@ -21,9 +21,10 @@ const MAX_PAUSE = 86_400_000; // ms; timers know no much longer ones
 
 export class Status {
   readonly #options: StatusOptions;
-  #offline: { next: number; reason: string; server: string | undefined } | undefined; // the next try, ms since 1970, why it is one, and where
+  #offline: { next: number; server: string | undefined } | undefined; // the next try, ms since 1970, and where
   #ticker: Timer | undefined;
   #reopening: Timer | undefined; // when one can write again here
+  readonly #warned = new Set<string>(); // what was told of servers that are not trusted, since one was online
   #refused = ""; // why this account may not come in, as it was told last
 
   constructor(options: StatusOptions) {
@@ -69,9 +70,10 @@ export class Status {
     const { console, display, now } = this.#options;
     if (this.#offline === undefined)
       console.print(...display.rule("connection lost; what you type now is sent when it is back", now()));
-    if (code === "untrusted" && reason !== this.#offline?.reason) console.print(...display.info(reason));
+    if (code === "untrusted" && !this.#warned.has(reason)) console.print(...display.info(reason));
+    if (code === "untrusted") this.#warned.add(reason);
     if (code === "no_entry") this.refused(reason);
-    this.#offline = { next: now() + retry, reason, server };
+    this.#offline = { next: now() + retry, server };
     this.#ticker ??= setInterval(() => this.refresh(), 1_000);
     this.refresh();
   }
@@ -85,6 +87,7 @@ export class Status {
       console.print(...display.rule(`back online${where}${missed > 0 ? `, ${missed} missed ${messages}` : ""}`, now()));
     }
     this.#refused = "";
+    this.#warned.clear();
     this.stop();
     this.refresh();
   }

@@ -36,7 +36,10 @@ export function isOfServer({ code }: Refused): boolean {
 export function refusedByAll(tries: readonly { server: string; problem: Refused }[]): Refused {
   const problems = tries.map(({ problem }) => problem);
   if (problems.length === 1) return problems[0]!;
-  const briefs = Map.groupBy(tries, ({ problem: { code, brief } }) => ABOUT_SERVER[code] ?? brief);
+  const briefs = Map.groupBy(tries, ({ server, problem: { code, brief } }) => {
+    const why = ABOUT_SERVER[code] ?? brief.replace(`${server} `, "");
+    return why.charAt(0).toLowerCase() + why.slice(1);
+  });
   const groups = [...briefs].map(([brief, group]) => `${group.map(({ server }) => server).join(", ")} (${brief})`);
   const text = `None of the ${tries.length} servers lets you in: ${groups.join("; ")}.`;
   const said = problems.find(({ code }) => code in ABOUT_SERVER) ?? problems.find(({ code }) => code === "untrusted");

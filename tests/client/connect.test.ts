@@ -74,10 +74,17 @@ test("a bot comes in by the first server that answers; when none does one senten
     port: 0,
     socket: { data: (socket) => void socket.end("220 mail.example.org ready\r\n") },
   });
-  expect(await refusal(connect({ ...account, server: at(one, stranger.port, two) }))).toMatchObject({
-    code: "unreachable",
-    message: `None of the 3 servers lets you in: ${at(one)}, ${at(two)} (nobody is listening); ${at(stranger.port)} (no Banter server).`,
-  });
+  const { code, message } = await refusal(
+    connect({
+      ...account,
+      server: at(one, stranger.port, two, chat.webPort, chat.port).replace(/[^,]*$/, "http://$&"),
+    }),
+  );
+  expect(code).toBe("unreachable");
+  expect(message).toBe(
+    `None of the 5 servers lets you in: ${at(one)}, ${at(two)} (nobody is listening); ${at(stranger.port)} (no Banter server); ` +
+      `${at(chat.webPort)} (is no chat port: it speaks HTTP); http://${at(chat.port)} (is the chat's own port).`,
+  );
 });
 
 test("a server that accepts and says nothing is given up for the next one", async () => {

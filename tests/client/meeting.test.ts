@@ -205,6 +205,13 @@ describe.if(HAS_TERMINAL)("a person with a list of servers", () => {
       first.cut();
       await two.until(`* You are not remembered at ${at(chat.port)}, so it was told nothing.`);
       expect(chat.log().match(/alice signed in/g)?.length).toBe(before);
+      const visits = () => chat.log().match(/ connected\n/g)!.length;
+      const visited = visits();
+      await two.until(() => {
+        two.type("\r"); // tries them all again
+        return visits() > visited + 1;
+      });
+      expect(two.screen.text.match(/You are not remembered at/g)).toHaveLength(1);
       expect(chat.log()).not.toContain("failed");
     },
   );
