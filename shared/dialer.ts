@@ -77,9 +77,11 @@ export class Dialer {
         tries.push({ server: this.#names[this.#place] ?? "", problem });
         if (this.#closed || !isOfServer(problem)) throw problem;
         this.#turn();
-        if (this.#left <= 0) throw refusedByAll(tries);
-        // Who waits for the first sign-in is told only what they must not overlook.
-        if (this.#hasBeenOnline || problem.code === "untrusted") this.#hooks.onOffline(problem, 0);
+        const isLast = this.#left <= 0;
+        // Who waits for the first sign-in is told only what they must not overlook, and then in full, also of the last one.
+        const isGrave = problem.code === "untrusted" && this.#names.length > 1;
+        if (isGrave || (this.#hasBeenOnline && !isLast)) this.#hooks.onOffline(problem, 0);
+        if (isLast) throw refusedByAll(tries);
       }
     }
   }

@@ -176,6 +176,11 @@ test("after a loss a server that is not trusted is told of and passed over", asy
     [undefined, at(third.port), undefined],
   ]);
   await bot.close();
+  const later = await connect({ ...account, server: at(chat.port, third.port), judgeLink }); // also the first time
+  const begun = reader(receiveMessages(later));
+  await begun.until(({ type }) => type === "online");
+  expect(begun.all).toMatchObject([{ type: "offline", code: "untrusted", retry: 0 }, { type: "online" }]);
+  await later.close();
 });
 
 test("servers that let in and drop again and again are not tried without a pause", async () => {
