@@ -2,13 +2,14 @@
 // made of is in client/. Bots import `connect` and `receiveMessages` from here.
 
 import { version } from "./package.json";
+import { hostAndPort } from "./client/address.ts";
 import { Chat } from "./client/chat.ts";
 import { connect } from "./client/connect.ts";
 import type { Console } from "./client/console.ts";
 import { Display } from "./client/display.ts";
 import type { ClientOptions } from "./client/options.ts";
 import { HELP, readLine, readOptions, readPassword, UsageError } from "./client/options.ts";
-import { Memory, nameOfServer } from "./client/memory.ts";
+import { Memory } from "./client/memory.ts";
 import { coloursOf } from "./client/modes.ts";
 import type { Pipe } from "./client/pipe.ts";
 import { exchangeFrames, sendLines } from "./client/pipe.ts";
@@ -37,18 +38,19 @@ export async function startClient(
   pipe?: Pipe,
 ): Promise<number> {
   const onWire: OnWire = (direction, line) => console.print(...display.frame(direction, line));
-  const server = options.wire ? { ...options.server, onWire } : options.server;
+  const servers = options.wire ? options.servers.map((server) => ({ ...server, onWire })) : options.servers;
   const { folder } = options;
+  const home = hostAndPort(servers[0]!); // the first stays the same, whichever answers
   let signedIn = false;
   try {
-    const remembered = folder === undefined ? undefined : new Remembered(folder, nameOfServer(server));
-    const entering = { ...options, server, remembered, isScript: pipe !== undefined };
+    const remembered = folder === undefined ? undefined : new Remembered(folder, servers.map(hostAndPort));
+    const entering = { ...options, servers, remembered, isScript: pipe !== undefined };
     const connection = await signIn(entering, console, display);
     signedIn = true;
     display.user = connection.user;
     if (pipe !== undefined) return await runPipe(connection, pipe, options);
     const { room, classic } = options;
-    const memory = folder === undefined ? undefined : new Memory(folder, nameOfServer(server), connection.user);
+    const memory = folder === undefined ? undefined : new Memory(folder, home, connection.user);
     if (memory !== undefined) console.recall?.(memory.typed());
     const chat = new Chat({ connection, console, display, room, classic, memory });
     console.complete = (before) => chat.complete(before);

@@ -13,12 +13,28 @@ export interface Written extends Address {
   isEncrypted?: boolean;
 }
 
+const MAX_ADDRESSES = 8; // in a list
 const CHAT_PORT = 12345;
 const PAGE_PATHS = ["/", "/join", "/join/"]; // what is in a browser's address bar
 
 /** Reads HOST, HOST:PORT, http://HOST:PORT or https://HOST; a sentence if it is none of them. */
 export function readAddress(text: string): Written | string {
   return /^https?:/i.test(text) ? readPage(text) : readHost(text);
+}
+
+/** Reads a list of them, separated by commas, the servers of one chat; a sentence if one of them is wrong, there twice or too many. */
+export function readAddresses(text: string): Written[] | string {
+  const parts = text.split(",").map((part) => part.trim());
+  if (parts.length > 1 && parts.includes(""))
+    return `An address is missing in "${sanitizeMessage(text)}": write HOST1,HOST2 with one comma between two.`;
+  if (parts.length > MAX_ADDRESSES)
+    return `${parts.length} addresses are too many: a list has at most ${MAX_ADDRESSES}.`;
+  const addresses = parts.map(readAddress);
+  const wrong = addresses.find((address) => typeof address === "string");
+  if (wrong !== undefined) return wrong;
+  const names = (addresses as Written[]).map((address) => hostAndPort(address).toLowerCase());
+  const twice = names.find((name, i) => names.indexOf(name) < i);
+  return twice === undefined ? (addresses as Written[]) : `${twice} is twice in the list. Name each server once.`;
 }
 
 function readHost(text: string): Written | string {

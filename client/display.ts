@@ -40,6 +40,7 @@ const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "long", day: "numeric", 
 export interface StatusContent {
   waiting: string[]; // lines on their way
   retry: number | undefined; // s to the next try to connect
+  server: string | undefined; // that is tried then, where there are several
   elsewhere: string[];
   closed: Closed | undefined;
 }
@@ -159,16 +160,18 @@ export class Display {
     return `${name.length > most ? name.slice(0, most - 1) + "…" : name}> `;
   }
 
-  /** The rows above the prompt, none when there is nothing to tell: lines on their way, `retry` seconds to the next try
-   *  to connect, what waits in other rooms, and why nothing can be written here. */
-  status({ waiting, retry, elsewhere, closed }: StatusContent): string[] {
+  /** The rows above the prompt, none when there is nothing to tell: what is on its way, the next try to connect, what waits in
+   *  other rooms, and why nothing can be written here. */
+  status({ waiting, retry, server, elsewhere, closed }: StatusContent): string[] {
     const narrow = this.#isNarrow;
     const rows = waiting.slice(0, ROWS_WAITING).map((text) => `  … ${text.replaceAll("\n", " ⏎ ")}`);
     if (waiting.length > ROWS_WAITING) rows.push(`  … and ${waiting.length - ROWS_WAITING} more`);
-    if (retry !== undefined && retry <= 0) rows.push(narrow ? "  Offline, trying…" : "  Not connected. Trying now…");
+    const [whom, rest] = server === undefined ? ["", " You can keep typing."] : [`${server} `, ""];
+    if (retry !== undefined && retry <= 0)
+      rows.push(narrow ? "  Offline, trying…" : `  Not connected. Trying ${whom}now…`);
     else if (retry !== undefined && narrow) rows.push(`  Offline: ${countdown(retry)}/Enter`);
     else if (retry !== undefined)
-      rows.push(`  Not connected. Trying again in ${countdown(retry)}, or press Enter. You can keep typing.`);
+      rows.push(`  Not connected. Trying ${whom}again in ${countdown(retry)}, or press Enter.${rest}`);
     if (elsewhere.length > 0) rows.push(`  ${elsewhere.join("  ")}${narrow ? "" : "  Alt+A to read"}`);
     if (closed !== undefined) rows.push(`  ${this.#whyClosed(closed, narrow)}`);
     return rows.map((row) => this.dim(row));

@@ -8,11 +8,6 @@ import { LineFile } from "./keeping.ts";
 const MAX_TYPED = 1_000; // lines, of all accounts together
 const STAY = 900; // of them, when there would be more
 
-/** What a server is called in these files: HOST:PORT. */
-export function nameOfServer({ host, port }: { host: string; port: number }): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
-}
-
 export class Memory {
   readonly #typed: LineFile;
   readonly #ignored: LineFile;

@@ -7,16 +7,15 @@ import { parseArgs } from "node:util";
 import { foldName, foldRoom } from "../shared/names.ts";
 import { ASIDE, seeHelp, understand, whyUnusable } from "../shared/usage.ts";
 import { sanitizeMessage } from "../shared/text.ts";
-import type { Address, Written } from "./address.ts";
-import { hostAndPort, readAddress } from "./address.ts";
+import { hostAndPort, readAddresses } from "./address.ts";
 import type { Console } from "./console.ts";
 import { stateFolder } from "./keeping.ts";
-import type { TrustOnFirstUse } from "./signin.ts";
+import type { TrustOnFirstUse } from "./meeting.ts";
 import type { Endpoint } from "./socket.ts";
 import { Trust, trustFile } from "./trust.ts";
 
 export interface ClientOptions {
-  server: Endpoint;
+  servers: readonly Endpoint[]; // of one chat, in the order in which they are tried
   trustOnFirstUse?: TrustOnFirstUse | undefined; // absent: a server that was never met is refused
   name?: string | undefined; // asked for, like the password, when it is missing
   password?: string | undefined;
@@ -38,7 +37,7 @@ export interface CommandLine extends ClientOptions {
 export class UsageError extends Error {}
 
 export const HELP = `Usage: bun client.ts [HOST[:PORT] | URL of the page] [options]
-Joins a Banter server, localhost:12345 if none is given. New people are welcome.
+Joins a Banter server, localhost:12345 if none is given, or one of HOST1,HOST2.
 
   bun client.ts 192.168.1.20 --name alice --room lab
   date | bun client.ts --name alice --password-file secret.txt --send '#lobby'
@@ -92,7 +91,8 @@ export function readOptions(args: readonly string[], isPerson: boolean): Command
   const { wrong, values, words: positionals } = readLine(args);
   if (wrong !== undefined) throw new UsageError(wrong);
   const { name, json = false, plain = false, classic, wire, ca, "trust-new": trustNew, "password-file": file } = values;
-  if (positionals.length > 1) throw usage("Only one HOST[:PORT] can be given.");
+  if (positionals.length > 1)
+    throw usage("Only one HOST[:PORT] can be given. A list is joined by commas: HOST1,HOST2.");
   if (values.send !== undefined && json) throw usage("--send and --json exclude each other.");
   if (values.remember && values.forget) throw usage("--remember and --forget exclude each other.");
   if (ca !== undefined && trustNew) throw usage("--ca and --trust-new exclude each other.");
@@ -100,20 +100,16 @@ export function readOptions(args: readonly string[], isPerson: boolean): Command
     throw usage(`Nobody can be called "${sanitizeMessage(name)}". Names have 2 to 32 of a-z 0-9 . _ -`);
   const room = readRoom(values.room);
   const send = readRecipient(values.send);
-  const { isEncrypted, ...address } = readServer(positionals[0] ?? "");
-  if (isEncrypted === false && (values.tls || trustNew || ca !== undefined))
-    throw usage(
-      `${values.tls ? "--tls" : trustNew ? "--trust-new" : "--ca"} is for what is encrypted. Write https:// instead.`,
-    );
   const isScript = json || send !== undefined;
-  const security = readEncryption({ ...values, tls: values.tls || isEncrypted }, address, isPerson && !isScript);
+  const servers = readServers(positionals[0] ?? "", values);
   if (isScript && !isPerson && (name === undefined || file === undefined))
     throw usage(`${json ? "--json" : "--send"} needs --name and --password-file.`);
-  const server = { ...address, encryption: security.encryption };
-  const { trustOnFirstUse } = security;
+  const isAsked = isPerson && !isScript && !trustNew;
+  const isJudged = servers.some(({ encryption }) => encryption instanceof Trust);
+  const trustOnFirstUse = isJudged && (isAsked || trustNew) ? { isAsked } : undefined;
   const folder = stateFolder(process.env);
   const remember = values.forget ? false : values.remember;
-  const chat = { server, trustOnFirstUse, name, room, send, classic, wire, remember, folder };
+  const chat = { servers, trustOnFirstUse, name, room, send, classic, wire, remember, folder };
   return { ...chat, passwordFile: file, isPlain: plain, isJson: json };
 }
 
@@ -131,28 +127,26 @@ function readRecipient(typed: string | undefined): string | undefined {
   throw usage(`"${sanitizeMessage(typed)}" is neither a room ('#lobby', in quotes) nor a name (bob).`);
 }
 
-function readServer(typed: string): Written {
-  const address = readAddress(typed);
-  if (typeof address === "string") throw usage(address);
-  return address;
-}
-
 interface Security {
-  encryption?: Endpoint["encryption"];
-  trustOnFirstUse?: TrustOnFirstUse;
+  tls?: boolean | undefined;
+  ca?: string | undefined;
+  "trust-new"?: boolean | undefined;
 }
 
-/** How the server has to prove its identity, and whether one that was never met may be trusted. */
-function readEncryption(
-  { tls, ca, "trust-new": trustNew }: { tls?: boolean | undefined; ca?: string; "trust-new"?: boolean },
-  address: Address,
-  isPerson: boolean,
-): Security {
-  if (ca !== undefined) return { encryption: { ca: readAuthority(ca) } };
-  if (!tls && !trustNew) return {};
-  const trust = new Trust(hostAndPort(address), trustFile(process.env));
-  if (!trustNew && !isPerson) return { encryption: trust };
-  return { encryption: trust, trustOnFirstUse: { trust, isAsked: !trustNew } };
+/** The servers of a list, and how each has to prove its identity. */
+function readServers(typed: string, { tls, ca, "trust-new": trustNew }: Security): Endpoint[] {
+  const addresses = readAddresses(typed);
+  if (typeof addresses === "string") throw usage(addresses);
+  if (addresses.some(({ isEncrypted }) => isEncrypted === false) && (tls || trustNew || ca !== undefined))
+    throw usage(
+      `${tls ? "--tls" : trustNew ? "--trust-new" : "--ca"} is for what is encrypted. Write https:// instead.`,
+    );
+  const authority = ca === undefined ? undefined : { ca: readAuthority(ca) };
+  return addresses.map(({ isEncrypted, ...address }) => {
+    const isJudged = tls || trustNew || isEncrypted;
+    const trust = isJudged ? new Trust(hostAndPort(address), trustFile(process.env)) : undefined;
+    return { ...address, encryption: authority ?? trust };
+  });
 }
 
 function readAuthority(path: string): string {

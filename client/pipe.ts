@@ -165,9 +165,11 @@ async function watch(connection: Connection, pipe: Pipe): Promise<void> {
   const hearing = (async () => {
     for await (const event of receiveMessages(connection))
       if (event.type === "offline") {
-        if (event.code === "untrusted" || event.code === "no_entry")
+        const isElsewhere = event.retry === 0; // another server of the list is tried at once
+        if ((event.code === "untrusted" && !isElsewhere) || event.code === "no_entry")
           reject(new Refused({ code: event.code, text: event.reason }));
-        if (timer === undefined) pipe.remark(`${event.reason} Trying again.`);
+        if (timer === undefined || (event.code === "untrusted" && isElsewhere))
+          pipe.remark(`${event.reason} Trying again.`);
         timer ??= setTimeout(() => reject(new Refused({ code: "unreachable", text: event.reason })), GIVE_UP);
       } else if (event.type === "online") {
         clearTimeout(timer);

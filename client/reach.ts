@@ -13,24 +13,36 @@ export function openLink(server: Endpoint): Promise<SocketLink> {
   return server.isPage ? openWebSocket(server) : openTcp(server);
 }
 
-/** Asks who answers at an address, before anybody is asked for a name. Resolves with what the server proved its
- *  identity by; rejects with `Refused` when nobody is there, nothing is answered within `patience` ms, or somebody else than a
- *  Banter server answers. */
-export async function identifyServer(server: Endpoint, patience = PING_TIMEOUT): Promise<Identity> {
+/** Opens a link and asks whether a Banter server answers there. Rejects with `Refused` when nobody is there, nothing is
+ *  answered within `patience` ms, somebody else than a Banter server answers, or it has no room. */
+export async function openAnswering(server: Endpoint, patience = server.patience ?? PING_TIMEOUT): Promise<SocketLink> {
   const link = await openLink(server);
-  const { promise: answered, resolve } = Promise.withResolvers<"known" | "silent" | "gone">();
+  const { promise: answered, resolve } = Promise.withResolvers<"known" | "silent" | "gone" | Refused>();
   const timeout = setTimeout(() => resolve("silent"), patience);
   void link.gone.then(() => resolve("gone"));
-  link.listen(({ type }) => type === "ok" && resolve("known"));
+  link.listen((event) => {
+    if (event.type === "ok") resolve("known");
+    else if (event.type === "error") resolve(new Refused(event));
+  });
   link.send({ type: "ping" });
   const answer = await answered;
   clearTimeout(timeout);
+  if (answer === "known") return link;
   link.cut();
-  if (answer === "known") return link.identity;
+  if (answer instanceof Refused) throw answer;
   const hint = server.isPage ? "" : " Is the port right? The usual one is 12345.";
-  const text =
+  const [text, brief]: [string, string] =
     answer === "silent"
-      ? `Nothing is answered at ${link.name}: the server is too busy, or no Banter server.${hint}`
-      : `Whoever answers at ${link.name} is no Banter server.${hint}`;
-  throw new Refused({ code: "unreachable", text: (await link.gone) ?? text });
+      ? [`Nothing is answered at ${link.name}: the server is too busy, or no Banter server.${hint}`, "does not answer"]
+      : [`Whoever answers at ${link.name} is no Banter server.${hint}`, "no Banter server"];
+  const why = await link.gone;
+  throw new Refused(why === undefined ? { code: "unreachable", text, brief } : { code: "unreachable", text: why });
+}
+
+/** Asks who answers at an address, before anybody is asked for a name. Resolves with what the server proved its
+ *  identity by; rejects as `openAnswering` does. */
+export async function identifyServer(server: Endpoint, patience?: number): Promise<Identity> {
+  const link = await openAnswering(server, patience);
+  link.cut();
+  return link.identity;
 }

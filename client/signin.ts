@@ -1,4 +1,4 @@
-// signin.ts: who the server is and who somebody is: asks whether a new server is trusted, then for what is missing, a
+// signin.ts: who somebody is: asks, once it is known who the server is (meeting.ts), for what is missing, a
 // name and a password that is never shown, and offers an account to a new name, until the server lets them in. Never
 // says whether the name or the password was wrong: it is not told.
 
@@ -6,17 +6,18 @@ import { ERRORS, LIMITS } from "../protocol.ts";
 import type { Connection } from "../shared/connection.ts";
 import { Refused } from "../shared/link.ts";
 import { foldName } from "../shared/names.ts";
+import { hostAndPort } from "./address.ts";
 import type { ConnectOptions } from "./connect.ts";
-import { connect } from "./connect.ts";
+import { connect, inList, nameOfEndpoint } from "./connect.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
-import { identifyServer } from "./reach.ts";
+import type { Met, TrustOnFirstUse } from "./meeting.ts";
+import { meet, proofOf } from "./meeting.ts";
 import type { Remembered } from "./remembered.ts";
-import type { Endpoint, Identity } from "./socket.ts";
-import { Trust } from "./trust.ts";
+import type { Endpoint, Identity, SocketLink } from "./socket.ts";
 
 export interface SignInOptions {
-  server: Endpoint;
+  servers: readonly Endpoint[]; // of one chat, in the order in which they are tried
   trustOnFirstUse?: TrustOnFirstUse | undefined; // absent: a server that was never met is refused
   name?: string | undefined;
   password?: string | undefined;
@@ -24,12 +25,6 @@ export interface SignInOptions {
   remembered?: Remembered | undefined; // who signs in without a password here
   remember?: boolean | undefined; // whoever signs in now; `false`: nobody any more
 }
-/** How a server may come to be trusted that was never met, and that no authority vouches for. */
-export interface TrustOnFirstUse {
-  trust: Trust; // that the server's certificate is judged by
-  isAsked: boolean; // whether a person decides; without, it is trusted
-}
-
 const TRIES = 5; // passwords before the program gives up
 const SLOW = 300; // ms after which somebody is told that the server is at work
 const BUSY_TRIES = 10; // sign-ins while the server's queue is full
@@ -43,18 +38,24 @@ const YES = /^\s*y(es)?\s*$/i;
 /** Signs in. Rejects with `Refused` when the server cannot be reached, does not let in, or nobody answers a question:
  *  then the code is "nobody". */
 export async function signIn(options: SignInOptions, console: Console, display: Display): Promise<Connection> {
-  const { server, password, isScript = false } = options;
+  const { password, isScript = false } = options;
   const say = (text: string): void => console.print(...display.info(text));
   const reads = { backlog: !isScript, follows: console.hasRoomsApart && !isScript, autoConfirm: isScript };
-  const place = { ...server, ...reads };
+  let place = { endpoints: options.servers, ...reads };
   let { name } = options;
   let keep: ((account: { user: string; token: string }) => void) | undefined;
-  if (name === undefined || password === undefined || options.trustOnFirstUse !== undefined || options.remember) {
-    const identity = await meet(options, console, say);
-    say(`Connected to ${server.host} (${IDENTIFIED[identity]}).`);
-    const memory = isScript ? undefined : memoryOf(options, proofOf(identity, server), say);
+  const isList = options.servers.length > 1;
+  const isQuiet = name !== undefined && password !== undefined && !options.trustOnFirstUse && !options.remember;
+  if (isList || !isQuiet) {
+    const met = await meetServers(options, console, say);
+    const [server] = met.servers;
+    place = { ...place, endpoints: met.servers };
+    const called = isList ? nameOfEndpoint(server!) : server!.host;
+    if (!(isScript && isQuiet)) say(`Connected to ${called} (${IDENTIFIED[met.identity]}).`);
+    const memory = isScript ? undefined : memoryOf(options, met, say);
     if (memory?.known !== undefined) {
-      const connection = await signInAgain({ ...place, ...memory.known }, memory.keep, console, say);
+      const { judgeLink, known, keepAgain } = memory;
+      const connection = await signInAgain({ ...place, ...known, judgeLink }, keepAgain, console, say);
       if (connection !== undefined) return connection;
       name = memory.known.user;
       options.remembered?.forget(name);
@@ -94,29 +95,38 @@ export async function signIn(options: SignInOptions, console: Console, display: 
   }
 }
 
-/** What a server of this identity is remembered by: one with another certificate is another one. */
-function proofOf(identity: Identity, { encryption }: Endpoint): string {
-  const fingerprint = encryption instanceof Trust ? encryption.fingerprint : undefined;
-  return identity === "fingerprint" && fingerprint !== undefined ? fingerprint : identity;
-}
-
 /** Who is remembered here, and how whoever signs in now is; nothing where that is not wanted. */
-function memoryOf({ remembered, remember, name, password }: SignInOptions, proof: string, say: (text: string) => void) {
+function memoryOf(
+  { remembered, remember, name, password }: SignInOptions,
+  { servers, proofs }: Met,
+  say: (text: string) => void,
+) {
   if (remembered === undefined) return undefined;
   if (remember === false) {
     say(remembered.forget(name) ?? `Forgotten${name === undefined ? "" : `: ${name}`}. The password is needed again.`);
     return undefined;
   }
-  const known = password === undefined ? remembered.find(proof, name) : undefined;
+  const at = hostAndPort(servers[0]!);
+  const known = password === undefined ? remembered.find(at, proofs.get(at)!, name) : undefined;
   if (known === undefined && remember === undefined) return undefined;
   let isTold = known !== undefined;
-  const keep = (account: { user: string; token: string }): void => {
-    const why = remembered.keep(proof, account);
+  const keepAt = (servers: Met["proofs"], account: { user: string; token: string }): void => {
+    const why = remembered.keep(servers, account);
     if (why !== undefined || !isTold)
       say(why ?? `This computer remembers ${account.user}: no password is asked for next time. --forget ends that.`);
     isTold = true;
   };
-  return { known, keep };
+  const judgeLink = ({ server, identity }: SocketLink): Refused | undefined => {
+    if (remembered.find(hostAndPort(server), proofOf(identity, server), known?.user) !== undefined) return undefined;
+    const text = `You are not remembered at ${nameOfEndpoint(server)}, so it was told nothing. Sign in there once by your password.`;
+    return new Refused({ code: "untrusted", text, brief: "you are not remembered there" });
+  };
+  return {
+    known,
+    judgeLink,
+    keep: (account: { user: string; token: string }) => keepAt(proofs, account),
+    keepAgain: (account: { user: string; token: string }) => keepAt(new Map(), account), // no server is added without a password
+  };
 }
 
 /** Signs in whoever is remembered; `undefined` if that is over. */
@@ -137,30 +147,20 @@ async function signInAgain(
   }
 }
 
-/** Asks who the server is. One that was never met is trusted or not, before it is told anything. */
-async function meet(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Identity> {
-  const { server, trustOnFirstUse, isScript } = options;
-  const identify = () => {
-    const identity = identifyServer(server);
-    return isScript ? identity : patiently("Connecting…", console, identity);
-  };
-  try {
-    return await identify();
-  } catch (problem) {
-    const unknown = trustOnFirstUse?.trust.unknown;
-    if (unknown === undefined) throw problem;
-    const { trust, isAsked } = trustOnFirstUse!;
-    if (isAsked) {
-      say(`${trust.server} is new to you, and no authority vouches for its certificate: ${unknown.why}.`);
-      say("Whoever runs the server can tell you its fingerprint. If it is another one, somebody else is listening:");
-      console.print(`  ${unknown.fingerprint.slice(0, 48)}`, `  ${unknown.fingerprint.slice(48)}`);
-      if (!YES.test(await ask(console, "Trust it from now on? [y/N] ")))
-        throw new Refused({ code: "untrusted", text: "Not trusted. Nothing was sent." });
-    } else say(`${trust.server} is new; from now on this fingerprint is trusted: ${unknown.fingerprint}`);
-    const why = trust.keep(unknown.fingerprint);
-    if (why !== undefined) throw new Refused({ code: "untrusted", text: why });
-  }
-  return identify();
+/** Finds out which server answers, and who it is. */
+function meetServers(options: SignInOptions, console: Console, say: (text: string) => void): Promise<Met> {
+  const { servers, trustOnFirstUse, isScript } = options;
+  // Nobody can be asked later on about a server whose turn comes when another one is lost, and none is told a token unseen.
+  const meetsAll = trustOnFirstUse !== undefined || options.remembered !== undefined;
+  return meet({
+    servers: inList(servers),
+    trustOnFirstUse,
+    meetsAll,
+    say,
+    show: (...rows) => console.print(...rows),
+    confirm: async (question) => YES.test(await ask(console, question)),
+    wait: (work) => (isScript ? work : patiently("Connecting…", console, work)),
+  });
 }
 
 /** Creates the account; `undefined` when the name is taken, so that another one is needed. */

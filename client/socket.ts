@@ -17,6 +17,7 @@ export interface Endpoint extends Address {
    *  in a PEM (a server's own `tls-cert.pem` is one), `{ judge }` also decides about a fingerprint. */
   encryption?: Encryption | undefined;
   onWire?: OnWire | undefined;
+  patience?: number | undefined; // ms it may take to open a connection, and again to answer on it; absent: 10 and 15 s
 }
 /** Which servers are believed to be the one we mean; without `ca` and `judge`: those that an authority everybody knows
  *  vouches for, under the name they were called by. */
@@ -33,6 +34,7 @@ export type OnWire = (direction: "in" | "out", line: string) => void;
 
 const CONNECT_TIMEOUT = 10_000; // ms
 const TLS_ALERT = 0x15; // the first byte of what a TLS server says to a client that does not speak TLS
+const HUNG_UP = "closed the connection";
 const MAX_LINE = 1024 * 1024; // bytes of one line a server may send
 
 /** Opens the socket of a link; with `encryption` nothing is sent before the server's certificate is found good. Rejects with
@@ -58,7 +60,7 @@ export async function openSocket(link: SocketLink): Promise<void> {
       data: (_, chunk) => link.take(chunk),
       drain: () => link.drain(),
       close() {
-        fail(new Refused({ code: "unreachable", text: `${link.name} closed the connection.` }));
+        fail(new Refused({ code: "unreachable", text: `${link.name} closed the connection.`, brief: HUNG_UP }));
         link.closed();
       },
       error: (socket) => void socket.terminate(),
@@ -67,15 +69,15 @@ export async function openSocket(link: SocketLink): Promise<void> {
   const { promise: late, reject: giveUp } = Promise.withResolvers<never>();
   const timeout = setTimeout(() => {
     const text = `${host} does not answer. A firewall, or Wi-Fi that separates its guests, may be in the way.`;
-    giveUp(new Refused({ code: "unreachable", text }));
+    giveUp(new Refused({ code: "unreachable", text, brief: "does not answer" }));
     void opening.then((socket) => socket.terminate()).catch(() => {});
-  }, CONNECT_TIMEOUT);
+  }, server.patience ?? CONNECT_TIMEOUT);
   try {
     await Promise.race([opening, late]);
     link.identity = await Promise.race([identified, late]);
   } catch (problem) {
     if (problem instanceof Refused) throw problem;
-    throw new Refused({ code: "unreachable", text: whyUnreachable(problem as { code?: string }, server, link.name) });
+    throw new Refused({ code: "unreachable", ...whyUnreachable(problem as { code?: string }, server, link.name) });
   } finally {
     clearTimeout(timeout);
   }
@@ -89,7 +91,7 @@ function examine(socket: Bun.Socket, problem: Error | null, server: Endpoint): I
   if (fingerprint === undefined) {
     const advice = isPage ? `Use ${nameOf(server, false)}.` : "Connect without --tls.";
     const text = `${nameOf(server, true)} does not speak TLS. Nothing was sent. ${advice}`;
-    return new Refused({ code: "unreachable", text });
+    return new Refused({ code: "unreachable", text, brief: "does not speak TLS" });
   }
   if (socket.authorized) return "authority";
   const { code = "" } = (problem ?? {}) as { code?: string };
@@ -98,7 +100,8 @@ function examine(socket: Bun.Socket, problem: Error | null, server: Endpoint): I
     encryption?.judge === undefined
       ? `The certificate of ${nameOf(server, true)} is refused: ${why}. Nothing was sent. Its fingerprint is ${fingerprint}.`
       : encryption.judge(fingerprint, why);
-  return text === undefined ? "fingerprint" : new Refused({ code: "untrusted", text });
+  if (text === undefined) return "fingerprint";
+  return new Refused({ code: "untrusted", text, brief: "its certificate is not trusted" });
 }
 
 const UNVERIFIED: Record<string, string> = {
@@ -107,11 +110,14 @@ const UNVERIFIED: Record<string, string> = {
   CERT_HAS_EXPIRED: "it has expired",
 };
 
-function whyUnreachable({ code }: { code?: string }, { host, port, isPage }: Endpoint, name: string): string {
-  if (code === "ENOTFOUND")
-    return `There is no computer called ${host} here. Check the spelling, or use the number address the server printed.`;
+function whyUnreachable({ code }: { code?: string }, { host, port, isPage }: Endpoint, name: string) {
+  if (code === "ENOTFOUND") {
+    const advice = "Check the spelling, or use the number address the server printed.";
+    return { text: `There is no computer called ${host} here. ${advice}`, brief: "no such computer" };
+  }
   const hint = isPage && (port === 80 || port === 443) ? ` The page's usual port is 12346: ${name}:12346` : "";
-  return `Nobody is listening at ${name}. Is the server running, and is the address right?${hint}`;
+  const text = `Nobody is listening at ${name}. Is the server running, and is the address right?${hint}`;
+  return { text, brief: "nobody is listening" };
 }
 
 /** A link from the moment its socket opens; it is handed out once the server has proved its identity. */

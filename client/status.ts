@@ -2,7 +2,7 @@
 // and, while there is no connection, when the next try is. Tells in the log that the connection was lost and that it is back.
 
 import type { Board } from "../shared/board.ts";
-import type { Offline } from "../shared/feed.ts";
+import type { Offline, Online } from "../shared/feed.ts";
 import { isRoom } from "../shared/names.ts";
 import type { Console } from "./console.ts";
 import type { Display } from "./display.ts";
@@ -21,9 +21,10 @@ const MAX_PAUSE = 86_400_000; // ms; timers know no much longer ones
 
 export class Status {
   readonly #options: StatusOptions;
-  #offline: { next: number; reason: string } | undefined; // the next try, ms since 1970, and why it is one
+  #offline: { next: number; server: string | undefined } | undefined; // the next try, ms since 1970, and where
   #ticker: Timer | undefined;
   #reopening: Timer | undefined; // when one can write again here
+  readonly #warned = new Set<string>(); // what was told of servers that are not trusted, since one was online
   #refused = ""; // why this account may not come in, as it was told last
 
   constructor(options: StatusOptions) {
@@ -42,6 +43,7 @@ export class Status {
     const rows = display.status({
       ...{ waiting: waiting(), elsewhere: tabs.waiting(), closed },
       retry: this.#offline && Math.ceil((this.#offline.next - now()) / 1000),
+      server: this.#offline?.server,
     });
     console.footer(this.prompt, rows);
     const { count, isCall } = tabs.news;
@@ -64,26 +66,28 @@ export class Status {
   }
 
   /** There is no connection. The reason is of use to a person only where it tells them not to trust the server, or that a host sent them out. */
-  offline({ code, reason, retry }: Offline): void {
+  offline({ code, reason, retry, server }: Offline): void {
     const { console, display, now } = this.#options;
     if (this.#offline === undefined)
       console.print(...display.rule("connection lost; what you type now is sent when it is back", now()));
-    if (code === "untrusted" && reason !== this.#offline?.reason) console.print(...display.info(reason));
+    if (code === "untrusted" && !this.#warned.has(reason)) console.print(...display.info(reason));
+    if (code === "untrusted") this.#warned.add(reason);
     if (code === "no_entry") this.refused(reason);
-    this.#offline = { next: now() + retry, reason };
+    this.#offline = { next: now() + retry, server };
     this.#ticker ??= setInterval(() => this.refresh(), 1_000);
     this.refresh();
   }
 
   /** The connection is back, or there for the first time; the messages that were missed come after this. */
-  online(missed: number): void {
+  online({ missed, server }: Online): void {
     const { console, display, now } = this.#options;
     const messages = missed === 1 ? "message" : "messages";
     if (this.#offline !== undefined) {
-      const told = missed > 0 ? `back online, ${missed} missed ${messages}` : "back online";
-      console.print(...display.rule(told, now()));
+      const where = server === undefined ? "" : ` at ${server}`;
+      console.print(...display.rule(`back online${where}${missed > 0 ? `, ${missed} missed ${messages}` : ""}`, now()));
     }
     this.#refused = "";
+    this.#warned.clear();
     this.stop();
     this.refresh();
   }

@@ -177,7 +177,7 @@ export class View {
       case "offline":
         return this.#status.offline(event);
       case "online":
-        return this.#status.online(event.missed);
+        return this.#status.online(event);
       case "reset":
         return this.#timeline.restored(event.to);
       case "entered":

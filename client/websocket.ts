@@ -33,12 +33,13 @@ export class WebSocketLink extends SocketLink {
   /** Asks for the WebSocket. Rejects with `Refused`. */
   async upgrade(): Promise<void> {
     const { promise, reject } = this.#upgraded;
-    const refuse = (text: string) => reject(new Refused({ code: "unreachable", text }));
+    const refuse = (text: string, brief?: string) =>
+      reject(new Refused({ code: "unreachable", text, ...(brief !== undefined && { brief }) }));
     const timeout = setTimeout(() => {
-      refuse(`Nothing is answered at ${this.name}: the server is too busy, or no Banter server.`);
+      refuse(`Nothing is answered at ${this.name}: the server is too busy, or no Banter server.`, "does not answer");
       this.cut();
-    }, PATIENCE);
-    void this.gone.then((why) => refuse(why ?? this.#whyGone()));
+    }, this.server.patience ?? PATIENCE);
+    void this.gone.then((why) => (why === undefined ? refuse(this.#whyGone(), "no Banter server") : refuse(why)));
     this.outbox.send(Buffer.from(requestFor(this.name, this.#key)));
     try {
       await promise;

@@ -26,8 +26,9 @@ const SIGNED_OUT = "Your password was changed or your account was removed, so yo
 
 export interface ConnectionOptions extends Beginning {
   credentials: Credentials;
-  /** Opens a link to the server, for every try a new one. Rejects with `Refused`. */
-  open: () => Promise<Link>;
+  /** Opens a link, for every try a new one, to the server at this place of `servers`. Rejects with `Refused`. */
+  open: (place: number) => Promise<Link>;
+  servers?: readonly string[] | undefined; // names of those that are one chat, in the order in which they are tried; absent: one
   /** Whether a message of the inbox is confirmed when the event after it is asked for (true), or by `seen` alone. */
   autoConfirm?: boolean | undefined;
   /** Whether the rooms that this account follows are entered, and those that are entered are followed (false). */
@@ -74,14 +75,14 @@ export class Connection {
         signIn: (link) => this.#signIn(link),
         onOnline: () => this.#resumed(),
         onLost: (why) => this.#lost(why),
-        onOffline: ({ code = "unreachable", message }, retry) =>
-          this.#feed.tell({ type: "offline", code, reason: message, retry }),
+        onOffline: ({ code = "unreachable", message: reason }, retry) =>
+          this.#feed.tell({ type: "offline", code, reason, retry, server: this.#dialer.server }),
         onSignedOut: ({ code, message }) => {
           this.#feed.tell({ type: "error", code, text: code === "bad_login" ? SIGNED_OUT : message });
           void this.close();
         },
       },
-      options.silence,
+      ...[options.servers, options.silence],
     );
   }
 
@@ -102,8 +103,8 @@ export class Connection {
 
   // ---- coming and going ----
 
-  /** Connects and signs in. Rejects with `Refused` when this first try fails, as `open` or the server said it, and is
-   *  closed then. After a success it keeps coming back until it is closed. */
+  /** Connects and signs in. Rejects with `Refused` when this first try fails at every server, as `open` or a server said
+   *  it, and is closed then. After a success it keeps coming back until it is closed. */
   async start(): Promise<void> {
     try {
       await this.#dialer.dial();
@@ -192,7 +193,7 @@ export class Connection {
       (request, answer) => this.#granted(request, answer),
     );
     this.#missed = 0;
-    this.#feed.hold();
+    this.#feed.hold(this.#dialer.server);
     link.listen((event) => this.#receive(event, link));
     const refused = (to: string, why: Failure) => this.#left(to, why);
     this.#positions.inboxEnds(await this.#handshake.signIn(this.#credentials, () => this.rooms, refused));

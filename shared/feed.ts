@@ -15,7 +15,7 @@ export type ClientEvent =
   | Inbox
   | { type: "gone"; to: string; isExpelled?: true } // a room: this account has left it on another device, or a host took it out
   | { type: "reset"; to: string } // the server was restored from an older copy of this conversation
-  | { type: "online"; missed: number } // so many missed messages follow; more than 2,000 are not counted
+  | Online
   | { type: "caught up"; missed: number } // all that was missed has been handed on: so many messages
   | Offline;
 /** A room was entered; this comes before its messages. */
@@ -42,11 +42,17 @@ export interface Answered {
   request: Request;
   answer: Answer;
 }
+export interface Online {
+  type: "online";
+  missed: number; // so many missed messages follow; more than 2,000 are not counted
+  server?: string | undefined; // which one, where there are several
+}
 export interface Offline {
   type: "offline";
   code: string; // "lost", or why a try failed: see `Refused`
   reason: string;
   retry: number; // ms until the next try
+  server?: string | undefined; // that is tried then, where there are several
 }
 
 const MAX_UNREAD = 1_000; // events that may wait for the reader before nothing more should come in
@@ -62,6 +68,7 @@ export class Feed {
   #wake: (() => void) | undefined; // the reader, who waits
   #full = false;
   #closed = false;
+  #server: string | undefined; // that it comes from, where there are several
 
   /** Backpressure: whether nothing more should come in until the reader has caught up. While an answer `isAwaited`,
    *  much more may wait: it may be the reader who waits for it, and would never read on. */
@@ -81,8 +88,9 @@ export class Feed {
     this.#wake?.();
   }
 
-  /** From now on everything is held back. */
-  hold(): void {
+  /** From now on everything is held back; it comes from this server, where there are several. */
+  hold(server?: string): void {
+    this.#server = server;
     this.#held = [];
   }
 
@@ -91,7 +99,8 @@ export class Feed {
     const held = this.#held;
     if (held === undefined) return;
     this.#held = undefined;
-    if (online) this.tell({ type: "online", missed: held.filter(({ type }) => type === "message").length });
+    const missed = held.filter(({ type }) => type === "message").length;
+    if (online) this.tell({ type: "online", missed, server: this.#server });
     for (const event of held) this.tell(event);
   }
 

@@ -5,6 +5,7 @@ import type { Message } from "../../protocol.ts";
 import type { TestServer, Wire } from "../kit/harness.ts";
 import { PASSWORD, PATIENCE, REPOSITORY, run, startTestServer, temporaryFolder } from "../kit/harness.ts";
 import { has } from "../kit/needs.ts";
+import { tap } from "../kit/tap.ts";
 
 setDefaultTimeout(PATIENCE);
 
@@ -102,44 +103,6 @@ test.if(has("python3"))(
     expect(source.split("\n").length).toBeLessThan(18);
   },
 );
-
-/** Somebody between a program and its server, who can keep what is on its way for ever. */
-function tap(port: number) {
-  let keeps: "nothing" | "says" | "answers" = "nothing";
-  let kept = Promise.withResolvers<void>();
-  const server = Bun.listen<Promise<Bun.Socket>>({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: {
-      open(socket) {
-        let isKeeping = false;
-        const down = {
-          data: (_: unknown, bytes: Uint8Array) => void (isKeeping || socket.write(bytes)),
-          close: () => void socket.end(),
-        };
-        socket.data = Bun.connect({ hostname: "127.0.0.1", port, socket: down });
-        Object.assign(socket.data, { keep: () => (isKeeping = true) });
-      },
-      async data(socket, bytes) {
-        const isSay = /"type": ?"say"/.test(bytes.toString()) && keeps !== "nothing";
-        if (isSay && keeps === "answers") (socket.data as unknown as { keep: () => void }).keep();
-        if (!isSay || keeps === "answers") (await socket.data).write(bytes);
-        if (isSay) kept.resolve();
-      },
-      close: (socket) => void socket.data.then((other) => other.end()),
-    },
-  });
-  return {
-    port: server.port,
-    /** From now on keeps what is said, or the answers to it; resolves when there was some. */
-    keep(what: typeof keeps): Promise<void> {
-      keeps = what;
-      kept = Promise.withResolvers();
-      return kept.promise;
-    },
-    [Symbol.dispose]: () => server.stop(true),
-  };
-}
 
 describe.each([
   ["TypeScript", "ts", 25],
