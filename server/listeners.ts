@@ -142,6 +142,8 @@ class Port {
     probeWhenIdle(plain);
     const { remoteAddress = "unknown", remotePort = 0 } = plain as Partial<Socket>; // it may be gone already
     const origin = originOf(remoteAddress, remotePort);
+    // A health check is often reset before it is accepted. The log would have two lines of it every few seconds.
+    if (balancers !== undefined && plain.remoteAddress === undefined) return void plain.terminate();
     if (!balancers?.has(remoteAddress)) return this.#begin(plain, origin, handlers);
     // What strangers send is never read as a header: they would choose where they come from.
     const accepted = { socket: plain, origin, services, admission, isEncrypting: false };

@@ -290,6 +290,27 @@ describe("a connection from a load balancer", () => {
     expect(chat.log()).not.toContain("ERROR");
   });
 
+  test("that was reset before it was accepted leaves nothing in the log", async () => {
+    await using chat = await start(["alice"]);
+    const probe = `
+      const socket = await Bun.connect({ hostname: "127.0.0.1", port: ${chat.port}, socket: { data() {} } });
+      socket.terminate();`;
+    const { exitCode } = Bun.spawnSync([process.execPath, "-e", probe]); // nothing is accepted meanwhile
+    expect(exitCode).toBe(0);
+    await chat.signedIn("alice");
+    expect(chat.log().match(/ (\S+) connected/g)).toEqual([expect.stringMatching(/^ 127\.0\.0\.1:\d+ connected$/)]);
+  });
+
+  test("has its first lines read, however many come with the header", async () => {
+    await using chat = await start(["alice"]);
+    await using balancer = await Balancer.open(chat.port);
+    const alice = await Wire.open(balancer.port);
+    const ids = Array.from({ length: 20 }, (_, n) => `ping-${n}`);
+    const lines = ids.map((id) => `{"type":"ping","id":"${id}"}`.padEnd(3_900) + "\n").join("");
+    alice.raw(`${lineHeader("192.0.2.7", 50_312)}${lines}`);
+    for (const id of ids) expect(await alice.next("ok")).toMatchObject({ id });
+  });
+
   test("is not waited for by a server that stops", async () => {
     const admission = new Admission(10);
     await using chat = openParts([], { admission, balancers, elapsed: () => 0 });
