@@ -27,7 +27,7 @@ const DRAIN = 10_000; // ms a stopping server waits for its readers
 /** Starts a server. Rejects with a StartError that says what to do when it cannot listen or its data is unusable; then
  *  nothing was made and nothing was changed. */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
-  const { host = "localhost", port = 12345, webPort = port === 0 ? 0 : 12346, rate = 10, tls } = options;
+  const { host = "localhost", port = 12345, webPort = port === 0 ? 0 : 12346, rate = 10, tls, balancers } = options;
   const { logLevel = "info", console, now = Date.now, elapsed = () => performance.now() } = options;
   const folder = resolve(options.data ?? ".");
 
@@ -43,7 +43,7 @@ export async function startServer(options: ServerOptions = {}): Promise<Server> 
   const { history, users, log, certificate } = data;
   const services = wireServices({ users, history, log, now, elapsed, rate }, await history.settings());
   const admission = new Admission(maxConnections());
-  listeners.serve({ services, admission, certificate });
+  listeners.serve({ services, admission, certificate, balancers });
   return new Server({ host, folder, tls, now, data, services, admission, listeners });
 }
 

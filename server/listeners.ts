@@ -2,10 +2,13 @@
 // given a renewed certificate, and closed. What comes in there is the business of tcp.ts and http.ts.
 
 import type { Admission } from "./admission.ts";
+import { Arrival, Complaints } from "./arrival.ts";
 import type { Certificate } from "./certificate.ts";
 import { Http, HttpConnection } from "./http.ts";
 import { boundUnacknowledged, probeWhenIdle } from "./keepalive.ts";
-import { pageAddresses } from "./network.ts";
+import type { Origin } from "./network.ts";
+import { originOf, pageAddresses } from "./network.ts";
+import type { Balancers } from "./proxying.ts";
 import { Routes } from "./routes.ts";
 import type { Services } from "./services.ts";
 import type { Accepted, Socket, SocketConnection } from "./socket.ts";
@@ -24,6 +27,7 @@ export interface Served {
   services: Services;
   admission: Admission;
   certificate: Certificate | undefined; // absent: not encrypted
+  balancers?: Balancers | undefined; // whose connections all begin with a header of the PROXY protocol; absent: nobody's
 }
 
 export class Listeners {
@@ -59,12 +63,13 @@ export class Listeners {
     const isEncrypted = certificate !== undefined;
     const { webPort } = this;
     const page = webPort === undefined ? undefined : { port: webPort, isEncrypted };
-    this.#chat.serve(served, (accepted) => new TcpConnection(accepted, page));
+    const complaints = new Complaints(services.log, services.elapsed);
+    this.#chat.serve(served, complaints, (accepted) => new TcpConnection(accepted, page));
     if (webPort === undefined) return;
     const addresses = () => pageAddresses(this.#host, webPort, isEncrypted);
     const http = new Http(new Routes({ hostname: this.#host, services, admission, addresses }));
     this.#http = http;
-    this.#page!.serve(served, (accepted) => new HttpConnection(accepted, http));
+    this.#page!.serve(served, complaints, (accepted) => new HttpConnection(accepted, http));
   }
 
   /** Goes on with another certificate; open connections keep theirs. */
@@ -86,6 +91,7 @@ export class Listeners {
 class Port {
   readonly #listener: Bun.TCPSocketListener<SocketConnection>;
   #served: Served | undefined;
+  #complaints: Complaints | undefined;
   #connect: ((accepted: Accepted) => SocketConnection) | undefined;
 
   constructor(hostname: string, port: number, option: PortOption) {
@@ -117,8 +123,9 @@ class Port {
     return this.#listener.port;
   }
 
-  serve(served: Served, connect: (accepted: Accepted) => SocketConnection): void {
+  serve(served: Served, complaints: Complaints, connect: (accepted: Accepted) => SocketConnection): void {
     this.#served = served;
+    this.#complaints = complaints;
     this.#connect = connect;
   }
 
@@ -131,20 +138,55 @@ class Port {
   }
 
   #accept(plain: Socket, handlers: Bun.SocketHandler<SocketConnection>): void {
-    const { services, admission, certificate } = this.#served!;
+    const { services, admission, balancers } = this.#served!;
     probeWhenIdle(plain);
-    const socket = certificate === undefined ? plain : encrypt(plain, certificate, handlers);
-    const connection = this.#connect!({ socket, services, admission, isEncrypting: certificate !== undefined });
+    const { remoteAddress = "unknown", remotePort = 0 } = plain as Partial<Socket>; // it may be gone already
+    const origin = originOf(remoteAddress, remotePort);
+    // A health check is often reset before it is accepted. The log would have two lines of it every few seconds.
+    if (balancers !== undefined && plain.remoteAddress === undefined) return void plain.terminate();
+    if (!balancers?.has(remoteAddress)) return this.#begin(plain, origin, handlers);
+    // What strangers send is never read as a header: they would choose where they come from.
+    const accepted = { socket: plain, origin, services, admission, isEncrypting: false };
+    const arrival = new Arrival(accepted, this.#complaints!, (client, rest) =>
+      this.#begin(plain, client, handlers, rest),
+    );
+    plain.data = arrival;
+    admission.enter(arrival);
+  }
+
+  /** Begins what the port is for. `rest`: what has already come. */
+  #begin(
+    plain: Socket,
+    origin: Origin,
+    handlers: Bun.SocketHandler<SocketConnection>,
+    rest: Uint8Array = new Uint8Array(),
+  ): void {
+    const { services, admission, certificate } = this.#served!;
+    const socket = certificate === undefined ? plain : encrypt(plain, certificate, handlers, rest);
+    if (certificate !== undefined && socket.readyState < 0) {
+      services.log.info(`${origin.address} disconnected (no TLS handshake)`); // its first bytes were no TLS
+      return;
+    }
+    const connection = this.#connect!({ socket, origin, services, admission, isEncrypting: certificate !== undefined });
     socket.data = connection;
     admission.enter(connection);
-    if (certificate === undefined) connection.open();
+    if (certificate !== undefined) return;
+    connection.open();
+    if (rest.length > 0) connection.receive(rest);
   }
 }
 
-/** The server's end of TLS over an accepted socket. */
-function encrypt(plain: Socket, { cert, key }: Certificate, handlers: Bun.SocketHandler<SocketConnection>): Socket {
+/** The server's end of TLS over an accepted socket. `rest`: what has already come of the handshake. */
+function encrypt(
+  plain: Socket,
+  { cert, key }: Certificate,
+  handlers: Bun.SocketHandler<SocketConnection>,
+  rest: Uint8Array,
+): Socket {
   const tls = { cert, key, isServer: true } as Bun.TLSOptions; // `isServer` is what Bun's types do not know
   const { open: _accepted, ...socket } = handlers;
-  const [, secured] = plain.upgradeTLS<SocketConnection>({ data: undefined!, tls, socket });
+  plain.data = undefined!; // whose bytes are encrypted from now on
+  const options = { data: undefined!, tls, socket, ...(rest.length > 0 && { initialData: rest }) }; // nor do they know this one
+  const [, secured] = plain.upgradeTLS<SocketConnection>(options);
   return secured;
 }

@@ -8,6 +8,11 @@ export interface Origin {
   readonly network: string; // see `networkOf`
 }
 
+/** Where a connection from this address and port comes from. */
+export function originOf(host: string, port: number): Origin {
+  return { address: `${host}:${port}`, network: networkOf(host) };
+}
+
 /** Who asks for something that takes a while. */
 export interface Asker extends Origin {
   readonly gone: boolean; // its connection has ended: nobody waits for the answer

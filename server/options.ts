@@ -6,6 +6,8 @@ import { ASIDE, understand } from "../shared/usage.ts";
 import type { CertificateSource } from "./certificate.ts";
 import type { Level } from "./log.ts";
 import { LEVELS } from "./log.ts";
+import type { Balancers } from "./proxying.ts";
+import { readBalancers } from "./proxying.ts";
 import { EXIT, StartError } from "./startup.ts";
 
 export interface ServerOptions {
@@ -14,6 +16,7 @@ export interface ServerOptions {
   webPort?: number | false | undefined; // of the page: 12346, or a free one if `port` is 0; false for no page
   data?: string | undefined; // folder of users.json, chat.db, secret.key and log/; "."
   tls?: CertificateSource | undefined; // absent: not encrypted
+  balancers?: Balancers | undefined; // load balancers that speak the PROXY protocol; absent: none
   rate?: number | undefined; // `say`s a second and connection; 10; 0 for no limit
   logLevel?: Level | undefined; // "info"
   console?: (line: string) => void; // where log lines go besides log/app.log
@@ -34,6 +37,10 @@ Starts a Banter server. People join with: bun client.ts, or nc localhost 12345
                     that is kept in the data folder
   --tls-cert FILE   encrypt both ports with this certificate (PEM)
   --tls-key FILE    and its key (PEM)
+  --proxy-protocol ADDRESSES
+                    load balancers that begin every connection with a header
+                    of the PROXY protocol: addresses and networks such as
+                    10.0.0.0/24, separated by commas
   --rate N          messages a second and connection, 0 for no limit (10)
   --log-level L     debug, info, warning or error (info)
   --version         which Banter this is
@@ -54,6 +61,7 @@ const FLAGS = {
   tls: { type: "boolean" },
   "tls-cert": { type: "string" },
   "tls-key": { type: "string" },
+  "proxy-protocol": { type: "string" },
   rate: { type: "string" },
   "log-level": { type: "string" },
   ...ASIDE,
@@ -92,6 +100,8 @@ export function readOptions(args: readonly string[], env: Environment): ServerOp
   const level = value("log-level");
   if (level !== undefined && !(LEVELS as readonly string[]).includes(level))
     throw usage(`${nameOf("log-level")} must be one of ${LEVELS.join(", ")}, not "${level}".`);
+  const list = value("proxy-protocol");
+  const balancers = list === undefined ? undefined : believed(list, nameOf("proxy-protocol"));
   const [cert, key] = [value("tls-cert"), value("tls-key")];
   if ((cert === undefined) !== (key === undefined))
     throw usage("--tls-cert and --tls-key go together: give both, or --tls alone.");
@@ -104,6 +114,7 @@ export function readOptions(args: readonly string[], env: Environment): ServerOp
     webPort: flag("no-web") ? false : number("web-port", 65_535),
     data: value("data"),
     tls: files ?? (tls ? "own" : undefined),
+    balancers,
     rate: number("rate", 100_000),
     logLevel: level as Level | undefined,
   };
@@ -112,6 +123,15 @@ export function readOptions(args: readonly string[], env: Environment): ServerOp
 /** The data folder, as all programs find it. Throws a StartError. */
 export function dataFolder(option: string | undefined, env: Environment): string {
   return option ?? fromEnvironment(env, "data") ?? ".";
+}
+
+/** `name`: of the option that holds the list. */
+function believed(list: string, name: string): Balancers {
+  const balancers = readBalancers(list);
+  if (typeof balancers !== "string") return balancers;
+  throw usage(
+    `${name} must be addresses or networks of load balancers, separated by commas, such as 10.0.0.5,10.1.0.0/24; "${balancers}" is none.`,
+  );
 }
 
 function variableOf(name: Named): string {

@@ -4,12 +4,13 @@
 import type { ErrorCode } from "../protocol.ts";
 import { Outbox } from "../shared/outbox.ts";
 import type { Admission, Connection } from "./admission.ts";
-import { networkOf } from "./network.ts";
+import type { Origin } from "./network.ts";
 import type { Services } from "./services.ts";
 import type { Session } from "./session.ts";
 import { LINGER, MAX_STALL, REPLAY_MARK } from "./transport.ts";
 
-const HANDSHAKE = 10_000; // ms a TLS handshake may take
+/** ms a TLS handshake may take, and before that the header of a load balancer. */
+export const HANDSHAKE = 10_000;
 const PIECE = 16 * 1024; // bytes; what a packet asks for is made in pieces of it, so that it takes little memory at once
 
 /** A socket of Bun's that carries its connection. */
@@ -18,6 +19,7 @@ export type Socket = Bun.Socket<SocketConnection>;
 /** What a connection is made of. */
 export interface Accepted {
   readonly socket: Socket;
+  readonly origin: Origin; // of its client, as far as that is known
   readonly services: Services;
   readonly admission: Admission;
   readonly isEncrypting: boolean; // a TLS handshake comes first; nothing can be read or written before it is done
@@ -41,12 +43,11 @@ export abstract class SocketConnection implements Connection {
   #isFinished = false;
 
   constructor(accepted: Accepted) {
-    const { socket, services, admission, isEncrypting } = accepted;
+    const { socket, origin, services, admission, isEncrypting } = accepted;
     this.accepted = accepted;
     if (isEncrypting) this.#handshaking = services.elapsed();
-    const { remoteAddress = "unknown", remotePort = 0 } = socket as Partial<Socket>; // it may be gone already
-    this.network = networkOf(remoteAddress);
-    this.address = `${remoteAddress}:${remotePort}`;
+    this.address = origin.address;
+    this.network = origin.network;
     this.outbox = new Outbox(
       {
         write: (bytes, offset) => socket.write(bytes, offset, bytes.length - offset),

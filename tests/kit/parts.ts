@@ -6,6 +6,7 @@ import type { History } from "../../server/history.ts";
 import { openHistory } from "../../server/history.ts";
 import { Listeners } from "../../server/listeners.ts";
 import { openLog } from "../../server/log.ts";
+import type { Balancers } from "../../server/proxying.ts";
 import type { Services } from "../../server/services.ts";
 import { wireServices } from "../../server/services.ts";
 import { openUsers } from "../../server/signin.ts";
@@ -13,6 +14,7 @@ import type { Slices } from "../../server/slices.ts";
 import { readLog, temporaryFolder, Wire, writeAccounts } from "./harness.ts";
 
 export interface Parts extends AsyncDisposable {
+  port: number;
   services: Services;
   admission: Admission;
   /** What its log says so far. */
@@ -29,6 +31,8 @@ export interface Changes {
   slices?: Slices;
   admission?: Admission;
   hash?: string; // of PASSWORD
+  elapsed?: () => number; // ms
+  balancers?: Balancers;
 }
 
 /** Opens a chat port in this process, with these accounts and no limit of messages a second. */
@@ -44,12 +48,12 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
     history,
     log,
     now: Date.now,
-    elapsed: () => performance.now(),
+    elapsed: changes.elapsed ?? (() => performance.now()),
     rate: 0,
   };
   const services = wireServices(given, [], slices);
   const listeners = new Listeners({ host: "127.0.0.1", port: 0, webPort: false });
-  listeners.serve({ services, admission, certificate: undefined });
+  listeners.serve({ services, admission, certificate: undefined, balancers: changes.balancers });
   const wires: Wire[] = [];
   const wire = async () => {
     const opened = await Wire.open(listeners.port);
@@ -57,6 +61,7 @@ export function openParts(names: readonly string[], changes: Changes = {}): Part
     return opened;
   };
   return {
+    port: listeners.port,
     services,
     admission,
     log: () => readLog(folder.path),

@@ -365,6 +365,25 @@ const OPERATING: Scene[] = [
     },
   },
   {
+    title:
+      "only the load balancers that are named must say by the PROXY protocol who connects, and only they are believed",
+    runs: ["bun server.ts --data data --lan --proxy-protocol 10.0.0.5,10.0.0.6"],
+    async play(copy, command) {
+      const server = await copy.start(command!);
+      expect((await (await Wire.open(copy.port)).ask({ type: "ping" })).type).toBe("ok");
+      await copy.stop(server);
+      await copy.start(command!.replace("10.0.0.6", "127.0.0.0/8"));
+      const wire = await Wire.open(copy.port);
+      wire.raw('PROXY TCP4 192.0.2.7 192.0.2.1 50312 12345\r\n{"type":"ping"}\n');
+      await wire.next("ok");
+      expect(readFileSync(join(copy.path, "data", "log", "app.log"), "utf8")).toContain("192.0.2.7:50312 connected");
+      const without = await Wire.open(copy.port);
+      without.send({ type: "ping" });
+      await without.ended;
+      expect(without.text).toBe("");
+    },
+  },
+  {
     title: "server and client become programs that need nothing",
     runs: ["bun build --compile server.ts --outfile banter-server", "bun build --compile client.ts --outfile banter"],
     async play(copy, server, client) {

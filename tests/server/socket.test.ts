@@ -33,13 +33,14 @@ test("what comes is handed on in pieces: none while the connection is paused, al
   await using chat = openParts([]);
   const { services, admission } = chat;
   let keeper: Keeper | undefined;
+  const origin = { address: "127.0.0.1:1", network: "127.0.0.1" };
   const listener = Bun.listen<SocketConnection>({
     hostname: "127.0.0.1",
     port: 0,
     allowHalfOpen: true,
     socket: {
       open(socket: Socket) {
-        keeper = new Keeper({ socket, services, admission, isEncrypting: false });
+        keeper = new Keeper({ socket, origin, services, admission, isEncrypting: false });
         socket.data = keeper;
       },
       data: (socket, chunk) => socket.data.receive(chunk),

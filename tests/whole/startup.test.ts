@@ -28,6 +28,9 @@ describe("options", () => {
     });
     expect(readOptions(["--no-web"], env)).toMatchObject({ webPort: false });
     expect(readOptions([], { BANTER_NO_WEB: "1" })).toMatchObject({ webPort: false });
+    const both = { BANTER_PROXY_PROTOCOL: "10.0.0.5" };
+    expect(readOptions([], both).balancers!.has("10.0.0.5")).toBeTrue();
+    expect(readOptions(["--proxy-protocol", "fd00::/64"], both).balancers!.has("10.0.0.5")).toBeFalse();
     expect(readOptions(["--lan"], {})).toEqual({ lan: true, host: "0.0.0.0" });
     expect(readOptions(["--lan", "--host", "192.0.2.7"], {})).toEqual({ lan: true, host: "192.0.2.7" });
     expect(readOptions([], { BANTER_LAN: "true" })).toMatchObject({ lan: true });
@@ -43,6 +46,16 @@ describe("options", () => {
     [["--port", "1.5"], {}, "--port must be"],
     [[], { BANTER_PORT: "x" }, "BANTER_PORT must be"],
     [["--rate", "fast"], {}, "--rate must be"],
+    [
+      ["--proxy-protocol", "10.0.0.5, balancer.lan"],
+      {},
+      '--proxy-protocol must be addresses or networks of load balancers, separated by commas, such as 10.0.0.5,10.1.0.0/24; "balancer.lan" is none.',
+    ],
+    [
+      [],
+      { BANTER_PROXY_PROTOCOL: "0.0.0.0/0" },
+      "BANTER_PROXY_PROTOCOL must be addresses or networks of load balancers",
+    ],
     [["--log-level", "loud"], {}, '--log-level must be one of debug, info, warning, error, not "loud".'],
   ])("%j with %j is one sentence and exit code 2", (args, env, sentence) => {
     let problem: unknown;
