@@ -8,6 +8,8 @@ import type { Event, Message, Ok, Request } from "../../protocol.ts";
 import type { Server, ServerOptions } from "../../server.ts";
 import { startServer } from "../../server.ts";
 
+const PORT_TRIES = 100;
+const PORT_PAUSE = 50; // ms
 /** For every test file to set as its tests' timeout, in ms; only a test that hangs gets there. */
 export const PATIENCE = 60_000;
 
@@ -103,7 +105,7 @@ export async function startTestServer(names: readonly string[] = [], options: Se
     async restart(between) {
       await server.stop();
       await between?.();
-      server = await start(server.port);
+      server = await onFreePort(() => start(server.port));
     },
     async [Symbol.asyncDispose]() {
       for (const opened of wires) opened.close();
@@ -111,6 +113,17 @@ export async function startTestServer(names: readonly string[] = [], options: Se
       folder[Symbol.dispose]();
     },
   };
+}
+
+/** Starts something on a port that was free a moment ago: a connection that goes out somewhere may have it for as long as it lasts. */
+async function onFreePort<T>(start: () => Promise<T>): Promise<T> {
+  for (let tries = 0; ; tries++)
+    try {
+      return await start();
+    } catch (problem) {
+      if (!String(problem).includes("is already in use") || tries === PORT_TRIES) throw problem;
+      await Bun.sleep(PORT_PAUSE);
+    }
 }
 
 /** A raw connection: sends what it is told, keeps every line it gets, and lets a test ask for them in order. */
